@@ -1,0 +1,22 @@
+"""Eight virtual CPU devices, and JAX at its strictest: no silent promotion of dtypes or ranks."""
+
+import os
+
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data sets, named by SIGFFT_DATA; tests that need it are skipped without it."""
+    if "SIGFFT_DATA" not in os.environ:
+        pytest.skip("SIGFFT_DATA is not set: it names the folder that holds bibtex/, delicious/, tate/ and tibkat_en/")
+    return Path(os.environ["SIGFFT_DATA"]).resolve()
