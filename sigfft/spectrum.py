@@ -1,0 +1,102 @@
+"""The cyclic trigonometric matrix, its rows by angle and its products by FFT.
+
+Row i of the matrix is a point of the trigonometric moment curve at angle t = 2πi/N, N = `n_fft`:
+
+    [1, √2·cos(f₁t), √2·sin(f₁t), √2·cos(f₂t), √2·sin(f₂t), ...] / √N
+
+With N rows its columns are orthonormal. With the frequencies 1..k, every set of up to k of its rows can be cut
+off from the others by a hyperplane through the origin: each set of up to k labels is argmaxable.
+
+Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4; Gale (1963) on neighbourly polytopes.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from sigfft.precision import compute_dtype
+
+
+def low_frequencies(max_cardinality: int) -> Int[np.ndarray, " pairs"]:
+    """The frequencies 1..k that make every set of up to k labels argmaxable."""
+    return np.arange(1, max_cardinality + 1)
+
+
+def spread_frequencies(n_fft: int, max_cardinality: int, spread: int) -> Int[np.ndarray, " pairs"]:
+    """`spread` distinct frequencies scattered over k+1 .. (n_fft-1)//2, ascending.
+
+    They are drawn by a generator seeded with the arguments: the same arguments give the same frequencies on every
+    machine. Neighbouring points differ little in the frequencies 1..k, so that margins there are tiny; in scattered
+    high frequencies the correlation of two points is that of random directions.
+    """
+    candidates = np.arange(max_cardinality + 1, (n_fft - 1) // 2 + 1)
+    seed = np.random.SeedSequence([n_fft, max_cardinality, spread])
+    return np.sort(np.random.Generator(np.random.PCG64(seed)).choice(candidates, spread, replace=False))
+
+
+def smooth_length(n: int) -> int:
+    """The smallest 2-3-5-7-smooth number >= n: lengths that every FFT library is fast at."""
+    while True:
+        rest = n
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 1
+
+
+def synthesis(
+    z: Float[Array, "*batch dim"], frequencies: Int[np.ndarray, " pairs"], n_fft: int
+) -> Float[Array, "*batch n_fft"]:
+    """The product z @ rows.T for all `n_fft` rows, as one real inverse FFT.
+
+    Args:
+      z: the spectrum: one DC term, then a (cos, sin) pair for each frequency; dim = 1 + 2·len(frequencies).
+      frequencies: whole numbers in 1 .. (n_fft - 1)//2.
+      n_fft: number of points N.
+
+    Returns:
+      In float32, or float64 for a float64 `z`.
+    """
+    z = z.astype(compute_dtype(z.dtype))
+    pairs = jax.lax.complex(z[..., 1::2], -z[..., 2::2]) * math.sqrt(0.5)
+    spectrum = jnp.zeros((*z.shape[:-1], n_fft // 2 + 1), pairs.dtype)
+    spectrum = spectrum.at[..., 0].set(jax.lax.complex(z[..., 0], jnp.zeros_like(z[..., 0])))
+    spectrum = spectrum.at[..., frequencies].set(pairs, unique_indices=True, indices_are_sorted=True)
+    return jnp.fft.irfft(spectrum, n_fft, norm="ortho")
+
+
+def rows(
+    points: Int[Array, " points"], frequencies: Int[np.ndarray, " pairs"], n_fft: int, dtype: jax.typing.DTypeLike
+) -> Float[Array, "points dim"]:
+    """Rows of the matrix at the given points, without the matrix.
+
+    The turn i·f is reduced modulo N in integers before it becomes an angle: in floating point the angle
+    2π·i·f/N would lose the digits of i·f/N's whole part, which is up to N/2.
+    """
+    turns = _multiply_modulo(points, frequencies, n_fft)
+    turns = jnp.where(turns > n_fft // 2, turns - n_fft, turns)
+    angle = turns.astype(dtype) * (2 * math.pi / n_fft)
+    pairs = jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1) * math.sqrt(2 / n_fft)
+    constant = jnp.full((len(points), 1), math.sqrt(1 / n_fft), dtype)
+    return jnp.concatenate([constant, pairs.reshape(len(points), 2 * len(frequencies))], axis=-1)
+
+
+def _multiply_modulo(
+    points: Int[Array, " points"], frequencies: Int[np.ndarray, " pairs"], n_fft: int
+) -> Int[Array, "points pairs"]:
+    """points[:, None] * frequencies % n_fft in 32 bits: Horner's rule over pieces of the frequency's binary digits."""
+    bits = max(n_fft.bit_length(), 1)
+    piece = min(31 - bits, bits)
+    if piece < 1:
+        raise ValueError(f"n_fft={n_fft} is too large for 32-bit integer angles; at most 2**29 points are supported")
+    points = points.astype(jnp.uint32)[:, None] % np.uint32(n_fft)
+    total = jnp.zeros((len(points), len(frequencies)), jnp.uint32)
+    for shift in reversed(range(0, bits, piece)):
+        digits = ((frequencies >> shift) & ((1 << piece) - 1)).astype(np.uint32)
+        total = ((total << np.uint32(piece)) % np.uint32(n_fft) + points * digits[None, :]) % np.uint32(n_fft)
+    return total.astype(jnp.int32)

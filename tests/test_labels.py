@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from sigfft import labels
+
+SETS = [[3, 1], [], [1, 3], [0, 4, 2]]
+
+
+def test_pad_sorts_and_fills():
+    np.testing.assert_array_equal(labels.pad(SETS, 5), [[1, 3, 5], [5, 5, 5], [1, 3, 5], [0, 2, 4]])
+    assert labels.pad(SETS, 5).dtype == np.int32
+    assert labels.pad([], 5).shape == (0, 1)
+    assert labels.pad([[], []], 5, 3).shape == (2, 3)
+
+
+def test_pad_accepts_padded_arrays_of_any_width():
+    wide = np.array([[5, 3, 5, 1], [5, 5, 5, 5]])
+    np.testing.assert_array_equal(labels.pad(wide, 5), [[1, 3], [5, 5]])
+
+
+def test_round_trips():
+    padded = labels.pad(SETS, 5)
+    assert labels.unpack(padded, 5) == [sorted(s) for s in SETS]
+    np.testing.assert_array_equal(labels.from_csr(*labels.to_csr(padded, 5), 5), padded)
+    np.testing.assert_array_equal(labels.cardinality(padded, 5), [2, 0, 2, 3])
+
+
+def test_dedupe_keeps_first_appearance():
+    padded = labels.pad([[2], [0, 1], [2], [], [1, 0]], 3)
+    distinct, inverse, counts = labels.dedupe(padded)
+    assert labels.unpack(distinct, 3) == [[2], [0, 1], []]
+    np.testing.assert_array_equal(distinct[inverse], padded)
+    np.testing.assert_array_equal(counts, [2, 2, 1])
+
+
+def test_digest_is_stable_and_ignores_padding():
+    assert labels.digest(labels.pad([[1, 3]], 5), 5) == ["2943bb17f0f997ef34914d92367f386e"]
+    assert labels.digest(labels.pad([[3, 1]], 900, 7), 900) == ["2943bb17f0f997ef34914d92367f386e"]
+    random = np.random.default_rng(0)
+    sets = labels.pad([random.choice(50, 4, replace=False).tolist() for _ in range(500)], 50)
+    assert len(set(labels.digest(sets, 50))) == len(labels.dedupe(sets)[0])
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        ([[0, 5]], "label id 5 in set 0 is not one of the 5 labels"),
+        ([[1], [-1]], "label id -1 in set 1"),
+        ([[1, 2, 1]], "label id 1 is repeated in set 0"),
+        ([[1], [0, 1, 2]], "set 1 has 3 labels, more than max_cardinality=2"),
+        ([[0.5]], "must be integers"),
+    ],
+)
+def test_bad_sets_raise(sets, message):
+    with pytest.raises(ValueError, match=message):
+        labels.pad(sets, 5, 2 if "max_cardinality" in message else None)
+
+
+@pytest.mark.parametrize("indptr", [[0, 2], [1, 3], [0, 2, 1, 3], []])
+def test_indptr_must_describe_indices(indptr):
+    with pytest.raises(ValueError, match="indptr must rise from 0"):
+        labels.from_csr(np.array(indptr), np.array([0, 1, 2]), 5)
