@@ -2,7 +2,11 @@
 
 from sigfft import labels as labels
 from sigfft import losses as losses
+from sigfft import metrics as metrics
 from sigfft import spectrum as spectrum
+from sigfft.argmaxability import check as check
+from sigfft.argmaxability import check_head as check_head
+from sigfft.argmaxability import verify as verify
 from sigfft.heads import Head as Head
 from sigfft.heads import bottleneck_head as bottleneck_head
 from sigfft.heads import dft_head as dft_head

@@ -17,7 +17,7 @@ def random_problem(seed, n_examples=40, n_labels=12, decimals=None):
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(n_examples, n_labels)).astype(np.float32)
     if decimals is not None:
-        logits = np.round(logits, decimals)
+        logits = np.round(logits, decimals) + 0  # no -0.0, which ranks below 0.0
     sizes = rng.integers(0, 7, n_examples)
     sizes[:3] = 0
     logits[0] = -1.0
@@ -187,6 +187,16 @@ def test_low_precision_logits_and_float_mask():
     metrics = make_metrics(12, KS)
     state = metrics.update(metrics.init(), jnp.asarray(logits, jnp.bfloat16), jnp.asarray(labels), jnp.ones(40))
     assert metrics.compute(state) == evaluate(metrics, logits, labels)
+
+
+def test_double_precision():
+    logits, labels = random_problem(0)
+    metrics = make_metrics(12, KS, propensities=np.linspace(0.1, 1, 12))
+    expected = evaluate(metrics, logits, labels)
+    with jax.enable_x64():
+        assert evaluate(metrics, logits.astype(np.float64), labels.astype(np.int64)) == pytest.approx(
+            expected, rel=1e-6
+        )
 
 
 def test_sum_keeps_what_float32_rounds_away():

@@ -63,10 +63,15 @@ def dft_head(
         raise ValueError(f"n_fft={n_fft!r} must be a whole number of at least n_labels={n_labels}")
     needed = 2 * max_cardinality + 1 + 2 * spread
     if needed > length:
+        room = (length - 1) // 2
         raise ValueError(
             f"max_cardinality={max_cardinality} and spread={spread} need 2k + 1 + 2·spread = {needed} columns, but "
-            f"n_fft={length} points have only {length}; lower max_cardinality to at most {(length - 1) // 2 - spread}"
-            f"{', lower spread' if spread else ''} or use a sigmoid_head, which is no larger at this size"
+            f"n_fft={length} points have only {length}; lower "
+            + (
+                f"spread to at most {room - max_cardinality}"
+                if max_cardinality <= room
+                else f"max_cardinality to at most {room}{' and spread to 0' if spread else ''}, or use a sigmoid_head"
+            )
         )
     points = _points(order, n_labels)
     start = prior_logit(prior, max_cardinality, n_labels)

@@ -128,7 +128,7 @@ def test_n_parameters():
     ("make", "message"),
     [
         (lambda: sigfft.dft_head(11, 6, feature_dim=3), "lower max_cardinality to at most 5"),
-        (lambda: sigfft.dft_head(20, 5, feature_dim=3, spread=5), r"= 21 columns.*at most 4, lower spread"),
+        (lambda: sigfft.dft_head(20, 5, feature_dim=3, spread=5), r"= 21 columns.*lower spread to at most 4"),
         (lambda: sigfft.dft_head(20, 5, feature_dim=3, n_fft=19), "n_fft=19 must be .* at least n_labels=20"),
         (lambda: sigfft.dft_head(20, 0, feature_dim=3), "max_cardinality=0 must be"),
         (lambda: sigfft.dft_head(20, 2.5, feature_dim=3), "max_cardinality=2.5 must be"),

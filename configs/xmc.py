@@ -1,0 +1,21 @@
+"""Any data set in the format of the Extreme Classification repository: an embedding bag and a head.
+
+    python train.py --config=configs/xmc.py --config.data.dir=FOLDER --workdir=runs/xmc
+
+FOLDER holds train.txt.gz, test.txt.gz and perhaps dev.txt.gz. See README for the command, time and score of each data
+set that was tried.
+"""
+
+from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
+
+
+def get_config() -> Config:
+    """An embedding bag of 512 and a DFT head that guarantees every set as large as the largest training set."""
+    return Config(
+        name="xmc",
+        data=DataConfig(source="xmc"),
+        encoder=EncoderConfig(dim=512),
+        head=HeadConfig(kind="dft", spread=200),
+        optim=OptimConfig(steps=800, batch_size=256, learning_rate=3e-3),
+        eval=EvalConfig(every=100),
+    )

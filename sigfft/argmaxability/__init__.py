@@ -1,0 +1,7 @@
+"""Which label sets can a layer output? Verdicts with proofs, and closed forms for the cyclic matrix."""
+
+from sigfft.argmaxability.certificate import Certificate, VerificationError, verify
+from sigfft.argmaxability.check import check, check_head
+from sigfft.argmaxability.report import Report
+
+__all__ = ["Certificate", "Report", "VerificationError", "check", "check_head", "verify"]

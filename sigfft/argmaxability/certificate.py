@@ -1,0 +1,199 @@
+"""The proofs: which witnesses and certificates are true, and whether a file of verdicts is. No solver is imported."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sigfft import labels as label_sets
+from sigfft.argmaxability import exact
+
+PROOFS = {"argmaxable": "witness", "unargmaxable": "certificate"}
+_BATCH = 1024  # verdicts proved at a time
+
+
+class VerificationError(ValueError):
+    """A verdict file holds a claim that is false, unproved, damaged, or about other weights."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Labels and positive multipliers y with Σ y_i s_i row_i = 0: no activation satisfies these labels at once.
+
+    The rows are the stored ones, augmented by the rule; the id `n_labels` is the row that makes the bias count 1 > 0.
+    """
+
+    labels: tuple[int, ...]
+    multipliers: tuple[float, ...]
+
+
+def array_digest(array: np.ndarray) -> dict:
+    """Name an array by its content: dtype, shape, and the SHA-256 of its C-order little-endian bytes."""
+    array = np.asarray(array)
+    raw = array.byteswap() if array.dtype.str[0] == ">" else array
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": hashlib.sha256(raw.tobytes()).hexdigest()}
+
+
+def proves_witness(
+    weight: np.ndarray, bias: np.ndarray | None, rule: str, labels: Sequence[int], witness: np.ndarray
+) -> bool:
+    """Whether the activation `witness` yields exactly `labels`; see `proves_witnesses`."""
+    padded = np.append(np.asarray(labels, np.int64), len(weight))[None]
+    return bool(proves_witnesses(weight, bias, rule, padded, np.asarray(witness)[None])[0])
+
+
+def proves_witnesses(
+    weight: Float[np.ndarray, "labels dim"],
+    bias: Float[np.ndarray, " labels"] | None,
+    rule: str,
+    padded: Int[np.ndarray, "sets width"],
+    witnesses: Float[np.ndarray, "sets dim"],
+) -> Bool[np.ndarray, " sets"]:
+    """Whether each activation yields exactly its label set: every inequality of the rule strictly, ties excluded.
+
+    threshold: s_i (w_i·z + b_i) > 0; a label with zero weight and bias is off. top_k and argmax: every active
+    logit exceeds every inactive one. Decided exactly on the stored values.
+
+    Raises:
+      ValueError: shapes or dtypes do not fit, a weight is not finite, or an argmax set has not exactly one label.
+    """
+    exact.check_layer(weight, bias)
+    exact.check_rule(rule, padded, len(weight))
+    rows, z = exact.system_rows(weight, bias, "threshold", np.arange(len(weight))), exact.exact64(witnesses)
+    if z.shape != (len(padded), weight.shape[1]):
+        raise ValueError(f"witnesses must be (sets, dim) = {(len(padded), weight.shape[1])}; given {z.shape}")
+    if bias is not None:
+        z = np.column_stack([z, np.ones(len(z))])
+    holds = exact.signs_hold if rule == "threshold" else exact.separates
+    proved = np.isfinite(z).all(axis=1)
+    step = max(1, (1 << 22) // len(rows))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        rounding = exact.rounding(rows)
+        for start in range(0, len(padded), step):
+            logits = z[start : start + step] @ rows.T
+            for j, values in enumerate(logits, start):
+                active = padded[j][padded[j] < len(rows)]
+                proved[j] = proved[j] and holds(rows, z[j], active, values, rounding * exact.length(z[j]))
+    return proved
+
+
+def proves_certificate(
+    weight: np.ndarray, bias: np.ndarray | None, rule: str, labels: Sequence[int], certificate: Certificate
+) -> bool:
+    """Whether `certificate` proves that no activation yields `labels`; see `proves_certificates`."""
+    padded = np.append(np.asarray(labels, np.int64), len(weight))[None]
+    return bool(proves_certificates(weight, bias, rule, padded, [certificate])[0])
+
+
+def proves_certificates(
+    weight: Float[np.ndarray, "labels dim"],
+    bias: Float[np.ndarray, " labels"] | None,
+    rule: str,
+    padded: Int[np.ndarray, "sets width"],
+    certificates: Sequence[Certificate],
+) -> Bool[np.ndarray, " sets"]:
+    """Whether exact positive multipliers with Σ y_i s_i row_i = 0 exist on the labels of each certificate.
+
+    A support has at most D + 1 labels, D the width of an augmented row. The stored multipliers are floats near the
+    exact ones; see `exact.cancels_verified` (tried first where there are D + 1) and `exact.cancels_exactly`.
+
+    Raises:
+      ValueError: as `proves_witnesses`.
+
+    Reference: Gordan's theorem of the alternative; the support's size by Carathéodory's theorem.
+    """
+    exact.check_layer(weight, bias)
+    exact.check_rule(rule, padded, len(weight))
+    proved = np.zeros(len(padded), bool)
+    for i, certificate in enumerate(certificates):
+        ids, y = np.asarray(certificate.labels), np.asarray(certificate.multipliers, np.float64)
+        if not _well_formed(ids, y, len(weight) + (bias is not None)):
+            continue
+        active = np.isin(ids, padded[i]) | (ids == len(weight))
+        rows = exact.system_rows(weight, bias, rule, ids) * np.where(active, 1.0, -1.0)[:, None]
+        if len(ids) <= rows.shape[1] + 1 and (active | rows.any(axis=1)).all():  # an inactive zero row asks nothing
+            proved[i] = exact.cancels_verified(rows, y) or exact.cancels_exactly(rows, y)
+    return proved
+
+
+def verify(path: str | Path, weight: np.ndarray, bias: np.ndarray | None = None) -> dict[str, int]:
+    """Prove every verdict of a file that `Report.save` wrote, against the weights it claims to be about.
+
+    Statuses are proved. Margins are bounds from the search: they must agree with the status, and are not proved.
+    Returns how many verdicts there are of each status; the undecided ones claim nothing.
+
+    Raises:
+      VerificationError: the first claim that is false, unproved or damaged, with its line number; or an empty file.
+      ValueError: weight and bias do not fit each other.
+    """
+    weight, bias = np.asarray(weight), None if bias is None else np.asarray(bias)
+    exact.check_layer(weight, bias)
+    about = {"n_labels": len(weight), "dim": weight.shape[1], "weight": array_digest(weight)}
+    about["bias"] = None if bias is None else array_digest(bias)
+    counts, batch = dict.fromkeys([*PROOFS, "undecided"], 0), []
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                batch.append((number, _read(line, about)))
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
+                _prove(path, batch, weight, bias)  # an earlier false claim comes first
+                reason = f"has no {error}" if isinstance(error, KeyError) else error
+                raise VerificationError(f"{path}, line {number}: {reason}") from error
+            counts[batch[-1][1]["status"]] += 1
+            if len(batch) == _BATCH:
+                _prove(path, batch, weight, bias)
+                batch = []
+    _prove(path, batch, weight, bias)
+    if not sum(counts.values()):
+        raise VerificationError(f"{path} holds no verdict; expected one JSON object per line, as Report.save writes")
+    return counts
+
+
+def _well_formed(ids: np.ndarray, y: Float[np.ndarray, " support"], n_ids: int) -> bool:
+    if ids.ndim != 1 or ids.shape != y.shape or not len(ids) or ids.dtype.kind not in "iu":
+        return False
+    distinct = len(np.unique(ids)) == len(ids)
+    return bool(distinct and ids.min() >= 0 and ids.max() < n_ids and y.min() > 0 and y.max() < np.inf)
+
+
+def _read(line: str, about: dict) -> dict:
+    """One verdict, if it is whole, about these weights, and not at odds with itself; ValueError or KeyError if not."""
+    try:
+        verdict = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not a JSON object; the file may be truncated ({error})") from None
+    for name, value in about.items():
+        if verdict[name] != value:
+            raise ValueError(f"{name} is {verdict[name]}, but {value} was given: the verdict is about other weights")
+    status, (low, high) = verdict["status"], verdict["margin"]
+    consistent = {"argmaxable": high > 0, "unargmaxable": low <= 0, "undecided": low <= 0 <= high}
+    if not (low <= high and consistent.get(status)):
+        raise ValueError(f"the margin [{low}, {high}] contradicts the status {status!r}")
+    exact.check_rule(verdict["rule"], label_sets.pad([verdict["labels"]], about["n_labels"]), about["n_labels"])
+    if status != "undecided" and not verdict[PROOFS[status]]:
+        raise ValueError(f"{status} without a {PROOFS[status]}")
+    if status == "argmaxable":
+        verdict["witness"] = np.asarray(verdict["witness"], np.float64).reshape(about["dim"])
+    if status == "unargmaxable":
+        stored = verdict["certificate"]
+        verdict["certificate"] = Certificate(tuple(stored["labels"]), tuple(map(float, stored["multipliers"])))
+    return verdict
+
+
+def _prove(path: str | Path, batch: list[tuple[int, dict]], weight: np.ndarray, bias: np.ndarray | None) -> None:
+    """Raise on the first verdict of the batch whose witness or certificate does not prove its status."""
+    false = []
+    for rule, status in {(v["rule"], v["status"]) for _, v in batch if v["status"] in PROOFS}:
+        numbers, same = zip(*[(i, v) for i, v in batch if (v["rule"], v["status"]) == (rule, status)], strict=True)
+        padded, proofs = label_sets.pad([v["labels"] for v in same], len(weight)), [v[PROOFS[status]] for v in same]
+        if status == "argmaxable":
+            proved = proves_witnesses(weight, bias, rule, padded, np.stack(proofs))
+        else:
+            proved = proves_certificates(weight, bias, rule, padded, proofs)
+        false += [(numbers[i], PROOFS[status]) for i in np.flatnonzero(~proved)]
+    if false:
+        raise VerificationError(f"{path}, line {min(false)[0]}: the {min(false)[1]} does not prove the status")

@@ -1,0 +1,229 @@
+"""Decide and prove which label sets a layer can output: cheap stages first, every verdict proved exactly."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import tqdm
+from jaxtyping import Float, Int
+
+from sigfft import labels as label_sets
+from sigfft.argmaxability import certificate, lp, search
+from sigfft.argmaxability.certificate import Certificate
+from sigfft.argmaxability.report import Layer, Report, Verdict, from_json, to_json, write_lines
+from sigfft.argmaxability.system import System, homogenize, pad_sets
+
+_MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every batch shares; its large arrays reach worker processes as memory maps."""
+
+    weight: np.ndarray
+    bias: np.ndarray | None
+    system: System
+    basis: search.Basis
+
+    @classmethod
+    def of(cls, weight: np.ndarray, bias: np.ndarray | None, rule: str) -> "Problem":
+        """Validate a layer and bring it into the form that the stages share."""
+        weight, bias = np.asarray(weight), None if bias is None else np.asarray(bias)
+        system = homogenize(weight, bias, rule)
+        return cls(weight, bias, system, search.Basis.of(system))
+
+    def layer(self) -> Layer:
+        """The digests and sizes that a report carries."""
+        bias = None if self.bias is None else certificate.array_digest(self.bias)
+        n_labels, dim = self.weight.shape
+        return Layer(self.system.rule, n_labels, dim, certificate.array_digest(self.weight), bias)
+
+
+def check(
+    weight: Float[np.ndarray, "labels dim"],
+    label_sets: label_sets.LabelSets,
+    bias: Float[np.ndarray, " labels"] | None = None,
+    rule: str = "threshold",
+    *,
+    batch_size: int | None = None,
+    progress: bool = False,
+    resume_dir: str | Path | None = None,
+    n_jobs: int = 1,
+    backend: str | None = None,
+    on_error: str = "undecided",
+) -> Report:
+    """Which label sets some activation yields, with a proof of each verdict.
+
+    A set is argmaxable iff some z satisfies every inequality of the rule strictly. Ties do not count: a set that is
+    only reached with a logit of exactly zero (threshold) or with equal logits (argmax, top_k) has margin 0 and is
+    unargmaxable. A label whose weight and bias are zero is off for every z under the threshold rule: no set with it
+    is argmaxable, and it asks nothing of the other sets.
+
+    Args:
+      weight: (n_labels, dim), float16, bfloat16, float32 or float64; the stored values are taken as exact.
+      label_sets: integer lists, or an int array padded with n_labels. Repeated sets are worked on once.
+      bias: (n_labels,) or None.
+      rule: "threshold" (logit > 0), "argmax" (one label) or "top_k" (the set's size is k).
+      batch_size: label sets worked on together; default: as many as keep their margins within 64 MB, at most 256.
+      progress: show a progress bar.
+      resume_dir: a folder for finished batches. A run that broke, started again with the same arguments, goes on.
+      n_jobs: processes, as in joblib; -1 for all cores.
+      backend: joblib's backend, such as "loky" or "dask"; default: the one that `joblib.parallel_config` set.
+      on_error: "undecided" gives the sets of a batch that raised that status, with the error as the reason; "raise"
+        passes the error on. Finished batches are in `resume_dir` either way.
+
+    Raises:
+      ValueError: weights that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule.
+    """
+    if on_error not in ("undecided", "raise"):
+        raise ValueError(f"on_error must be 'undecided' or 'raise'; given {on_error!r}")
+    problem = Problem.of(weight, bias, rule)
+    padded = pad_sets(label_sets, problem.system)
+    if not len(padded):
+        return Report(problem.layer(), padded, [])
+    distinct, inverse, _ = _dedupe(padded)
+    if batch_size is None:
+        batch_size = max(1, min(256, _MARGINS_AT_ONCE // problem.system.n_constraints))
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1; given {batch_size}")
+    batches = [distinct[i : i + batch_size] for i in range(0, len(distinct), batch_size)]
+    run = _Run(problem, problem.layer(), None if resume_dir is None else Path(resume_dir), on_error)
+    parallel = joblib.Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")
+    finished: list[Verdict] = []
+    with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar:
+        for verdicts in run.stream(batches, parallel):
+            finished += verdicts
+            bar.update(len(verdicts))
+    return Report(run.layer, padded, [finished[i] for i in inverse])
+
+
+def check_head(
+    head: Any, params: Any, label_sets: label_sets.LabelSets, rule: str = "threshold", **options: Any
+) -> Report:
+    """`check` of a `sigfft` head: the rows and biases that it makes for all its labels. Options as `check`."""
+    ids = np.arange(head.n_labels)
+    bias = head.bias(params, ids)
+    return check(
+        np.asarray(head.rows(params, ids)), label_sets, None if bias is None else np.asarray(bias), rule, **options
+    )
+
+
+_dedupe = label_sets.dedupe
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Batches to verdicts: from the shards of an earlier run, or worked on now and saved."""
+
+    problem: Problem
+    layer: Layer
+    folder: Path | None
+    on_error: str
+
+    def stream(self, batches: Sequence[np.ndarray], parallel: joblib.Parallel) -> Iterator[list[Verdict]]:
+        """Verdicts of each batch, in order, as they are finished."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        done = 0
+        try:
+            for verdicts in parallel(joblib.delayed(_finish)(self, batch) for batch in batches):
+                done += 1
+                yield verdicts
+        except Exception as error:  # a worker died: what has been yielded stays
+            if self.on_error == "raise":
+                raise
+            for batch in batches[done:]:
+                yield _undecided(len(batch), error)
+
+    def shard(self, batch: np.ndarray) -> Path | None:
+        """Where a batch's verdicts are kept: named by the layer, the rule and the label sets."""
+        if self.folder is None:
+            return None
+        name = hashlib.sha256(repr(self.layer).encode() + np.ascontiguousarray(batch, "<i4").tobytes())
+        return self.folder / f"{name.hexdigest()[:32]}.jsonl"
+
+
+def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> list[Verdict]:
+    shard = run.shard(batch)
+    if shard is not None and shard.exists():
+        return [from_json(line)[1] for line in shard.read_text(encoding="utf-8").splitlines()]
+    try:
+        verdicts = decide(run.problem, batch)
+    except Exception as error:
+        if run.on_error == "raise":
+            raise
+        return _undecided(len(batch), error)
+    if shard is not None:
+        sets = label_sets.unpack(batch, run.layer.n_labels)
+        write_lines(shard, [to_json(s, v, run.layer) for s, v in zip(sets, verdicts, strict=True)])
+    return verdicts
+
+
+def _undecided(count: int, error: Exception) -> list[Verdict]:
+    return [Verdict("undecided", (-1.0, 1.0), "none", reason=f"{type(error).__name__}: {error}")] * count
+
+
+def decide(problem: Problem, padded: Int[np.ndarray, "sets width"]) -> list[Verdict]:
+    """Verdicts of one batch of distinct label sets: each stage takes what the cheaper ones left open."""
+    verdicts: list[Verdict | None] = [_silent_label(problem.system, label_set) for label_set in padded]
+    findings: dict[int, search.Finding] = {}
+
+    def stage(name: str, find: Callable[[np.ndarray], list[search.Finding]]) -> None:
+        left = np.array([i for i, v in enumerate(verdicts) if v is None or v.status == "undecided"], int)
+        if not len(left):
+            return
+        begun = time.perf_counter()
+        found = find(left)
+        proved = _prove(problem, padded[left], found, name)
+        seconds = (time.perf_counter() - begun) / len(left)
+        for i, finding, verdict in zip(left.tolist(), found, proved, strict=True):
+            earlier = verdicts[i]
+            if earlier is not None:  # both stages' bounds hold
+                low, high = max(earlier.margin[0], verdict.margin[0]), min(earlier.margin[1], verdict.margin[1])
+                verdict = replace(verdict, margin=(low, max(low, high)))
+            verdicts[i] = replace(verdict, seconds=seconds + (earlier.seconds if earlier else 0.0))
+            findings[i] = finding
+
+    system, basis = problem.system, problem.basis
+    stage("search", lambda left: search.search(system, basis, padded[left]))
+    stage("lp", lambda left: [lp.max_margin(system, basis, padded[i], findings[i].working) for i in left.tolist()])
+    return [v for v in verdicts if v is not None]
+
+
+def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
+    """A set with a label that is off for every activation: that label alone is the certificate."""
+    silent = [i for i in label_set[label_set < system.n_labels].tolist() if system.silent[i]]
+    if not silent:
+        return None
+    return Verdict("unargmaxable", (-1.0, 0.0), "trivial", certificate=Certificate((silent[0],), (1.0,)))
+
+
+def _prove(problem: Problem, padded: np.ndarray, found: list[search.Finding], method: str) -> list[Verdict]:
+    """Verdicts from findings: a status only where its proof holds exactly."""
+    layer = (problem.weight, problem.bias, problem.system.rule)
+    error = problem.system.unit_error
+    verdicts = [
+        Verdict("undecided", (f.lower, max(f.lower, f.upper)), method, reason="no proof either way was found")
+        for f in found
+    ]
+    hopeful = [i for i, f in enumerate(found) if f.certificate is None and f.lower + error > 0]
+    if hopeful:
+        witnesses = problem.system.witness(np.stack([found[i].solution for i in hopeful]))
+        proved = certificate.proves_witnesses(*layer, padded[hopeful], witnesses)
+        for i, witness, holds in zip(hopeful, witnesses, proved, strict=True):
+            if holds:
+                low = max(found[i].lower, 0.0)
+                verdicts[i] = Verdict("argmaxable", (low, max(low, found[i].upper)), method, witness)
+    claims = [(i, f.certificate) for i, f in enumerate(found) if f.certificate is not None]
+    if claims:
+        at, proofs = [i for i, _ in claims], [c for _, c in claims]
+        for (i, proof), holds in zip(claims, certificate.proves_certificates(*layer, padded[at], proofs), strict=True):
+            if holds:
+                low = min(found[i].lower, 0.0)
+                verdicts[i] = Verdict("unargmaxable", (low, 0.0), method, certificate=proof)
+    return verdicts

@@ -1,0 +1,151 @@
+"""Why a label set cannot be output, and which argmaxable set is near it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from sigfft.argmaxability.check import Problem, decide
+from sigfft.argmaxability.report import Verdict
+from sigfft.argmaxability.search import start
+from sigfft.argmaxability.system import pad_sets
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The conflict of an unargmaxable set: no activation puts `on` above and `off` below at the same time.
+
+    Both are empty unless the set is unargmaxable. Leaving out any label of a smallest conflict resolves it.
+    """
+
+    verdict: Verdict
+    on: tuple[int, ...]
+    off: tuple[int, ...]
+
+    def __str__(self) -> str:
+        if self.verdict.status != "unargmaxable":
+            return f"the set is {self.verdict.status}; its margin is in {list(self.verdict.margin)}"
+        return f"no activation has labels {list(self.on)} on and labels {list(self.off)} off"
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """An argmaxable set near a given one: `flips` labels differ, and no single one of them can be flipped back.
+
+    Under the argmax and top_k rules the cardinality is kept: one label swapped for another is two flips.
+    """
+
+    labels: tuple[int, ...]
+    added: tuple[int, ...]
+    removed: tuple[int, ...]
+    witness: Float[np.ndarray, " dim"]
+
+    @property
+    def flips(self) -> int:
+        """Number of labels that differ."""
+        return len(self.added) + len(self.removed)
+
+
+def explain(
+    weight: Float[np.ndarray, "labels dim"],
+    label_set: list[int],
+    bias: Float[np.ndarray, " labels"] | None = None,
+    rule: str = "threshold",
+) -> Explanation:
+    """The labels of a set that conflict: those of its certificate. Arguments and errors as `check`, for one set."""
+    problem = Problem.of(weight, bias, rule)
+    verdict = _decide(problem, frozenset(label_set))
+    core = () if verdict.certificate is None else verdict.certificate.labels
+    on = tuple(i for i in core if i in set(label_set))
+    return Explanation(verdict, on, tuple(i for i in core if i not in on and i < problem.system.n_labels))
+
+
+def nearest(
+    weight: Float[np.ndarray, "labels dim"],
+    label_set: list[int],
+    bias: Float[np.ndarray, " labels"] | None = None,
+    rule: str = "threshold",
+) -> Nearest:
+    """An argmaxable set with few flips: not always the fewest, which is hard to find.
+
+    Two candidates are made, the better one is kept: the set that the given one's best activation yields; and the
+    end of flipping, in each certificate in turn, the label with the largest share. Then flips are undone one by
+    one as long as the set stays argmaxable.
+
+    Args:
+      weight: as `check`.
+      label_set: ids of the active labels.
+      bias: as `check`.
+      rule: as `check`.
+
+    Raises:
+      ValueError: as `check`; or no argmaxable set was found (the weights are all zero, or all margins below 1e-9).
+    """
+    problem = Problem.of(weight, bias, rule)
+    wanted = frozenset(pad_sets([label_set], problem.system)[0].tolist()) - {problem.system.n_labels}
+    verdict = _decide(problem, wanted)
+    if verdict.witness is not None:
+        return Nearest(tuple(sorted(wanted)), (), (), verdict.witness)
+    candidates = [_yielded(problem, wanted)]
+    if rule == "threshold":
+        candidates.append(_flip_conflicts(problem, wanted, verdict))
+    proved = [(found, v) for found in candidates if (v := _decide(problem, found)).witness is not None]
+    if not proved:
+        raise ValueError(f"no argmaxable set was found near one of {len(wanted)} labels; are the weights all zero?")
+    found, verdict = min(proved, key=lambda candidate: len(candidate[0] ^ wanted))
+    found, verdict = _undo(problem, wanted, found, verdict)
+    if verdict.witness is None:
+        raise ValueError("the nearest set lost its witness")
+    return Nearest(tuple(sorted(found)), tuple(sorted(found - wanted)), tuple(sorted(wanted - found)), verdict.witness)
+
+
+def _decide(problem: Problem, labels: frozenset[int]) -> Verdict:
+    return decide(problem, pad_sets([sorted(labels)], problem.system))[0]
+
+
+def _yielded(problem: Problem, wanted: frozenset[int]) -> frozenset[int]:
+    """What the least-squares activation of the wanted set yields."""
+    system, padded = problem.system, pad_sets([sorted(wanted)], problem.system)
+    solution = (start(system, problem.basis, padded) @ problem.basis.to_solution.T)[0]
+    if system.positive is not None and solution[system.positive] <= 0:
+        solution[system.positive] = 1e-3 * np.abs(solution).max() or 1.0
+    logits = system.rows @ solution
+    if system.rule == "threshold":
+        return frozenset(np.flatnonzero(logits > 0).tolist())
+    return frozenset(np.argsort(-logits, kind="stable")[: len(wanted)].tolist())
+
+
+def _flip_conflicts(problem: Problem, wanted: frozenset[int], verdict: Verdict) -> frozenset[int]:
+    """Flip the label with the largest share of each certificate until there is none; no label twice."""
+    labels, flipped = wanted, set()
+    lengths = np.linalg.norm(problem.system.rows, axis=1)
+    while verdict.certificate is not None:
+        core = zip(verdict.certificate.labels, verdict.certificate.multipliers, strict=True)
+        free = [(y * max(lengths[i], 1e-300), i) for i, y in core if i < len(lengths) and i not in flipped]
+        if not free:
+            break
+        label = max(free)[1]
+        flipped.add(label)
+        labels = labels ^ {label}
+        verdict = _decide(problem, labels)
+    return labels
+
+
+def _undo(
+    problem: Problem, wanted: frozenset[int], found: frozenset[int], verdict: Verdict
+) -> tuple[frozenset[int], Verdict]:
+    """Take back flips (for top-k: swaps) while the set stays argmaxable."""
+    undone = True
+    while undone:
+        undone = False
+        added, removed = sorted(found - wanted), sorted(wanted - found)
+        single = [{i} for i in added + removed]
+        moves = single if problem.system.rule == "threshold" else [{a, r} for a in added for r in removed]
+        for move in moves:
+            if not move <= found ^ wanted:
+                continue
+            fewer = found ^ move
+            attempt = _decide(problem, fewer)
+            if attempt.witness is not None:
+                found, verdict, undone = fewer, attempt, True
+    return found, verdict

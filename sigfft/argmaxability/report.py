@@ -1,0 +1,176 @@
+"""The verdicts of a check: one for each given label set, saved as JSON lines that `verify` reads."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sigfft import labels as label_sets
+from sigfft.argmaxability.certificate import Certificate
+
+STATUSES = ("argmaxable", "unargmaxable", "undecided")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one label set. A status other than "undecided" has been proved exactly."""
+
+    status: str
+    margin: tuple[float, float]
+    method: str  # the stage that decided
+    witness: Float[np.ndarray, " dim"] | None = None
+    certificate: Certificate | None = None
+    seconds: float = 0.0
+    reason: str = ""  # why it is undecided
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What the verdicts are about: the decision rule, the sizes, and the digests of the stored arrays."""
+
+    rule: str
+    n_labels: int
+    dim: int
+    weight: dict
+    bias: dict | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Verdicts by given label set; equal sets share one verdict."""
+
+    layer: Layer
+    label_sets: Int[np.ndarray, "sets width"]  # padded with n_labels
+    verdicts: Sequence[Verdict]
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    @property
+    def status(self) -> np.ndarray:
+        """(m,) of "argmaxable", "unargmaxable" or "undecided"."""
+        return np.array([v.status for v in self.verdicts], dtype="<U12")
+
+    @property
+    def margin(self) -> Float[np.ndarray, "sets 2"]:
+        """Lower and upper bound of each set's margin."""
+        return np.array([v.margin for v in self.verdicts], np.float64).reshape(-1, 2)
+
+    @property
+    def witness(self) -> list[Float[np.ndarray, " dim"] | None]:
+        """An activation that yields the set, for each argmaxable one."""
+        return [v.witness for v in self.verdicts]
+
+    @property
+    def certificate(self) -> list[Certificate | None]:
+        """The proof that no activation yields the set, for each unargmaxable one."""
+        return [v.certificate for v in self.verdicts]
+
+    @property
+    def method(self) -> np.ndarray:
+        """(m,) names of the stage that decided: "trivial", "probe", "search" or "lp"."""
+        return np.array([v.method for v in self.verdicts], dtype=object)
+
+    @property
+    def seconds(self) -> Float[np.ndarray, " sets"]:
+        """Time spent on each set; a batch's shared time is split evenly."""
+        return np.array([v.seconds for v in self.verdicts], np.float64)
+
+    @property
+    def reason(self) -> np.ndarray:
+        """(m,) why a set is undecided; empty for the others."""
+        return np.array([v.reason for v in self.verdicts], dtype=object)
+
+    def counts(self) -> dict[str, int]:
+        """How many sets were checked, and how many have each status."""
+        status = self.status
+        return {"checked": len(self), **{name: int((status == name).sum()) for name in STATUSES}}
+
+    def table(self) -> str:
+        """A summary by cardinality, one line each and a total."""
+        status, cardinality = self.status, label_sets.cardinality(self.label_sets, self.layer.n_labels)
+        lines = [f"{'labels':>8} {'sets':>9} {'argmaxable':>11} {'unargmaxable':>13} {'undecided':>10} {'share':>8}"]
+        for k in [*np.unique(cardinality).tolist(), None]:
+            chosen = status if k is None else status[cardinality == k]
+            counts = [int((chosen == name).sum()) for name in STATUSES]
+            share = f"{counts[0] / len(chosen):8.2%}" if len(chosen) else f"{'-':>8}"
+            name = "all" if k is None else str(k)
+            lines.append(f"{name:>8} {len(chosen):>9} {counts[0]:>11} {counts[1]:>13} {counts[2]:>10} {share}")
+        return "\n".join(lines)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write JSON lines, one for each set, atomically: the file is whole or not there."""
+        sets = label_sets.unpack(self.label_sets, self.layer.n_labels)
+        write_lines(path, (to_json(s, v, self.layer) for s, v in zip(sets, self.verdicts, strict=True)))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Report":
+        """Read what `save` wrote. This proves nothing: `verify` does.
+
+        Raises:
+          ValueError: a line is not a verdict, the file is empty, or its lines are about different layers.
+        """
+        sets, verdicts, layers = [], [], []
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                labels, verdict, layer = from_json(line)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{path}, line {number} is not a verdict; the file may be truncated") from error
+            sets.append(labels)
+            verdicts.append(verdict)
+            layers.append(layer)
+        if not layers:
+            raise ValueError(f"{path} holds no verdict; expected one JSON object per line, as Report.save writes")
+        if any(layer != layers[0] for layer in layers):
+            raise ValueError(f"{path} holds verdicts about more than one layer or rule; save one report to a file")
+        return cls(layers[0], label_sets.pad(sets, layers[0].n_labels), verdicts)
+
+
+def to_json(labels: Sequence[int], verdict: Verdict, layer: Layer) -> str:
+    """One verdict as a line of JSON; floats are written so that they read back to the same bits."""
+    proof = verdict.certificate
+    record = {
+        "labels": list(labels),
+        "status": verdict.status,
+        "margin": list(verdict.margin),
+        "method": verdict.method,
+        "witness": None if verdict.witness is None else verdict.witness.tolist(),
+        "certificate": None if proof is None else {"labels": proof.labels, "multipliers": proof.multipliers},
+        "seconds": verdict.seconds,
+        "reason": verdict.reason,
+    }
+    return json.dumps(record | asdict(layer), allow_nan=False)
+
+
+def from_json(line: str) -> tuple[list[int], Verdict, Layer]:
+    """The inverse of `to_json`."""
+    record = json.loads(line)
+    proof, witness = record["certificate"], record["witness"]
+    verdict = Verdict(
+        record["status"],
+        (record["margin"][0], record["margin"][1]),
+        record["method"],
+        None if witness is None else np.array(witness, np.float64),
+        None if proof is None else Certificate(tuple(proof["labels"]), tuple(proof["multipliers"])),
+        record["seconds"],
+        record["reason"],
+    )
+    layer = Layer(*(record[name] for name in ("rule", "n_labels", "dim", "weight", "bias")))
+    return record["labels"], verdict, layer
+
+
+def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> None:
+    """Write a text file whole: to a temporary name beside it, then renamed."""
+    path = Path(path)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.writelines(f"{line}\n" for line in lines)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    os.replace(file.name, path)

@@ -1,0 +1,210 @@
+"""The margin search: a least-squares start for a whole batch, then Newton on a small working set of rows for each set.
+
+Few rows matter to one label set: those near the start's boundary. So Newton sees a working set of about twice the rank,
+all rows are looked at once a round (one matrix product for the batch), and violated ones join the working set. A
+working set that contradicts itself is a proof for all rows; an x that separates it is tried on all rows.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float, Int
+
+from sigfft.argmaxability import newton, support
+from sigfft.argmaxability.certificate import Certificate
+from sigfft.argmaxability.system import EPS, System
+
+_ROUNDS = 40
+_DROPPING_ROUNDS = 6  # later rounds only add rows, so that the search cannot go in circles
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Coordinates in which the unit rows of a system are white: rows = units @ to_solution, Gram matrix ∝ identity.
+
+    Directions that no row has are left out, so the rank may be below D. A change of basis changes neither the
+    solutions nor the certificates; it makes Newton's δ mean the same in every direction.
+    """
+
+    rows: Float[np.ndarray, "constraints rank"]
+    to_solution: Float[np.ndarray, "D rank"]
+    from_row: Float[np.ndarray, "rank D"]  # units = rows @ from_row
+
+    @classmethod
+    def of(cls, system: System) -> "Basis":
+        """Whiten the unit rows of a system by a singular value decomposition."""
+        triangle = scipy.linalg.qr(system.units, mode="r", check_finite=False)[0][: system.units.shape[1]]
+        _, singular, directions = scipy.linalg.svd(triangle, check_finite=False)
+        rank = max(1, int((singular > 8 * max(system.units.shape) * EPS * singular[0]).sum()))
+        scale = np.where(singular > 0, singular, 1.0)[:rank] * np.sqrt(
+            rank / len(system.units)
+        )  # unit rows, on average
+        to_solution = directions[:rank].T / scale
+        return cls(system.units @ to_solution, to_solution, directions[:rank] * scale[:, None])
+
+
+@dataclass
+class Finding:
+    """What the search knows of one label set: the best solution, the margin's bounds, perhaps a certificate."""
+
+    solution: Float[np.ndarray, " D"]
+    lower: float
+    upper: float
+    certificate: Certificate | None
+    working: Int[np.ndarray, " rows"]
+
+
+def search(
+    system: System, basis: Basis, padded: Int[np.ndarray, "sets width"], accelerate: bool | None = None
+) -> list[Finding]:
+    """Search a batch of label sets: it shares every product with all rows. Memory: sets × constraints floats.
+
+    Args:
+      system: the rows and the rule.
+      basis: its whitened rows.
+      padded: distinct label sets.
+      accelerate: run Newton for the whole batch on the default JAX device, in float32, and finish on the host in
+        float64; by default if that device is an accelerator. Cores are faster with one set at a time.
+    """
+    accelerate = jax.default_backend() != "cpu" if accelerate is None else accelerate
+    searches = [
+        _Search(system, basis, label_set, x) for label_set, x in zip(padded, start(system, basis, padded), strict=True)
+    ]
+    running = list(range(len(searches)))
+    for turn in range(_ROUNDS):
+        solutions = unit(np.stack([searches[i].x for i in running]) @ basis.to_solution.T)
+        margins = system.margins(padded[running], solutions)
+        for i, solution, margin in zip(running, solutions, margins, strict=True):
+            searches[i].look(solution, margin, drop=turn < _DROPPING_ROUNDS)
+        running = [i for i in running if searches[i].open]
+        if accelerate and running:
+            _advance_together([searches[i] for i in running])
+        for i in running:
+            searches[i].advance()
+        running = [i for i in running if searches[i].open]
+        if not running:
+            break
+    return [s.finding() for s in searches]
+
+
+def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets rank"]:
+    """Least squares to -1 on the inactive rows, with the active ones held at 1 where they are few.
+
+    The Gram matrix is g I, so x = -(t + Pᵀμ) / g, with t the sum of all rows, P the active ones and P x = 1.
+    """
+    sets, columns = np.nonzero(padded < system.n_labels)
+    active = np.zeros((*padded.shape, basis.rows.shape[1]))
+    active[sets, columns] = basis.rows[padded[sets, columns]]
+    if system.positive is not None:
+        active = np.concatenate([active, np.broadcast_to(basis.rows[-1], (len(padded), 1, active.shape[2]))], axis=1)
+    total, gram = basis.rows.sum(axis=0), len(basis.rows) / basis.rows.shape[1]
+    if active.shape[1] > basis.rows.shape[1] // 2:
+        return (2 * active.sum(axis=1) - total) / gram
+    inner = active @ active.transpose(0, 2, 1)
+    diagonal = np.einsum("bkk->bk", inner)
+    diagonal += 0.01 * diagonal.mean(axis=1, keepdims=True) + 1e-9
+    push = np.linalg.solve(inner, gram + active @ total[:, None])
+    return -(total - (active.transpose(0, 2, 1) @ push)[..., 0]) / gram
+
+
+def unit(solutions: Float[np.ndarray, "sets D"]) -> Float[np.ndarray, "sets D"]:
+    """Each solution divided by its length."""
+    return solutions / np.maximum(np.linalg.norm(solutions, axis=1, keepdims=True), 1e-300)
+
+
+def _advance_together(searches: list["_Search"]) -> None:
+    """Newton on the working sets of a batch, padded to powers of two so that few shapes are compiled."""
+    height = _power_of_two(max(len(s.working) for s in searches))
+    rows = np.zeros((_power_of_two(len(searches)), height, searches[0].x.size), np.float32)
+    given = np.zeros(rows.shape[:2], bool)
+    x = np.zeros((len(rows), rows.shape[2]), np.float32)
+    for i, one in enumerate(searches):
+        rows[i, : len(one.working)], given[i, : len(one.working)] = one.signed(one.basis.rows), True
+        x[i] = one.x
+    found = np.asarray(newton.minimise_batch(jnp.asarray(rows), jnp.asarray(given), jnp.asarray(x)), np.float64)
+    for one, new in zip(searches, found, strict=False):
+        if np.isfinite(new).all() and new.any():
+            one.x = new
+
+
+def _power_of_two(size: int) -> int:
+    return 1 << max(3, (size - 1).bit_length())
+
+
+class _Search:
+    """One label set on its way: look at all rows, choose the working set, advance x on it."""
+
+    def __init__(self, system: System, basis: Basis, label_set: np.ndarray, x: np.ndarray):
+        self.system, self.basis, self.x = system, basis, x
+        self.active = system.active(label_set)
+        self.working = self.active[:0]
+        self.best, self.lower = np.zeros(system.units.shape[1]), -1.0
+        self.multipliers: np.ndarray | None = None
+        self.certificate: Certificate | None = None
+        self.open = True
+
+    def look(self, solution: np.ndarray, margins: np.ndarray, drop: bool) -> None:
+        """Margins of all rows at the unit solution of x: better bounds, and the next working set."""
+        least = float(margins.min())
+        if least > self.lower:
+            self.best, self.lower = solution, least
+        self.open = self.open and least <= 0
+        if not self.open:
+            return
+        rank = self.x.size
+        length = np.linalg.norm(self.basis.to_solution @ self.x)
+        if not len(self.working):
+            kept, room, limit = self.active, 2 * rank + 8, np.inf
+        else:
+            kept, room, limit = self.working, rank + 8, 0.5
+            kept = kept[margins[kept] * length < 1.5] if drop else kept
+        lowest = np.argpartition(margins, room)[:room] if room < len(margins) else np.arange(len(margins))
+        lowest = lowest[margins[lowest] * length < limit]
+        before, self.working = self.working, np.union1d(kept, lowest)
+        self.open = len(before) == 0 or not np.isin(self.working, before).all()
+
+    def advance(self) -> None:
+        """Minimise on the working set; close the search where that is a proof, or neither proof nor separation."""
+        if not self.open:
+            return
+        rows = self.signed(self.basis.rows)
+        self.x, self.multipliers, cancels = newton.minimise(rows, self.x)
+        if cancels:
+            self.certificate = certify(self.system, rows, self.multipliers, self.working)
+        self.open = not cancels and bool((rows @ self.x).min() > 0)
+
+    def signed(self, rows: np.ndarray) -> np.ndarray:
+        """The working rows times their signs."""
+        signs = np.full(self.system.n_constraints, -1.0)
+        signs[self.active] = 1.0
+        return rows[self.working] * signs[self.working, None]
+
+    def finding(self) -> Finding:
+        """The margin's bounds, with every rounding against the claim."""
+        error, upper = self.system.unit_error, 1.0
+        if self.multipliers is not None and self.multipliers.any():
+            total = self.multipliers.sum()
+            upper = min(upper, float(np.linalg.norm(self.multipliers @ self.signed(self.system.units)) / total))
+            upper += (len(self.multipliers) + 16) * EPS
+        return Finding(self.best, self.lower - error, upper, self.certificate, self.working)
+
+
+def certify(
+    system: System, rows: Float[np.ndarray, "rows rank"], multipliers: Float[np.ndarray, " rows"], ids: np.ndarray
+) -> Certificate | None:
+    """A certificate on few labels from signed rows that cancel: its multipliers are those of the stored rows."""
+    reduced = support.reduce_support(rows, multipliers)
+    if reduced is None:
+        return None
+    at, y = reduced
+    labels = ids[at]
+    lengths = np.ones(len(labels))
+    stored = labels < system.n_labels
+    lengths[stored] = np.linalg.norm(system.rows[labels[stored]], axis=1)
+    y = y / lengths
+    y /= y.max()
+    order = np.argsort(labels)
+    return Certificate(tuple(labels[order].tolist()), tuple(y[order].tolist()))

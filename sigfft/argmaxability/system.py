@@ -1,0 +1,167 @@
+"""A decision rule and a label set as one homogeneous sign system: find z with s_i (row_i · z) > 0 for every i."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sigfft import labels as label_sets
+
+RULES = ("threshold", "argmax", "top_k")
+EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class System:
+    """The rows that every label set of one layer shares; a label set only chooses their signs.
+
+    The id `n_labels` stands for the row that keeps the coordinate of the bias positive; its sign is always +1.
+    It is the last row of `units`, and only there when the layer has a bias.
+    """
+
+    rows: Float[np.ndarray, "labels D"]  # augmented rows, the stored values widened to float64
+    units: Float[np.ndarray, "constraints D"]  # rows / ‖row‖, then the row of `positive`; a zero row stays zero
+    rule: str
+    dim: int
+    positive: int | None  # coordinate that must be > 0
+    silent: Bool[np.ndarray, " constraints"] = field(repr=False)  # zero rows: their logit is 0 for every activation
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels of the layer."""
+        return len(self.rows)
+
+    @property
+    def n_constraints(self) -> int:
+        """Labels, and one more where the coordinate of the bias must be positive."""
+        return len(self.units)
+
+    @property
+    def unit_error(self) -> float:
+        """Bound on |fl(u_i·z) − u_i·z| / ‖z‖, u_i the exact unit rows.
+
+        Reference: Higham, Accuracy and Stability of Numerical Algorithms (2002), section 3.1.
+        """
+        return (self.units.shape[1] + 16) * EPS
+
+    def active(self, label_set: Int[np.ndarray, " width"]) -> Int[np.ndarray, " ids"]:
+        """Ids of the constraints with sign +1: the labels of a padded set, and the constraint of the bias."""
+        return np.append(label_set[label_set < self.n_labels], np.arange(self.n_labels, self.n_constraints))
+
+    def signs(self, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets constraints"]:
+        """The dense signs of a few label sets: make them for a batch, never for a data set."""
+        return self.flip(padded, np.full((len(padded), self.n_constraints), -1.0))
+
+    def flip(
+        self, padded: Int[np.ndarray, "sets width"], values: Float[np.ndarray, "sets constraints"]
+    ) -> Float[np.ndarray, "sets constraints"]:
+        """`values`, changed in place: negated where the sign is +1."""
+        sets, columns = np.nonzero(padded < self.n_labels)
+        values[sets, padded[sets, columns]] *= -1
+        values[:, self.n_labels :] *= -1
+        return values
+
+    def margins(
+        self, padded: Int[np.ndarray, "sets width"], solutions: Float[np.ndarray, "sets D"]
+    ) -> Float[np.ndarray, "sets constraints"]:
+        """s_i (u_i·z) for each set's own z; infinite where the row is zero and asks nothing."""
+        margins = self.flip(padded, -solutions @ self.units.T)
+        margins[:, self.silent] = np.inf
+        return margins
+
+    def witness(self, solution: Float[np.ndarray, "*sets D"]) -> Float[np.ndarray, "*sets dim"]:
+        """Activations of the layer from solutions of the system: the coordinate of the bias scaled to 1."""
+        if self.positive is None:
+            return solution[..., : self.dim]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return solution[..., : self.dim] / solution[..., self.positive, None]
+
+    def solution(
+        self, padded: Int[np.ndarray, "sets width"], witness: Float[np.ndarray, "sets dim"]
+    ) -> Float[np.ndarray, "sets D"]:
+        """Solutions of the system from activations: 1 for the bias, and for top-k the threshold between the logits."""
+        columns = [witness]
+        if self.positive is not None:
+            columns.append(np.ones((len(witness), 1)))
+        if self.rule != "threshold":
+            logits = np.column_stack(columns) @ self.rows[:, :-1].T
+            on = self.signs(padded)[:, : self.n_labels] > 0
+            low = np.where(on, logits, np.inf).min(axis=1)
+            high = np.where(on, -np.inf, logits).max(axis=1)
+            low, high = np.where(np.isinf(low), high + 2, low), np.where(np.isinf(high), low - 2, high)
+            columns.append(-(low + high)[:, None] / 2)
+        return np.column_stack(columns)
+
+
+def homogenize(
+    weight: Float[np.ndarray, "labels dim"], bias: Float[np.ndarray, " labels"] | None = None, rule: str = "threshold"
+) -> System:
+    """The sign system of a layer under a decision rule.
+
+    threshold: rows w_i, with a bias [w_i, b_i] and the last coordinate positive. top_k and argmax: a free last
+    coordinate (minus the threshold between the logits) with 1 in every row.
+
+    Args:
+      weight: (n_labels, dim), float16, bfloat16, float32 or float64, finite.
+      bias: (n_labels,) or None.
+      rule: "threshold", "argmax" or "top_k".
+
+    Raises:
+      ValueError: an array has the wrong shape or dtype, or holds NaN or infinity; or the rule is unknown.
+    """
+    if rule not in RULES:
+        raise ValueError(f"unknown rule {rule!r}; the rules are {', '.join(RULES)}")
+    weight = _widen(weight, "weight")
+    if weight.ndim != 2 or not weight.size:
+        raise ValueError(f"weight must be (n_labels, dim), both at least 1; given shape {weight.shape}")
+    columns = [weight]
+    if bias is not None:
+        bias = _widen(bias, "bias")
+        if bias.shape != (len(weight),):
+            raise ValueError(f"bias must be (n_labels,) = ({len(weight)},); given shape {bias.shape}")
+        columns.append(bias[:, None])
+    if rule != "threshold":
+        columns.append(np.ones((len(weight), 1)))
+    rows = np.hstack(columns) if len(columns) > 1 else weight
+    positive = None if bias is None else weight.shape[1]
+    units = unit_rows(rows)
+    if positive is not None:
+        units = np.vstack([units, np.eye(rows.shape[1])[positive]])
+    return System(rows, units, rule, weight.shape[1], positive, np.asarray(~units.any(axis=1)))
+
+
+def unit_rows(rows: Float[np.ndarray, "labels D"]) -> Float[np.ndarray, "labels D"]:
+    """Each row divided by its Euclidean length; zero rows stay zero. Free of overflow and underflow."""
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    scaled = np.ldexp(rows, -np.frexp(largest)[1])
+    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled / np.where(lengths == 0, 1.0, lengths)
+
+
+def pad_sets(
+    sets: label_sets.LabelSets, system: System, max_cardinality: int | None = None
+) -> Int[np.ndarray, "sets width"]:
+    """Label sets as one padded array, checked against the layer and its rule.
+
+    Raises:
+      ValueError: an id is out of range or repeated, or an argmax set has not exactly one label.
+    """
+    padded = label_sets.pad(sets, system.n_labels, max_cardinality)
+    if system.rule == "argmax":
+        wrong = np.flatnonzero(label_sets.cardinality(padded, system.n_labels) != 1)
+        if len(wrong):
+            raise ValueError(
+                f"argmax sets have exactly one label; set {wrong[0]} has not (for more, the rule is top_k)"
+            )
+    return padded
+
+
+def _widen(array: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
+    array = np.asarray(array)
+    if array.dtype.name not in ("float16", "bfloat16", "float32", "float64"):
+        raise ValueError(f"{name} must be float16, bfloat16, float32 or float64; given {array.dtype}")
+    wide = np.ascontiguousarray(array.astype(np.float64))
+    if not np.isfinite(wide).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
+        raise ValueError(f"{name} must be finite; it holds {wide[where]} at index {where}")
+    return wide

@@ -1,0 +1,143 @@
+"""The command line: `sigfft check | verify | count`. Heavy modules are imported by the command that needs them."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+RULES = ("threshold", "argmax", "top_k")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Returns 0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (ValueError, OSError) as error:
+        print(f"sigfft {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sigfft", description="Which label sets a trained output layer can output.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_check, _add_verify, _add_count):
+        add(commands)
+    return parser
+
+
+def _add_check(commands: Any) -> None:
+    parser = commands.add_parser("check", help="decide label sets, and write each verdict with its proof")
+    _add_layer(parser)
+    parser.add_argument("--labels", required=True, type=Path, help="label sets: text, JSON lines or XMC; also .gz")
+    parser.add_argument("--rule", choices=RULES, default="threshold", help="decision rule (default: %(default)s)")
+    parser.add_argument("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
+    parser.add_argument("--fail-on-unargmaxable", action="store_true", help="exit with 1 if a set is unargmaxable")
+    parser.set_defaults(run=_check)
+
+
+def _add_verify(commands: Any) -> None:
+    parser = commands.add_parser("verify", help="prove every verdict of a file again, exactly and without a solver")
+    parser.add_argument("verdicts", type=Path, help="JSON lines that `sigfft check` wrote")
+    _add_layer(parser)
+    parser.set_defaults(run=_verify)
+
+
+def _add_count(commands: Any) -> None:
+    parser = commands.add_parser("count", help="count the label sets that a layer of a given shape can output")
+    parser.add_argument("--labels", required=True, type=int, help="number of labels, n")
+    parser.add_argument("--dim", required=True, type=int, help="width of the layer's input, d")
+    parser.add_argument("--cardinality", type=int, help="also count the sets of this many labels (cyclic matrix)")
+    parser.set_defaults(run=_count)
+
+
+def _add_layer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", required=True, type=Path, help=".npy, .npz or .safetensors")
+    parser.add_argument("--tensor", help="name of the weight in the file")
+    parser.add_argument("--bias", help="name of the bias in the file; for .npy, the path of another .npy")
+    parser.add_argument("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from sigfft import labels
+    from sigfft.argmaxability.check import check
+    from sigfft.label_files import load_label_sets
+    from sigfft.weights import load_weights
+
+    if not args.out.parent.is_dir() or args.out.is_dir():  # found out now, not after the work
+        raise ValueError(f"--out {args.out} must be a file in a folder that exists")
+    sets, n_labels = load_label_sets(args.labels)
+    largest = max((max(ids) for ids in sets if ids), default=-1)
+    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest)
+    if n_labels not in (None, len(weight)):
+        raise ValueError(f"{args.labels} is about {n_labels} labels and {args.weights} about {len(weight)}")
+    print(_layer(weight, bias), file=sys.stderr)
+    report = check(weight, labels.pad(sets, len(weight)), bias=bias, rule=args.rule)
+    report.save(args.out)
+    print(report.table())
+    return 1 if args.fail_on_unargmaxable and "unargmaxable" in report.status else 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from sigfft.argmaxability.certificate import verify
+    from sigfft.weights import load_weights
+
+    n_labels = _stated_labels(args.verdicts)
+    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels)
+    counts = verify(args.verdicts, weight, bias)
+    print("verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    return 0
+
+
+def _layer(weight: Any, bias: Any) -> str:
+    n_labels, dim = weight.shape
+    return f"{n_labels} labels, {dim} dimensions, {weight.dtype}, {'no bias' if bias is None else 'with a bias'}"
+
+
+def _stated_labels(path: Path) -> int | None:
+    """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        try:
+            n_labels = json.loads(next(lines, "")).get("n_labels")
+        except (ValueError, AttributeError):
+            return None
+    return n_labels if isinstance(n_labels, int) else None
+
+
+def _count(args: argparse.Namespace) -> int:
+    from sigfft.argmaxability import cyclic
+
+    n, d, j = args.labels, args.dim, args.cardinality
+    if j is not None and not 0 <= j <= n:
+        raise ValueError(f"--cardinality must be between 0 and the number of labels, {n}; given {j}")
+    k = (min(d, n) - 1) // 2
+    general = cyclic.count_general(n, d)
+    print(f"{n} labels, {d} dimensions, threshold rule without a bias")
+    _print_counts("all label sets", general, 2**n, "rows in general position; no layer of this shape has more")
+    if j is None:
+        return 0
+    whole = cyclic.count_sets(n, j)
+    exactly = whole - cyclic.count_sets(n, j - 1) if j else 1
+    matrix = f"cyclic matrix, frequencies 0..{k}"
+    _print_counts(f"sets of exactly {j}", cyclic.count_exactly(n, k, j), exactly, matrix)
+    _print_counts(f"sets of at most {j}", cyclic.count_at_most(n, k, j), whole, matrix)
+    return 0
+
+
+def _print_counts(what: str, part: int, whole: int, where: str) -> None:
+    from sigfft.argmaxability.cyclic import log10_share
+
+    print(
+        f"{what}: {_number(part)} of {_number(whole)} argmaxable, log10 share {log10_share(part, whole):.6g} ({where})"
+    )
+
+
+def _number(value: int) -> str:
+    from math import floor, log10
+
+    if value < 10**30:
+        return str(value)
+    exponent = log10(value)
+    return f"{10 ** (exponent - floor(exponent)):.6f}e+{floor(exponent)}"

@@ -1,0 +1,167 @@
+"""A split in memory: packed arrays, and padded batches of static shape gathered from them by index."""
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float32, Int, Int32, Shaped
+
+Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseFeatures:
+    """Features as compressed sparse rows: point i has the ids `ids[indptr[i]:indptr[i + 1]]`, and likewise values.
+
+    `width` is the row length of a gathered batch; no point has more features (see `keep_largest`).
+    """
+
+    indptr: Int[np.ndarray, " points_plus_1"]
+    ids: Int32[np.ndarray, " nonzeros"]
+    values: Float32[np.ndarray, " nonzeros"]
+    n_features: int
+    width: int
+
+    def __post_init__(self) -> None:
+        widest = int(np.diff(self.indptr).max(initial=0))
+        if widest > self.width:
+            raise ValueError(f"a point has {widest} features, more than width={self.width}; see keep_largest")
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def select(self, indices: Int[np.ndarray, " chosen"]) -> Self:
+        """The points at `indices` alone."""
+        counts = np.diff(self.indptr)[indices]
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        positions = np.arange(indptr[-1]) + np.repeat(self.indptr[indices] - indptr[:-1], counts)
+        return dataclasses.replace(self, indptr=indptr, ids=self.ids[positions], values=self.values[positions])
+
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Int[np.ndarray, " batch"]) -> Batch:
+        """`feature_ids` padded with `n_features`, and `feature_values` padded with 0; both (batch, width)."""
+        starts = self.indptr[indices]
+        counts = np.where(present, self.indptr[indices + 1] - starts, 0)
+        columns = np.arange(self.width)
+        inside = columns < counts[:, None]
+        ids = np.full((len(indices), self.width), self.n_features, np.int32)
+        values = np.zeros((len(indices), self.width), np.float32)
+        positions = (starts[:, None] + columns)[inside]
+        ids[inside] = self.ids[positions]
+        values[inside] = self.values[positions]
+        return {"feature_ids": ids, "feature_values": values}
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseFeatures:
+    """One vector per point."""
+
+    values: Float32[np.ndarray, "points feature_dim"]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, indices: Int[np.ndarray, " chosen"]) -> Self:
+        """The points at `indices` alone."""
+        return dataclasses.replace(self, values=self.values[indices])
+
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Int[np.ndarray, " batch"]) -> Batch:
+        """`features`, float32 (batch, feature_dim); zeros where there is no point."""
+        return {"features": self.values[indices] * present[:, None].astype(np.float32)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One split. Both widths, of labels and of sparse features, are those of the widest split of the data set."""
+
+    features: SparseFeatures | DenseFeatures
+    labels: Int32[np.ndarray, "points max_cardinality"]  # ascending ids, padded with n_labels
+    n_labels: int
+
+    def __post_init__(self) -> None:
+        if len(self.features) != len(self.labels):
+            raise ValueError(f"{len(self.features)} rows of features do not match {len(self.labels)} label sets")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def n_features(self) -> int | None:
+        """Size of the sparse feature space; None for dense features."""
+        return self.features.n_features if isinstance(self.features, SparseFeatures) else None
+
+    @property
+    def feature_dim(self) -> int | None:
+        """Length of a dense feature vector; None for sparse features."""
+        return self.features.values.shape[1] if isinstance(self.features, DenseFeatures) else None
+
+    @property
+    def max_cardinality(self) -> int:
+        """Labels of the largest label set over all splits, at least 1."""
+        return self.labels.shape[1]
+
+    @property
+    def mean_cardinality(self) -> float:
+        """Mean number of labels of a point of this split."""
+        return float((self.labels < self.n_labels).sum() / len(self))
+
+    def label_counts(self) -> Int[np.ndarray, " labels"]:
+        """How many points of this split have each label: what propensities are made of."""
+        return np.bincount(self.labels.ravel(), minlength=self.n_labels + 1)[: self.n_labels]
+
+    def hold_out(self, share: float, seed: int) -> tuple["Dataset", "Dataset"]:
+        """Two splits of this one: what is left, and a random `share` of the points.
+
+        Raises:
+          ValueError: one of the two would be empty.
+        """
+        n_held = round(share * len(self))
+        if not 0 < n_held < len(self):
+            raise ValueError(
+                f"a share of {share} of {len(self)} points leaves one split empty; give one between 0 and 1"
+            )
+        shuffled = np.random.default_rng(seed).permutation(len(self))
+        held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
+        return self._select(kept), self._select(held)
+
+    def _select(self, indices: Int[np.ndarray, " chosen"]) -> "Dataset":
+        return Dataset(self.features.select(indices), self.labels[indices], self.n_labels)
+
+    def gather(self, indices: Int[np.ndarray, " batch"]) -> Batch:
+        """The points at `indices` as one batch; an index of `len(self)` or more gives an empty row.
+
+        Returns:
+          `labels`, int32 (batch, max_cardinality), padded with `n_labels`; `mask`, bool (batch,), True for points;
+          and `features`, float32 (batch, feature_dim), or `feature_ids`, int32 (batch, width), padded with
+          `n_features`, with `feature_values`, float32 (batch, width), padded with 0.
+        """
+        present = indices < len(self)
+        rows = np.where(present, indices, 0)
+        labels = np.where(present[:, None], self.labels[rows], np.int32(self.n_labels))
+        return {"labels": labels, "mask": present, **self.features.gather(rows, present)}
+
+
+def keep_largest(
+    indptr: Int[np.ndarray, " points_plus_1"],
+    ids: Int32[np.ndarray, " nonzeros"],
+    values: Float32[np.ndarray, " nonzeros"],
+    max_features: int,
+) -> tuple[
+    Int[np.ndarray, " points_plus_1"], Int32[np.ndarray, " kept_nonzeros"], Float32[np.ndarray, " kept_nonzeros"]
+]:
+    """Of each point, the `max_features` features of largest |value|, still in their order; of equals, the first.
+
+    Raises:
+      ValueError: `max_features` is less than 1.
+    """
+    if max_features < 1:
+        raise ValueError(f"max_features must be at least 1, or None for all features; given {max_features}")
+    counts = np.diff(indptr)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    crowded = np.flatnonzero(counts[rows] > max_features)
+    order = crowded[np.lexsort((-np.abs(values[crowded]), rows[crowded]))]
+    # Sorting moves entries only within their row, so the sorted rows still start where they started.
+    crowded_counts = counts[counts > max_features]
+    rank = np.arange(len(crowded)) - np.repeat(np.cumsum(crowded_counts) - crowded_counts, crowded_counts)
+    kept = np.ones(len(ids), bool)
+    kept[order[rank >= max_features]] = False
+    return np.concatenate([[0], np.cumsum(np.minimum(counts, max_features))]), ids[kept], values[kept]

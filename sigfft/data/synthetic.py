@@ -1,0 +1,190 @@
+"""Synthetic multi-label data: power-law label frequencies, correlated labels, a label hierarchy, dense features.
+
+The hierarchy has three levels: about n^(1/3) areas, n^(2/3) topics spread evenly over the areas, and leaves spread
+evenly over the topics. A label set holds the parent of each of its labels. A point is about a few topics, drawn by
+Zipf's law; its labels are paths area > topic > leaf through these topics, leaves drawn by Zipf's law within their
+topic. So a few labels are frequent and most are rare, and labels of one topic occur together. Ids carry no order: they
+are shuffled over the hierarchy. Features are the sum of one random vector per label, plus noise.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import scipy.sparse
+import tensorflow_datasets as tfds
+from jaxtyping import Float32, Int, Int32
+
+from sigfft import labels
+from sigfft.data import records
+
+_MIN_LABELS = 27  # three areas, nine topics, a leaf or more for each
+
+
+@dataclasses.dataclass
+class SyntheticSpec:
+    """Size and shape of the data.
+
+    Attributes:
+      n_labels: labels of all three levels together, at least 27.
+      feature_dim: length of a feature vector; fewer dimensions than labels make labels harder to tell apart.
+      n_train: points of the train split.
+      n_dev: points of the dev split; 0: there is none.
+      n_test: points of the test split.
+      mean_cardinality: labels of a point before the cut: 1 + a Poisson draw whose rate is Gamma of shape 4.
+      max_cardinality: larger draws are cut to this many labels.
+      noise: standard deviation of the noise on each feature; that of the labels' part is about 1.
+      seed: of everything drawn.
+    """
+
+    n_labels: int = 1000
+    feature_dim: int = 64
+    n_train: int = 8000
+    n_dev: int = 1000
+    n_test: int = 1000
+    mean_cardinality: float = 8.0
+    max_cardinality: int = 16
+    noise: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_labels < _MIN_LABELS:
+            raise ValueError(f"n_labels={self.n_labels} is too few for a hierarchy; use {_MIN_LABELS} or more")
+        for name, least in {"feature_dim": 1, "n_train": 1, "n_dev": 0, "n_test": 1, "noise": 0, "seed": 0}.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least {least}")
+        if not 1 <= self.mean_cardinality <= self.max_cardinality <= self.n_labels // 2:
+            raise ValueError(
+                f"expected 1 <= mean_cardinality={self.mean_cardinality} <= max_cardinality={self.max_cardinality} "
+                f"<= n_labels // 2 = {self.n_labels // 2}"
+            )
+
+
+class Hierarchy(NamedTuple):
+    """Three levels of label ids. Every topic has an area and at least one leaf."""
+
+    parent: Int[np.ndarray, " labels"]  # -1 for areas
+    topics: Int[np.ndarray, " topics"]
+    leaves: Int[np.ndarray, " leaves"]  # those of one topic lie together: see first_leaf
+    first_leaf: Int[np.ndarray, " topics_plus_1"]
+
+
+def hierarchy(n_labels: int, rng: np.random.Generator) -> Hierarchy:
+    """A random assignment of ids to areas, topics and leaves."""
+    ids = rng.permutation(n_labels)
+    n_areas, n_topics = round(n_labels ** (1 / 3)), round(n_labels ** (2 / 3))
+    areas, topics, leaves = np.split(ids, [n_areas, n_areas + n_topics])
+    first_leaf = np.linspace(0, len(leaves), n_topics + 1).astype(int)
+    parent = np.full(n_labels, -1)
+    parent[topics] = areas[np.arange(n_topics) % n_areas]
+    parent[leaves] = np.repeat(topics, np.diff(first_leaf))
+    return Hierarchy(parent, topics, leaves, first_leaf)
+
+
+def label_sets(
+    spec: SyntheticSpec, tree: Hierarchy, n_points: int, rng: np.random.Generator
+) -> Int32[np.ndarray, "points max_cardinality"]:
+    """Random label sets that are closed under `tree.parent`, padded with `spec.n_labels`."""
+    topics_per_point = 2 + spec.max_cardinality // 8
+    own = _zipf(len(tree.topics), (n_points, topics_per_point), rng)
+    draws = (n_points, 2 * spec.max_cardinality)
+    topic = np.take_along_axis(own, _zipf(topics_per_point, draws, rng), axis=1)
+    # Inverse of the continuous law of density 1/x on [1, leaves + 1): Zipf's law, however many leaves a topic has.
+    n_leaves = np.diff(tree.first_leaf)[topic]
+    rank = np.minimum((n_leaves + 1.0) ** rng.random(draws) - 1, n_leaves - 1).astype(int)
+    leaf = tree.leaves[tree.first_leaf[topic] + rank]
+    # Areas come before topics, and topics before leaves: whatever is cut off below, parents stay.
+    paths = np.stack([tree.parent[tree.topics[topic]], tree.topics[topic], leaf], axis=2).reshape(n_points, -1)
+    rates = rng.gamma(4.0, (spec.mean_cardinality - 1) / 4, n_points)
+    wanted = np.minimum(1 + rng.poisson(rates), spec.max_cardinality)
+    first = _first_occurrence(paths)
+    chosen = first & (np.cumsum(first, axis=1) <= wanted[:, None])
+    indptr = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
+    return labels.from_csr(indptr, paths[chosen], spec.n_labels, spec.max_cardinality)
+
+
+def features_of(
+    spec: SyntheticSpec, sets: Int32[np.ndarray, "points max_cardinality"], rng: np.random.Generator
+) -> Float32[np.ndarray, "points feature_dim"]:
+    """The sum of one standard normal vector per label, over the root of the mean cardinality, plus noise."""
+    indptr, ids = labels.to_csr(sets, spec.n_labels)
+    active = scipy.sparse.csr_array(
+        (np.ones(len(ids), np.float32), ids, indptr), shape=(len(sets), spec.n_labels), dtype=np.float32
+    )
+    vectors = rng.standard_normal((spec.n_labels, spec.feature_dim), np.float32)
+    noise = rng.standard_normal((len(sets), spec.feature_dim), np.float32)
+    return active @ vectors / np.float32(np.sqrt(spec.mean_cardinality)) + np.float32(spec.noise) * noise
+
+
+@dataclasses.dataclass(eq=False)
+class SyntheticConfig(tfds.core.BuilderConfig):
+    """The data to generate. The name is a fingerprint of it."""
+
+    spec: SyntheticSpec = dataclasses.field(default_factory=SyntheticSpec)
+
+
+class Synthetic(tfds.core.GeneratorBasedBuilder):
+    """Dense points: `labels` (ascending ids) and `features` (feature_dim)."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        spec = self.builder_config.spec
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="Synthetic multi-label data with power-law, correlated, hierarchical labels.",
+            features=tfds.features.FeaturesDict(
+                {
+                    "labels": records.array_feature(np.int32),
+                    "features": records.array_feature(np.float32, spec.feature_dim),
+                }
+            ),
+            metadata=tfds.core.MetadataDict(dataclasses.asdict(spec)),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, np.ndarray]]]]:
+        spec = self.builder_config.spec
+        rng = np.random.default_rng(spec.seed)
+        ends = np.cumsum([spec.n_train, spec.n_dev, spec.n_test])
+        sets = label_sets(spec, hierarchy(spec.n_labels, rng), ends[-1], rng)
+        features = features_of(spec, sets, rng)
+        rows = dict(zip(("train", "dev", "test"), np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
+        return {split: self._generate_examples(sets[i], features[i]) for split, i in rows.items() if len(i)}
+
+    def _generate_examples(self, sets: np.ndarray, features: np.ndarray) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        n_labels = self.builder_config.spec.n_labels
+        for i, (ids, vector) in enumerate(zip(sets, features, strict=True)):
+            yield i, {"labels": ids[ids < n_labels], "features": vector}
+
+
+def synthetic(cache_dir: Path | str, **fields: Any) -> Synthetic:
+    """The prepared records of synthetic data; `fields` are those of `SyntheticSpec`.
+
+    Raises:
+      ValueError: as `SyntheticSpec`.
+    """
+    spec = SyntheticSpec(**fields)
+    fingerprint = hashlib.blake2b(json.dumps(dataclasses.asdict(spec)).encode(), digest_size=16).hexdigest()
+    return records.prepare(Synthetic, SyntheticConfig(name=fingerprint, spec=spec), cache_dir)
+
+
+def _zipf(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> Int[np.ndarray, "..."]:
+    """Ranks 0 .. n - 1, rank r with a probability proportional to 1 / (r + 1)."""
+    cumulative = np.cumsum(1 / np.arange(1, n + 1))
+    return np.searchsorted(cumulative, rng.random(shape) * cumulative[-1], side="right").clip(max=n - 1)
+
+
+def _first_occurrence(rows: Int[np.ndarray, "points width"]) -> np.ndarray:
+    """True where a value appears for the first time in its row."""
+    order = np.argsort(rows, axis=1, kind="stable")
+    in_order = np.take_along_axis(rows, order, axis=1)
+    new = np.concatenate([np.ones((len(rows), 1), bool), in_order[:, 1:] != in_order[:, :-1]], axis=1)
+    first = np.empty_like(new)
+    np.put_along_axis(first, order, new, axis=1)
+    return first

@@ -1,0 +1,5 @@
+"""Training, evaluation and checking of models with a head; `run` does all of it for one config."""
+
+from sigfft.training.config import Config as Config
+from sigfft.training.config import check_overrides as check_overrides
+from sigfft.training.run import run as run

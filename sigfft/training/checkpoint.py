@@ -1,0 +1,89 @@
+"""Best and latest checkpoints through Orbax, with what early stopping needs to go on."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+from sigfft.training.step import TrainState
+
+
+class Progress(NamedTuple):
+    """Where a run stands, besides its state.
+
+    Attributes:
+      best_metric: best dev metric so far; -inf before the first evaluation.
+      best_step: the step that reached it.
+      stale_evaluations: evaluations since.
+      seconds: time spent in training, evaluations and checkpoints apart.
+    """
+
+    best_metric: float = -float("inf")
+    best_step: int = 0
+    stale_evaluations: int = 0
+    seconds: float = 0.0
+
+
+class Checkpoints:
+    """The checkpoints of one head: the latest step's, and that of the best dev metric.
+
+    Args:
+      directory: of this head's checkpoints; made if it is not there.
+    """
+
+    def __init__(self, directory: Path):
+        keep = checkpoint_managers.preservation_policy
+        policy = keep.AnyPreservationPolicy([keep.LatestN(1), keep.BestN(get_metric_fn=_metric, n=1)])
+        self.directory = directory.resolve()
+        self._manager = ocp.CheckpointManager(
+            self.directory,
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=policy, best_fn=_metric, enable_async_checkpointing=False
+            ),
+        )
+
+    def save(self, state: TrainState, progress: Progress, metric: float) -> None:
+        """Writes a checkpoint of the state's step and drops those that are neither best nor latest."""
+        content = ocp.args.Composite(
+            state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(progress._asdict())
+        )
+        self._manager.save(int(state.step), args=content, metrics={"metric": metric})
+
+    def latest_step(self) -> int | None:
+        """The last step saved, or None."""
+        return self._manager.latest_step()
+
+    def restore(self, like: TrainState, step: int | None = None) -> tuple[TrainState, Progress]:
+        """The state and progress saved at a step; default: the latest.
+
+        Args:
+          like: a state of the same shapes, or `jax.eval_shape` of one.
+          step: one of the steps saved.
+
+        Raises:
+          ValueError: nothing was saved, or the files are damaged or of another model.
+        """
+        step = self.latest_step() if step is None else step
+        if step is None:
+            raise ValueError(f"no checkpoint in {self.directory}; start without --resume")
+        target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), like._asdict())
+        content = ocp.args.Composite(state=ocp.args.StandardRestore(target), progress=ocp.args.JsonRestore())
+        try:
+            restored = self._manager.restore(step, args=content)
+        except Exception as error:  # Orbax and TensorStore raise many kinds; each means that this cannot be read
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"cannot read checkpoint {step} in {self.directory} ({reason}); "
+                "it is damaged or of another model: delete it to go on from an older one"
+            ) from error
+        return TrainState(**restored.state), Progress(**restored.progress)
+
+    def close(self) -> None:
+        """Waits for writes and releases the directory."""
+        self._manager.close()
+
+
+def _metric(metrics: dict[str, float]) -> float:
+    return metrics["metric"]

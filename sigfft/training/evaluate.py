@@ -1,0 +1,66 @@
+"""Metrics of a model on a split, and the check of the label sets that it should be able to output."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from sigfft import labels
+from sigfft.argmaxability import Report, check_head
+from sigfft.data import Dataset, batches
+from sigfft.heads import Head
+from sigfft.heads import Params as HeadParams
+from sigfft.metrics import Metrics
+from sigfft.training.model import Model, Params
+from sigfft.training.step import AXIS, split_over_devices
+
+Evaluate = Callable[[Params], dict[str, float]]
+
+
+def make_evaluate(model: Model, metrics: Metrics, data: Dataset, batch_size: int, max_examples: int = 0) -> Evaluate:
+    """A function from parameters to the metrics of a split, pmapped over the batch like the train step.
+
+    Args:
+      model: the model.
+      metrics: from `sigfft.metrics.make_metrics`.
+      data: the split.
+      batch_size: over all devices.
+      max_examples: use the first so many examples; 0: all.
+    """
+
+    def of_device(params, batch):
+        logits = model.head.logits(params["head"], model.features(params["encoder"], batch, None))
+        return jax.lax.psum(metrics.update(metrics.init(), logits, batch["labels"], batch["mask"]), AXIS)
+
+    of_batch = jax.pmap(of_device, axis_name=AXIS, in_axes=(None, 0), out_axes=None)
+    n_batches = -(-(min(len(data), max_examples) if max_examples else len(data)) // batch_size)
+
+    def evaluate(params: Params) -> dict[str, float]:
+        host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+        total = jax.tree.map(_widen, metrics.init())
+        for _, batch in zip(range(n_batches), batches(data, batch_size, **host), strict=False):
+            state = of_batch(params, split_over_devices(batch, jax.local_device_count()))
+            total = jax.tree.map(np.add, total, jax.tree.map(_widen, state))
+        return metrics.compute(total)
+
+    return evaluate
+
+
+def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: int) -> Report:
+    """The verdicts on a split's distinct label sets.
+
+    Args:
+      head: the output layer.
+      params: its parameters.
+      data: the split.
+      max_sets: if there are more distinct sets, check so many, evenly spaced in order of appearance; 0: all.
+    """
+    distinct, _, _ = labels.dedupe(data.labels)
+    if 0 < max_sets < len(distinct):
+        distinct = distinct[np.linspace(0, len(distinct) - 1, max_sets).astype(int)]
+    return check_head(head, params, distinct, progress=True)
+
+
+def _widen(leaf) -> np.ndarray:
+    leaf = np.asarray(leaf)
+    return leaf.astype(np.int64 if np.issubdtype(leaf.dtype, np.integer) else np.float64)

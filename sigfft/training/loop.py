@@ -1,0 +1,139 @@
+"""Training one head: steps, logs, evaluations, checkpoints, early stopping."""
+
+import math
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from sigfft.data import Dataset, batches
+from sigfft.training.checkpoint import Checkpoints, Progress
+from sigfft.training.config import Config
+from sigfft.training.evaluate import Evaluate
+from sigfft.training.model import Model, Params
+from sigfft.training.records import RunLog, forget_after
+from sigfft.training.step import TrainState, init_state, make_optimizer, make_train_step, split_over_devices
+
+
+class Trained(NamedTuple):
+    """A trained model: the parameters of the best checkpoint.
+
+    Attributes:
+      params: {"encoder": ..., "head": ...}.
+      steps: steps taken.
+      best_step: the step of `params`.
+      seconds: training time, compilation included, evaluations and checkpoints not.
+    """
+
+    params: Params
+    steps: int
+    best_step: int
+    seconds: float
+
+
+def train(
+    model: Model, config: Config, train_data: Dataset, evaluate_dev: Evaluate | None, workdir: Path, resume: bool
+) -> Trained:
+    """Trains until `optim.steps`, or until `eval.patience` evaluations brought nothing better.
+
+    A run that is resumed takes up its latest checkpoint and gives the parameters, to the bit, that it would have given
+    without the interruption.
+
+    Args:
+      model: what is trained.
+      config: of the experiment.
+      train_data: training examples.
+      evaluate_dev: params -> dev metrics; None: no dev split, and the last step counts as the best.
+      workdir: checkpoints, metrics.jsonl and events are written here.
+      resume: go on from the latest checkpoint, if there is one.
+
+    Raises:
+      FloatingPointError: the loss of a step was not finite.
+      ValueError: `eval.metric` is not a metric, or there is no dev split to be patient on.
+    """
+    if evaluate_dev is None and config.eval.patience:
+        raise ValueError(
+            f"eval.patience={config.eval.patience} needs a dev split, which this data set has not; "
+            "set --config.data.dev_share=0.1 to hold one out, or --config.eval.patience=0"
+        )
+    optimizer = make_optimizer(config.optim)
+    train_step = make_train_step(model, optimizer, config.seed)
+    checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
+    state, progress = init_state(model, optimizer, config.seed), Progress()
+    if resume and checkpoints.latest_step() is not None:
+        state, progress = checkpoints.restore(state)
+    step = int(state.step)
+    forget_after(workdir, model.name, step)
+    log = RunLog(workdir, model.name, slug(model.name), step, config.optim.steps)
+    stream = _stream(train_data, config, step)
+    pending: list[Array] = []  # losses stay on the device until they are logged
+    started = time.perf_counter()
+    try:
+        while step < config.optim.steps and not _exhausted(progress, config):
+            state, info = train_step(state, next(stream))
+            step += 1
+            pending.append(info.loss)
+            evaluation = step % config.eval.every == 0 or step == config.optim.steps
+            if step % config.eval.log_every == 0 or evaluation:
+                losses = _finite(pending, step)
+                elapsed, n_logged, pending = time.perf_counter() - started, len(pending), []
+                rate = n_logged * config.optim.batch_size / elapsed
+                progress = progress._replace(seconds=progress.seconds + elapsed)
+                log.write(step, {"loss": float(losses.mean()), "examples_per_second": rate})
+                log.progress(step, loss=f"{losses.mean():.4g}", examples_per_second=f"{rate:.0f}")
+                if evaluation:
+                    progress = _evaluate(state, step, progress, evaluate_dev, config, log)
+                    checkpoints.save(state, progress, progress.best_metric if progress.best_step == step else -math.inf)
+                started = time.perf_counter()
+        if progress.best_step != step:
+            state, _ = checkpoints.restore(state, progress.best_step)
+    finally:
+        log.close()
+        checkpoints.close()
+    return Trained(state.params, step, progress.best_step, progress.seconds)
+
+
+def slug(name: str) -> str:
+    """A head's name as a file name: "dft k=50 spread=200" -> "dft_k50_spread200"."""
+    return name.replace("=", "").replace(" ", "_")
+
+
+def _stream(data: Dataset, config: Config, first_step: int):
+    host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+    stream = batches(
+        data, config.optim.batch_size, seed=config.seed, shuffle=True, num_epochs=None, start_step=first_step, **host
+    )
+    return (split_over_devices(batch, jax.local_device_count()) for batch in stream)
+
+
+def _finite(losses: list[Array], last_step: int) -> np.ndarray:
+    values = np.asarray(jax.device_get(losses), np.float64)
+    if not np.isfinite(values).all():
+        first = last_step - len(values) + 1 + int(np.argmin(np.isfinite(values)))
+        raise FloatingPointError(
+            f"the loss of step {first} is {values[~np.isfinite(values)][0]}; lower --config.optim.learning_rate, "
+            "lengthen --config.optim.warmup_steps, or set --config.optim.clip_norm=1"
+        )
+    return values
+
+
+def _evaluate(
+    state: TrainState, step: int, progress: Progress, evaluate_dev: Evaluate | None, config: Config, log: RunLog
+) -> Progress:
+    if evaluate_dev is None:
+        return progress._replace(best_metric=float(step), best_step=step)
+    metrics = evaluate_dev(state.params)
+    log.write(step, {f"dev {name}": value for name, value in metrics.items()})
+    if config.eval.metric not in metrics:
+        raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join(metrics)}")
+    metric = metrics[config.eval.metric]
+    if metric > progress.best_metric:
+        return progress._replace(best_metric=metric, best_step=step, stale_evaluations=0)
+    return progress._replace(stale_evaluations=progress.stale_evaluations + 1)
+
+
+def _exhausted(progress: Progress, config: Config) -> bool:
+    return 0 < config.eval.patience <= progress.stale_evaluations

@@ -1,0 +1,112 @@
+"""From a config and a data set to pure functions: the encoder and the head that are trained together."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from flax import nnx
+from jaxtyping import Array, Float, Key
+
+from sigfft import labels
+from sigfft.data import Dataset
+from sigfft.encoders import Batch, DenseFeatures, EmbeddingBag
+from sigfft.heads import Head, bottleneck_head, dft_head, sigmoid_head
+from sigfft.training.config import Config, EncoderConfig, HeadConfig
+
+Params = dict[str, Any]  # {"encoder": ..., "head": ...}
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """An encoder and a head as pure functions.
+
+    Attributes:
+      name: of the head, as the tables show it.
+      head: the output layer.
+      init: key -> {"encoder": state of the NNX encoder as a plain pytree, "head": head.init}.
+      features: (params of the encoder, batch, key or None) -> features (batch, feature_dim).
+    """
+
+    name: str
+    head: Head
+    init: Callable[[Key[Array, ""]], Params]
+    features: Callable[[Params, Batch, Key[Array, ""] | None], Float[Array, "batch feature_dim"]]
+
+
+def make_models(config: Config, data: Dataset) -> list[Model]:
+    """The models of an experiment, baseline first.
+
+    Raises:
+      ValueError: an unknown kind of head, or sizes that cannot be.
+    """
+    head = make_head(config.head, config.encoder, data)
+    configs = {head: config.head}
+    if config.baseline.kind != "none":
+        baseline = config.baseline
+        if baseline.kind == "bottleneck" and not baseline.dim:
+            per_dim = head.feature_dim + 1 + head.n_labels
+            baseline = dataclasses.replace(baseline, dim=math.ceil(head.n_parameters() / per_dim))
+        configs = {make_head(baseline, config.encoder, data): baseline} | configs
+    return [_model(each, config.encoder, data) for each in configs]
+
+
+def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head:
+    """The head of a config for a data set; its prior is the mean share of active labels in `data`."""
+    sizes = {
+        "n_labels": data.n_labels,
+        "feature_dim": encoder.dim or data.feature_dim,
+        "prior": data.mean_cardinality / data.n_labels,
+        "random_start": config.random_start,
+    }
+    if config.kind == "dft":
+        return dft_head(
+            max_cardinality=config.max_cardinality or int(labels.cardinality(data.labels, data.n_labels).max()),
+            spread=config.spread,
+            slack=config.slack,
+            n_fft=config.n_fft or None,
+            **sizes,
+        )
+    if config.kind == "bottleneck":
+        return bottleneck_head(dim=config.dim, **sizes)
+    if config.kind == "sigmoid":
+        return sigmoid_head(**sizes)
+    raise ValueError(f"head.kind={config.kind!r} must be 'dft', 'bottleneck' or 'sigmoid'")
+
+
+def head_name(head: Head) -> str:
+    """The kind of a head and the arguments that shape it, such as "dft k=50 spread=200"."""
+    if head.kind == "bottleneck":
+        return f"bottleneck d={head.dim}"
+    if head.kind == "dft":
+        extras = "".join(f" {name}={head.arguments[name]}" for name in ("spread", "slack") if head.arguments[name])
+        return f"dft k={head.max_cardinality}{extras}"
+    return head.kind
+
+
+def _model(head: Head, config: EncoderConfig, data: Dataset) -> Model:
+    def build(key):
+        rngs = nnx.Rngs(params=key)
+        if data.n_features is None:
+            hidden = [config.dim] if config.dim else []
+            return DenseFeatures(data.feature_dim, hidden, dropout=config.dropout, rngs=rngs)
+        return EmbeddingBag(
+            data.n_features,
+            config.dim,
+            normalise=config.normalise,
+            dropout=config.dropout,
+            feature_dropout=config.feature_dropout,
+            rngs=rngs,
+        )
+
+    graphdef, _ = nnx.split(nnx.eval_shape(lambda: build(jax.random.key(0))))
+
+    def init(key):
+        encoder_key, head_key = jax.random.split(key)
+        return {"encoder": nnx.to_pure_dict(nnx.state(build(encoder_key))), "head": head.init(head_key)}
+
+    def features(encoder_params, batch, key):
+        return nnx.merge(graphdef, encoder_params)(batch, key)
+
+    return Model(head_name(head), head, init, features)

@@ -1,0 +1,64 @@
+"""What a run leaves behind: metrics.jsonl, tensorboard events, a progress bar, and files that are whole or absent."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+
+class RunLog:
+    """Scalars of one head's training, to metrics.jsonl (shared by the heads of a run), events and a progress bar.
+
+    Args:
+      workdir: of the run.
+      head: name of the head.
+      slug: its folder name below events/.
+      first_step: where training starts or goes on.
+      n_steps: where it ends at the latest.
+    """
+
+    def __init__(self, workdir: Path, head: str, slug: str, first_step: int, n_steps: int):
+        self._head = head
+        self._lines = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(workdir / "events" / slug))
+        self._bar = tqdm(total=n_steps, initial=first_step, desc=head, unit="step", dynamic_ncols=True)
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """One line and one event per scalar."""
+        self._lines.write(json.dumps({"head": self._head, "step": step, **scalars}) + "\n")
+        self._lines.flush()
+        for name, value in scalars.items():
+            self._events.add_scalar(name.replace("@", "_at_").replace(" ", "_"), value, step)
+
+    def progress(self, step: int, **shown: str) -> None:
+        """Moves the bar to a step and shows values beside it."""
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(step - self._bar.n)
+
+    def close(self) -> None:
+        """Closes files and bar."""
+        self._bar.close()
+        self._events.close()
+        self._lines.close()
+
+
+def read_log(workdir: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, of all heads."""
+    path = workdir / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def forget_after(workdir: Path, head: str, step: int) -> None:
+    """Drops a head's lines after a step: a run that goes on from there writes them again."""
+    lines = [line for line in read_log(workdir) if line["head"] != head or line["step"] <= step]
+    write_whole(workdir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file such that readers see the old one or the new one, never a part."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

@@ -1,0 +1,188 @@
+"""One experiment from its config to its report: every head trained, evaluated and checked on the same data."""
+
+import dataclasses
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import sigfft
+from sigfft import figures, labels
+from sigfft.argmaxability import Report
+from sigfft.data import Dataset, load
+from sigfft.metrics import make_metrics, propensities
+from sigfft.training.config import Config, differences
+from sigfft.training.evaluate import check_label_sets, make_evaluate
+from sigfft.training.loop import Trained, slug, train
+from sigfft.training.model import Model, make_models
+from sigfft.training.records import read_log, write_whole
+
+TABLE_METRICS = ("P@1", "P@5", "F1@5")
+
+
+def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[str, Any]:
+    """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
+
+    Args:
+      config: the experiment.
+      workdir: everything is written below this folder.
+      resume: go on with the run that the folder holds.
+
+    Returns:
+      The content of report.json.
+
+    Raises:
+      ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
+      FloatingPointError: the loss of a step was not finite.
+    """
+    workdir = Path(workdir)
+    _check_workdir(workdir, config, resume)
+    _check_batch(config.optim.batch_size)
+    splits = load_splits(config)
+    models = make_models(config, splits["train"])
+    metrics = make_metrics(
+        splits["train"].n_labels,
+        [k for k in config.eval.ks if k <= splits["train"].n_labels],
+        propensities=propensities(
+            splits["train"].label_counts(), len(splits["train"]), config.eval.propensity_a, config.eval.propensity_b
+        ),
+    )
+    workdir.mkdir(parents=True, exist_ok=True)
+    write_whole(workdir / "config.json", json.dumps(dataclasses.asdict(config), indent=2))
+
+    entries, verdicts = [], {}
+    for model in models:
+        evaluations = {
+            split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit)
+            for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
+            if split in splits
+        }
+        trained = train(model, config, splits["train"], evaluations.get("dev"), workdir, resume)
+        test = evaluations["test"](trained.params)
+        report = None
+        if config.check.max_sets >= 0:
+            report = check_label_sets(model.head, trained.params["head"], splits["test"], config.check.max_sets)
+            (workdir / "verdicts").mkdir(exist_ok=True)
+            report.save(workdir / "verdicts" / f"{slug(model.name)}.jsonl")
+            verdicts[model.name] = report
+        entries.append(_entry(model, trained, test, report, splits["test"].n_labels))
+
+    content = {"name": config.name, "data": _describe(splits), "versions": _versions(), "heads": entries}
+    write_whole(workdir / "report.json", json.dumps(content, indent=2))
+    _draw(workdir, entries, verdicts, splits["test"].n_labels)
+    print(table(entries))
+    return content
+
+
+def load_splits(config: Config) -> dict[str, Dataset]:
+    """The splits of a config's data, with a dev split held out of the training examples where it asks for one."""
+    data = config.data
+    if data.source == "xmc" and not data.dir:
+        raise ValueError("data.dir is empty; name the folder of train.txt.gz and test.txt.gz: --config.data.dir=...")
+    options = {"data_dir": Path(data.dir)} if data.source == "xmc" else dataclasses.asdict(data.synthetic)
+    cache = Path(data.cache_dir).expanduser()
+    splits = load(data.source, cache, max_features=data.max_features or None, **options)
+    if "dev" not in splits and data.dev_share:
+        splits["train"], splits["dev"] = splits["train"].hold_out(data.dev_share, config.seed)
+    return splits
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """The heads of a report side by side, as text."""
+    header = ["head", "parameters", *TABLE_METRICS, "best step", "seconds", "sets", "unargmaxable", "undecided"]
+    rows = [header]
+    for entry in entries:
+        counts = entry["argmaxability"] or dict.fromkeys(("checked", "unargmaxable", "undecided"), "-")
+        rows.append(
+            [
+                entry["name"],
+                f"{entry['parameters']:,}",
+                *(f"{entry['test'][name]:.4f}" if name in entry["test"] else "-" for name in TABLE_METRICS),
+                str(entry["best_step"]),
+                f"{entry['seconds']:.0f}",
+                *(str(counts[name]) for name in ("checked", "unargmaxable", "undecided")),
+            ]
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    lines = [
+        "  ".join(c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _entry(model: Model, trained: Trained, test: dict[str, float], report: Report | None, n_labels: int) -> dict:
+    return {
+        "name": model.name,
+        "kind": model.head.kind,
+        "head": dict(model.head.arguments),
+        "parameters": model.head.n_parameters(),
+        "steps": trained.steps,
+        "best_step": trained.best_step,
+        "seconds": round(trained.seconds, 2),
+        "test": test,
+        "argmaxability": None if report is None else report.counts(),
+    }
+
+
+def _describe(splits: dict[str, Dataset]) -> dict[str, Any]:
+    train_split = splits["train"]
+    return {
+        "examples": {name: len(split) for name, split in splits.items()},
+        "n_labels": train_split.n_labels,
+        "mean_cardinality": train_split.mean_cardinality,
+        "max_cardinality": train_split.max_cardinality,
+    }
+
+
+def _versions() -> dict[str, str]:
+    device = jax.devices()[0]
+    return {
+        "sigfft": sigfft.__version__,
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+        "devices": f"{jax.device_count()} × {device.device_kind}",
+    }
+
+
+def _draw(workdir: Path, entries: list[dict], verdicts: dict[str, Report], n_labels: int) -> None:
+    folder = workdir / "figures"
+    folder.mkdir(exist_ok=True)
+    curves = {entry["name"]: [] for entry in entries}
+    for line in read_log(workdir):
+        if line["head"] in curves:
+            curves[line["head"]].append({name.removeprefix("dev "): value for name, value in line.items()})
+    figures.save(figures.learning_curve(curves), folder / "learning_curve.png")
+    figures.save(
+        figures.metric_against_k({entry["name"]: entry["test"] for entry in entries}), folder / "metrics_against_k.png"
+    )
+    if verdicts:
+        by_head = {
+            name: (labels.cardinality(report.label_sets, n_labels), report.status) for name, report in verdicts.items()
+        }
+        figures.save(figures.argmaxable_share(by_head), folder / "argmaxable_share.png")
+
+
+def _check_workdir(workdir: Path, config: Config, resume: bool) -> None:
+    before = workdir / "config.json"
+    if not before.exists():
+        if resume:
+            raise ValueError(f"{workdir} holds no run to resume; leave --resume out to start one there")
+        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+            raise ValueError(f"{workdir} is not empty and holds no run; give a new folder as --workdir")
+        return
+    if not resume:
+        raise ValueError(f"{workdir} holds a run already; add --resume to go on with it, or give another --workdir")
+    changed = differences(config, json.loads(before.read_text(encoding="utf-8")))
+    if changed:
+        raise ValueError(f"{workdir} holds a run of another config; it differs in {', '.join(changed)}")
+
+
+def _check_batch(batch_size: int) -> None:
+    if batch_size < 1 or batch_size % jax.device_count():
+        raise ValueError(
+            f"optim.batch_size={batch_size} must be a positive multiple of the {jax.device_count()} devices; "
+            f"try {max(1, round(batch_size / jax.device_count())) * jax.device_count()}"
+        )

@@ -1,0 +1,95 @@
+"""The train step: one pure function per device, pmapped over the batch."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from sigfft import losses
+from sigfft.encoders import Batch
+from sigfft.training.config import OptimConfig
+from sigfft.training.model import Model, Params
+
+AXIS = "data"
+
+
+class TrainState(NamedTuple):
+    """What a step carries on; the same on every device."""
+
+    step: Int[Array, ""]
+    params: Params
+    optimizer: Any
+
+
+class StepInfo(NamedTuple):
+    """What a step reports: means over the whole batch."""
+
+    loss: Float[Array, ""]
+    gradient_norm: Float[Array, ""]
+
+
+def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
+    """Adam or AdamW with a learning rate each for encoder and head, warm-up and cosine decay."""
+
+    def adam(peak: float) -> optax.GradientTransformation:
+        rate = optax.warmup_cosine_decay_schedule(0.0, peak, config.warmup_steps, max(config.steps, 1))
+        decay = optax.add_decayed_weights(config.weight_decay, mask=lambda params: jax.tree.map(_is_matrix, params))
+        return optax.chain(
+            optax.scale_by_adam(),
+            decay if config.weight_decay else optax.identity(),
+            optax.scale_by_learning_rate(rate),
+        )
+
+    rates = {"encoder": config.learning_rate, "head": config.head_learning_rate or config.learning_rate}
+    by_part = optax.partition({part: adam(rate) for part, rate in rates.items()}, {part: part for part in rates})
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), by_part) if config.clip_norm else by_part
+
+
+def init_state(model: Model, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
+    """The state before the first step."""
+    params = model.init(jax.random.key(seed))
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+
+
+def make_device_step(
+    model: Model, optimizer: optax.GradientTransformation, seed: int, axis_name: str = AXIS
+) -> Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]:
+    """The step of one device on its share of the batch; gradients are averaged over `axis_name`.
+
+    Runs under `jax.pmap` and, unchanged, under `jax.shard_map`. Dropout depends on seed, step and device.
+    """
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), jax.lax.axis_index(axis_name))
+
+        def loss_of(params: Params) -> Float[Array, ""]:
+            features = model.features(params["encoder"], batch, key)
+            return losses.bce(model.head, params["head"], features, batch["labels"])
+
+        loss, gradient = jax.value_and_grad(loss_of)(state.params)
+        loss, gradient = jax.lax.pmean((loss, gradient), axis_name)
+        updates, carried = optimizer.update(gradient, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return TrainState(state.step + 1, params, carried), StepInfo(loss, optax.global_norm(gradient))
+
+    return step
+
+
+def make_train_step(
+    model: Model, optimizer: optax.GradientTransformation, seed: int
+) -> Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]:
+    """`make_device_step` on all devices: the state is replicated and donated, batches are (devices, examples, ...)."""
+    step = make_device_step(model, optimizer, seed)
+    return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0)
+
+
+def split_over_devices(batch: Batch, n_devices: int) -> Batch:
+    """The batch of this host as (devices, examples per device, ...)."""
+    return {name: value.reshape(n_devices, -1, *value.shape[1:]) for name, value in batch.items()}
+
+
+def _is_matrix(parameter: Array) -> bool:
+    return parameter.ndim > 1

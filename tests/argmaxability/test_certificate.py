@@ -1,0 +1,306 @@
+import hashlib
+import json
+
+import ml_dtypes
+import numpy as np
+import pytest
+from brute_force import all_sets, argmaxable_sets, biases, layers, yields
+
+from sigfft.argmaxability import certificate as proofs
+from sigfft.argmaxability.certificate import Certificate, VerificationError, array_digest, verify
+from sigfft.argmaxability.exact import cancels_exactly, cancels_verified, system_rows
+from sigfft.argmaxability.oriented import circuits, orthogonal_complement
+
+
+def augmented(weight, bias, rule):
+    """Exact rows of the sign system, the row of the bias' sign last; zero rows kept."""
+    ids = np.arange(len(weight) + (bias is not None))
+    return system_rows(np.asarray(weight), bias, rule, ids)
+
+
+def conflict(rows, active, n_labels, dependencies):
+    """A certificate for the set, from the signed circuits of the rows; None if no circuit agrees with it."""
+    signs = np.where(np.isin(np.arange(len(rows)), [*active, n_labels]), 1, -1)
+    for i in active:
+        if not rows[i].any():
+            return Certificate((i,), (1.0,))
+    for circuit in dependencies:
+        support = np.flatnonzero(circuit)
+        if (circuit[support] == signs[support]).all() and rows[support].any(axis=1).all():
+            y = [abs(float(v)) for v in orthogonal_complement(rows[support])[:, 0]]
+            return Certificate(tuple(support.tolist()), tuple(y))
+    return None
+
+
+@pytest.mark.parametrize("rule", ["threshold", "top_k", "argmax"])
+@pytest.mark.parametrize("offset", ["no bias", "tied bias"])
+@pytest.mark.parametrize("name", layers())
+def test_each_set_has_a_witness_or_a_certificate_and_never_both(name, offset, rule):
+    weight = layers()[name][:6]
+    bias = biases(len(weight))[offset]
+    bias = None if bias is None else bias.astype(weight.dtype)
+    reachable = argmaxable_sets(weight, bias, rule)
+    rows = augmented(weight, bias, rule)
+    dependencies = circuits(rows)
+    for labels in all_sets(len(weight), rule):
+        certificate = conflict(rows, labels, len(weight), dependencies)
+        assert (certificate is None) == (labels in reachable)
+        if certificate is None:
+            point = reachable[labels]
+            scale = 1 if bias is None else point[weight.shape[1]]
+            z = np.array([float(v / scale) for v in point[: weight.shape[1]]])
+            rounded_out = name == "cyclic" and not yields(weight, bias, rule, labels, z)  # a cone of width 1e-17
+            assert proofs.proves_witness(weight, bias, rule, labels, z) != rounded_out
+        else:
+            assert proofs.proves_certificate(weight, bias, rule, labels, certificate)
+
+
+@pytest.mark.parametrize("rule", ["threshold", "top_k"])
+@pytest.mark.parametrize("name", ["ties", "octahedron", "zero rows", "random"])
+def test_no_false_claim_is_proved(name, rule):
+    weight = layers()[name][:6]
+    n, rng = len(weight), np.random.default_rng(2)
+    reachable = argmaxable_sets(weight, None, rule)
+    sets = all_sets(n, rule)
+    padded = proofs.label_sets.pad(sets, n)
+    for _ in range(20):
+        z = rng.integers(-2, 3, weight.shape[1]).astype(np.float64)
+        proved = proofs.proves_witnesses(weight, None, rule, padded, np.tile(z, (len(sets), 1)))
+        assert proved.tolist() == [yields(weight, None, rule, labels, z) for labels in sets]
+        support = rng.choice(n, size=rng.integers(1, 5), replace=False)
+        claim = Certificate(tuple(support.tolist()), tuple(rng.uniform(0.5, 2, len(support)).tolist()))
+        proved = proofs.proves_certificates(weight, None, rule, padded, [claim] * len(sets))
+        assert not any(labels in reachable for labels, p in zip(sets, proved, strict=True) if p)
+
+
+FLOATS = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_stored_dtype_decides(dtype):
+    third = np.array([[1 / 3], [1 / 3]]).astype(dtype)
+    bias = np.array([-1 / 3, 0]).astype(dtype)
+    assert not proofs.proves_witness(third, bias, "threshold", [0, 1], np.ones(1))  # stored 1/3 - 1/3 is a tie
+    assert proofs.proves_witness(third, bias, "threshold", [0, 1], np.array([1 + 2.0**-52]))
+    assert proofs.proves_witness(third, bias, "threshold", [1], np.array([1 - 2.0**-53]))
+
+
+@pytest.mark.parametrize(
+    ("row", "z", "positive"),
+    [
+        ([1e16, 1, -1e16], [1, 1, 1], True),  # float64 loses the 1 in one order of summation
+        ([1e16, 1, -1e16], [1, 0, 1], False),
+        ([1e300, -1e300], [1e300, 1e300 * (1 - 2.0**-52)], True),  # overflows
+        ([1e300, -1e300], [1e300, 1e300], False),
+        ([1e-300, 1e-300], [1e-300, -1e-301], True),  # underflows
+        ([5e-324, 0], [5e-324, 0], True),
+        ([0.1, -0.3], [3, 1], True),  # 3 * fl(0.1) > fl(0.3): 0.1 is rounded up, 0.3 down
+    ],
+)
+def test_witness_signs_are_exact(row, z, positive):
+    weight, z = np.array([row], np.float64), np.array(z, np.float64)
+    assert proofs.proves_witness(weight, None, "threshold", [0], z) == positive
+    pair = np.concatenate([weight, 0 * weight])
+    assert proofs.proves_witness(pair, None, "top_k", [0], z) == positive
+
+
+def test_a_witness_that_is_not_finite_proves_nothing():
+    for bad in (np.nan, np.inf):
+        assert not proofs.proves_witness(np.eye(2), None, "top_k", [0, 1], np.array([bad, 1.0]))
+
+
+def test_one_float_decides_between_witness_and_certificate():
+    delta = 2.0**-60
+    for tilt, cancels in ((delta, False), (-delta, True)):
+        rows = np.array([[1.0, 0], [0, 1], [-1, tilt]])
+        assert cancels_exactly(rows, np.array([1.0, delta, 1.0])) == cancels
+        if not cancels:
+            assert not cancels_verified(rows, np.array([1.0, delta, 1.0]))
+
+
+@pytest.mark.parametrize("dim", [1, 5, 40])
+def test_float_proof_and_exact_proof_agree(dim):
+    rng = np.random.default_rng(dim)
+    weight = rng.standard_normal((dim + 1, dim)).astype(np.float32)
+    kernel = np.linalg.svd(weight.astype(np.float64).T)[2][-1]
+    rows, y = weight * np.sign(kernel)[:, None], np.abs(kernel)
+    noisy = y * (1 + 1e-9 * rng.standard_normal(dim + 1))
+    assert cancels_verified(rows, noisy)
+    assert cancels_exactly(rows, noisy)
+    rows[dim // 2] *= -1
+    assert not cancels_verified(rows, noisy)
+    assert not cancels_exactly(rows, noisy)
+
+
+def test_singular_supports_are_left_to_exact_arithmetic():
+    rows = np.array([[1.0, 2, 0], [-2, -4, 0], [0, 0, 1], [0, 0, -1]])
+    y = np.array([2.0, 1, 3, 3])
+    assert not cancels_verified(rows, y)
+    assert cancels_exactly(rows, y)
+    assert not cancels_exactly(rows * [[1], [-1], [1], [1]], y)
+
+
+def test_malformed_certificates_prove_nothing():
+    weight = np.array([[1.0, 0], [1, 0], [0, 1], [0, 0]])
+    assert proofs.proves_certificate(weight, None, "threshold", [0], Certificate((0, 1), (1.0, 1.0)))
+    for labels, y in [
+        ((0, 1), (1.0, -1.0)),
+        ((0, 1), (1.0, 0.0)),
+        ((0, 1), (1.0, np.nan)),
+        ((0, 1), (np.inf, np.inf)),
+        ((0, 1), (1.0,)),
+        ((0, 0), (1.0, 1.0)),
+        ((0, 4), (1.0, 1.0)),  # no bias, so no condition on it
+        ((-4, 1), (1.0, 1.0)),
+        ((0.0, 1.0), (1.0, 1.0)),
+        ((0, 2), (1.0, 1.0)),
+        ((3,), (1.0,)),  # inactive zero row: asks for nothing
+        ((0, 1, 3), (1.0, 1.0, 1.0)),
+        ((), ()),
+    ]:
+        assert not proofs.proves_certificate(weight, None, "threshold", [0], Certificate(labels, y)), (labels, y)
+    assert not proofs.proves_certificate(weight, None, "threshold", [0, 1], Certificate((0, 1), (1.0, 1.0)))
+    assert proofs.proves_certificate(weight, None, "threshold", [3], Certificate((3,), (1.0,)))
+    too_many = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    assert not proofs.proves_certificate(too_many, None, "threshold", [0, 1, 2, 3], Certificate((0, 1, 2), (1, 2, 1)))
+
+
+def test_wrong_arguments_are_named():
+    weight, padded = np.eye(3), np.array([[0, 3]])
+    for call, message in [
+        ((weight, None, "most", padded, np.ones((1, 3))), "unknown rule 'most'"),
+        ((weight, np.ones(2), "top_k", padded, np.ones((1, 3))), r"bias must be \(n_labels,\) = \(3,\)"),
+        ((weight[0], None, "top_k", padded, np.ones((1, 3))), "weight must be"),
+        ((weight, None, "top_k", padded, np.ones((1, 2))), "witnesses must be"),
+        ((weight * np.nan, None, "top_k", padded, np.ones((1, 3))), "NaN or infinity"),
+        ((weight.astype(int), None, "top_k", padded, np.ones((1, 3))), "given int64"),
+        ((weight, None, "argmax", np.array([[0, 1]]), np.ones((1, 3))), "exactly one active label"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            proofs.proves_witnesses(*call)
+
+
+def test_digest_depends_on_content_alone():
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    digest = array_digest(array)
+    assert digest == {"dtype": "float32", "shape": [2, 3], "sha256": hashlib.sha256(array.tobytes()).hexdigest()}
+    assert array_digest(np.asfortranarray(array)) == array_digest(array.astype(">f4")) == digest
+    assert array_digest(array.astype(np.float64)) != digest
+    assert array_digest(array.astype(ml_dtypes.bfloat16))["dtype"] == "bfloat16"
+
+
+WEIGHT = np.array([[1.0, 0], [2, 0], [0, 1]], np.float32)
+
+
+def verdict(weight, labels, status, margin, witness=None, certificate=None, rule="threshold", bias=None):
+    return {
+        "labels": labels,
+        "status": status,
+        "margin": margin,
+        "method": "by hand",
+        "witness": witness,
+        "certificate": certificate,
+        "rule": rule,
+        "n_labels": weight.shape[0],
+        "dim": weight.shape[1],
+        "weight": array_digest(weight),
+        "bias": None if bias is None else array_digest(bias),
+        "seconds": 0.0,
+    }
+
+
+def verdicts():
+    conflict = {"labels": [0, 1], "multipliers": [2.0, 1.0]}
+    return [
+        verdict(WEIGHT, [2], "argmaxable", [0.7, 0.8], [-1.0, 1.0]),
+        verdict(WEIGHT, [0, 2], "unargmaxable", [-0.1, 0.0], None, conflict),
+        verdict(WEIGHT, [1], "undecided", [-0.1, 1e-12]),
+        verdict(WEIGHT, [0, 1], "argmaxable", [0.1, 0.8], [1.0, -1.0], rule="top_k"),
+    ]
+
+
+def write(path, lines):
+    path.write_text("".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_a_true_file_is_verified_and_counted(tmp_path):
+    path = write(tmp_path / "v.jsonl", verdicts())
+    assert verify(path, WEIGHT) == {"argmaxable": 2, "unargmaxable": 1, "undecided": 1}
+
+
+def test_a_bias_is_part_of_the_claim(tmp_path):
+    bias = np.array([1.0, -1, 0], np.float32)
+    true = verdict(WEIGHT, [0, 2], "argmaxable", [0.1, 0.2], [0.25, 1.0], bias=bias)
+    path = write(tmp_path / "v.jsonl", [true])
+    assert verify(path, WEIGHT, bias)["argmaxable"] == 1
+    for other in (None, bias + 1):
+        with pytest.raises(VerificationError, match="line 1: bias is"):
+            verify(path, WEIGHT, other)
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "reason"),
+    [
+        (0, {"witness": [1.0, 1.0]}, "witness does not prove"),
+        (0, {"witness": [0.0, 1.0]}, "witness does not prove"),
+        (0, {"witness": [-1.0, 1.0, 0.0]}, "reshape"),
+        (0, {"witness": None}, "without a witness"),
+        (0, {"labels": [1]}, "witness does not prove"),
+        (0, {"labels": [7]}, "label id 7"),
+        (0, {"status": "unargmaxable", "margin": [-1, 0]}, "without a certificate"),
+        (0, {"margin": [-0.2, -0.1]}, "contradicts"),
+        (0, {"margin": [0.8, 0.7]}, "contradicts"),
+        (0, {"margin": [float("nan"), 0.7]}, "contradicts"),
+        (0, {"status": "likely"}, "contradicts"),
+        (0, {"rule": "most"}, "unknown rule"),
+        (0, {"n_labels": 4}, "n_labels is 4"),
+        (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, -1.0]}}, "certificate does not prove"),
+        (1, {"certificate": {"labels": [0, 2], "multipliers": [2.0, 1.0]}}, "certificate does not prove"),
+        (1, {"certificate": {"labels": [0], "multipliers": [2.0]}}, "certificate does not prove"),
+        (1, {"certificate": {"labels": [0, 1]}}, "has no 'multipliers'"),
+        (1, {"certificate": None}, "without a certificate"),
+        (1, {"labels": [0, 1, 2]}, "certificate does not prove"),
+        (1, {"status": "argmaxable", "margin": [0.1, 0.2]}, "without a witness"),
+        (1, {"margin": [0.1, 0.2]}, "contradicts"),
+        (2, {"margin": [0.1, 0.2]}, "contradicts"),
+        (3, {"rule": "argmax"}, "exactly one active label"),
+        (3, {"witness": [-1.0, 1.0]}, "witness does not prove"),
+        (3, {"weight": array_digest(WEIGHT.astype(np.float64))}, "other weights"),
+        (3, {"weight": array_digest(WEIGHT + 1)}, "other weights"),
+    ],
+)
+def test_every_false_claim_is_found_with_its_line(tmp_path, line, change, reason):
+    lines = verdicts()
+    lines[line] |= change
+    path = write(tmp_path / "v.jsonl", lines)
+    with pytest.raises(VerificationError, match=f"line {line + 1}: .*{reason}"):
+        verify(path, WEIGHT)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    whole = json.dumps(verdicts()[0]) + "\n"
+    for cut, reason in [
+        ([whole, whole[: len(whole) // 2]], "line 2: not a JSON object"),
+        ([whole, "\n"], "line 2: not a JSON object"),
+        ([whole, "[1, 2]\n"], "line 2: "),
+        ([whole, "{}\n"], "line 2: has no 'n_labels'"),
+        ([], "holds no verdict"),
+    ]:
+        with pytest.raises(VerificationError, match=reason):
+            verify(write(tmp_path / "v.jsonl", cut), WEIGHT)
+    (tmp_path / "b.jsonl").write_bytes(b"\x93NUMPY\xff\xfe")
+    with pytest.raises(VerificationError, match="line 1"):
+        verify(tmp_path / "b.jsonl", WEIGHT)
+
+
+def test_the_first_false_claim_is_named_across_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(proofs, "_BATCH", 3)
+    lines = verdicts() * 3
+    lines[9] = lines[9] | {"certificate": {"labels": [0, 2], "multipliers": [1.0, 1.0]}}
+    lines[10] = "{truncated\n"
+    with pytest.raises(VerificationError, match="line 10: the certificate"):
+        verify(write(tmp_path / "v.jsonl", lines), WEIGHT)
+    lines[9] = verdicts()[1]
+    with pytest.raises(VerificationError, match="line 11: not a JSON"):
+        verify(write(tmp_path / "v.jsonl", lines), WEIGHT)

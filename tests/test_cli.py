@@ -1,0 +1,140 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from sigfft.cli import main
+
+WEIGHT = np.array([[1.0, 0], [2, 0], [0, 1], [1, 1]], np.float32)
+BIAS = np.array([0.5, -1, 0, 0.25], np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("W.npz", weight=WEIGHT)
+    np.savez("biased.npz", out=np.ascontiguousarray(WEIGHT.T), out_bias=BIAS)
+    save_file({"head.weight": WEIGHT, "head.bias": BIAS}, "model.safetensors")
+    (tmp_path / "sets.txt").write_text("0,1,3\n\n0,2\n1\n")
+    (tmp_path / "sets.jsonl").write_text("[0, 1, 3]\n[]\n[0, 2]\n[1]\n")
+    (tmp_path / "xmc.txt").write_text("4 9 4\n0,1,3 1:1\n 1:1\n0,2\n1 2:.5\n")
+    return tmp_path
+
+
+def run(command):
+    return main(command.split())
+
+
+@pytest.mark.parametrize("sets", ["sets.txt", "sets.jsonl", "xmc.txt"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "--weights W.npz",
+        "--weights biased.npz --tensor out --bias out_bias",
+        "--weights biased.npz --tensor out --transposed",
+        "--weights model.safetensors --tensor head.weight --bias head.bias",
+    ],
+)
+def test_check_then_verify(folder, capsys, layer, sets):
+    assert run(f"check {layer} --labels {sets} --rule threshold --out verdicts.jsonl") == 0
+    said = capsys.readouterr()
+    assert "4 labels, 2 dimensions, float32" in said.err
+    assert ("with a bias" in said.err) == ("--bias" in layer)
+    assert "argmaxable" in said.out
+    verdicts = [json.loads(line) for line in (folder / "verdicts.jsonl").read_text().splitlines()]
+    assert [v["labels"] for v in verdicts] == [[0, 1, 3], [], [0, 2], [1]]
+    status = [v["status"] for v in verdicts]
+    assert status[0] == "argmaxable"
+    assert status[2] == "unargmaxable" if "--bias" not in layer else status[2] in ("argmaxable", "unargmaxable")
+    assert run(f"verify verdicts.jsonl {layer}") == 0
+    assert f"{status.count('argmaxable')} argmaxable, {status.count('unargmaxable')} unarg" in capsys.readouterr().out
+
+
+def test_the_exit_status_for_continuous_integration(folder):
+    check = "check --weights W.npz --labels sets.txt --out verdicts.jsonl"
+    assert run(check) == 0
+    assert run(f"{check} --fail-on-unargmaxable") == 1
+    (folder / "sets.txt").write_text("0,1,3\n")
+    assert run(f"{check} --fail-on-unargmaxable") == 0
+
+
+def test_rules_and_other_formats(folder, capsys):
+    (folder / "one.txt").write_text("0\n3\n")
+    for rule in ("argmax", "top_k"):
+        assert run(f"check --weights W.npz --labels one.txt --rule {rule} --out v.jsonl") == 0
+        assert run("verify v.jsonl --weights W.npz") == 0
+    np.save("w.npy", WEIGHT)
+    np.save("b.npy", BIAS)
+    assert run("check --weights w.npy --bias b.npy --labels sets.txt --out v.jsonl") == 0
+    assert run("verify v.jsonl --weights w.npy --bias b.npy") == 0
+    capsys.readouterr()
+    assert run("verify v.jsonl --weights w.npy") == 2
+    assert "line 1: bias is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("check --weights none.npz --labels sets.txt --out v.jsonl", "No such file"),
+        ("check --weights W.npz --labels none.txt --out v.jsonl", "No such file"),
+        ("check --weights W.npz --labels sets.txt --out no/v.jsonl", "folder that exists"),
+        ("check --weights W.npz --labels sets.txt --out .", "folder that exists"),
+        ("check --weights W.npz --tensor out --labels sets.txt --out v.jsonl", "no tensor 'out'; it has weight"),
+        ("check --weights pickled.npy --labels sets.txt --out v.jsonl", "pickled arrays are refused"),
+        ("check --weights nan.npy --labels sets.txt --out v.jsonl", "must be finite"),
+        ("check --weights W.npz --labels far.txt --out v.jsonl", "label id 4 in set 1"),
+        ("check --weights W.npz --labels other.txt --out v.jsonl", "about 5 labels"),
+        ("check --weights W.npz --labels words.txt --out v.jsonl", "line 1: expected label ids"),
+        ("check --weights W.npz --labels sets.txt --rule argmax --out v.jsonl", "argmax"),
+        ("verify none.jsonl --weights W.npz", "No such file"),
+        ("verify sets.txt --weights W.npz", "line 1: not a JSON object"),
+        ("verify W.npz --weights W.npz", "line 1: not a JSON object"),
+        ("count --labels 7 --dim 0", "dim must be at least 1; given 0"),
+        ("count --labels 7 --dim 3 --cardinality 8", "between 0 and the number of labels, 7; given 8"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_leaves_nothing(folder, capsys, command, message):
+    np.save("pickled.npy", WEIGHT.astype(object), allow_pickle=True)
+    np.save("nan.npy", np.full((3, 2), np.nan))
+    (folder / "far.txt").write_text("0\n0,4\n")
+    (folder / "other.txt").write_text("1 1 5\n0\n")
+    (folder / "words.txt").write_text("zero\n")
+    before = sorted(p.name for p in folder.iterdir())
+    assert run(command) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.startswith(f"sigfft {command.split()[0]}: ") or "dimensions" in said.err.splitlines()[0]
+    assert "Traceback" not in said.err
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_verify_rejects_other_weights_and_truncated_files(folder, capsys):
+    assert run("check --weights W.npz --labels sets.txt --out v.jsonl") == 0
+    np.savez("other.npz", weight=WEIGHT * 2)
+    whole = (folder / "v.jsonl").read_text()
+    capsys.readouterr()
+    assert run("verify v.jsonl --weights other.npz") == 2
+    assert "line 1: weight is" in capsys.readouterr().err
+    (folder / "v.jsonl").write_text(whole[:-20])
+    assert run("verify v.jsonl --weights W.npz") == 2
+    assert "line 4: not a JSON object; the file may be truncated" in capsys.readouterr().err
+
+
+def test_count(capsys):
+    assert run("count --labels 7 --dim 3 --cardinality 2") == 0
+    said = capsys.readouterr().out
+    assert "all label sets: 44 of 128 argmaxable" in said
+    assert "sets of exactly 2: 7 of 21 argmaxable" in said
+    assert "sets of at most 2: 15 of 29 argmaxable" in said
+    assert run("count --labels 8921 --dim 51") == 0
+    assert "1.900637e+133 of 3.080288e+2685 argmaxable, log10 share -2552.21" in capsys.readouterr().out
+    assert run("count --labels 3 --dim 5 --cardinality 3") == 0
+    assert "all label sets: 8 of 8 argmaxable, log10 share 0" in capsys.readouterr().out
+
+
+def test_wrong_usage():
+    for wrong in ("", "most", "check --weights W.npz", "count --labels x --dim 3"):
+        with pytest.raises(SystemExit) as stop:
+            run(wrong)
+        assert stop.value.code == 2
