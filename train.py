@@ -21,7 +21,7 @@ def _new_workdir(name: str) -> Path:
     return next(path for path in map(Path("runs").joinpath, names) if not path.exists())
 
 
-def main(_) -> None:
+def main(_: list[str]) -> None:
     """Runs the config; mistakes in it end with one line."""
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
     if _DISTRIBUTED.value:

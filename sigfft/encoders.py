@@ -50,8 +50,8 @@ class DenseFeatures(nnx.Module):
 class EmbeddingBag(nnx.Module):
     """Sparse weighted features: relu(Σ_j value_j · embedding[id_j] + bias), a linear layer on what is there.
 
-    Embeddings start with length 1, so that an example of unit length, as tf-idf rows are, starts with features of length
-    1 and not √feature_dim: from there they are learned, where larger ones would stay close to random features.
+    Embeddings start with length 1, so that an example of unit length, as tf-idf rows are, has features of length about
+    1 and not √feature_dim: these are learned, where larger ones would stay close to random features.
 
     Args:
       n_features: number of features; `batch["feature_ids"]` is padded with it.

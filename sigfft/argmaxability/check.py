@@ -13,7 +13,7 @@ import tqdm
 from jaxtyping import Float, Int
 
 from sigfft import labels as label_sets
-from sigfft.argmaxability import certificate, lp, search
+from sigfft.argmaxability import certificate, lp, probe, search
 from sigfft.argmaxability.certificate import Certificate
 from sigfft.argmaxability.report import Layer, Report, Verdict, from_json, to_json, write_lines
 from sigfft.argmaxability.system import System, homogenize, pad_sets
@@ -51,6 +51,7 @@ def check(
     rule: str = "threshold",
     *,
     batch_size: int | None = None,
+    probes: int = 0,
     progress: bool = False,
     resume_dir: str | Path | None = None,
     n_jobs: int = 1,
@@ -70,6 +71,7 @@ def check(
       bias: (n_labels,) or None.
       rule: "threshold" (logit > 0), "argmax" (one label) or "top_k" (the set's size is k).
       batch_size: label sets worked on together; default: as many as keep their margins within 64 MB, at most 256.
+      probes: random activations tried for each set before the search; worth it on accelerators, not on cores.
       progress: show a progress bar.
       resume_dir: a folder for finished batches. A run that broke, started again with the same arguments, goes on.
       n_jobs: processes, as in joblib; -1 for all cores.
@@ -92,7 +94,7 @@ def check(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; given {batch_size}")
     batches = [distinct[i : i + batch_size] for i in range(0, len(distinct), batch_size)]
-    run = _Run(problem, problem.layer(), None if resume_dir is None else Path(resume_dir), on_error)
+    run = _Run(problem, problem.layer(), probes, None if resume_dir is None else Path(resume_dir), on_error)
     parallel = joblib.Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")
     finished: list[Verdict] = []
     with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar:
@@ -122,6 +124,7 @@ class _Run:
 
     problem: Problem
     layer: Layer
+    probes: int
     folder: Path | None
     on_error: str
 
@@ -153,7 +156,7 @@ def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> list[Verdict]:
     if shard is not None and shard.exists():
         return [from_json(line)[1] for line in shard.read_text(encoding="utf-8").splitlines()]
     try:
-        verdicts = decide(run.problem, batch)
+        verdicts = decide(run.problem, batch, run.probes)
     except Exception as error:
         if run.on_error == "raise":
             raise
@@ -168,7 +171,7 @@ def _undecided(count: int, error: Exception) -> list[Verdict]:
     return [Verdict("undecided", (-1.0, 1.0), "none", reason=f"{type(error).__name__}: {error}")] * count
 
 
-def decide(problem: Problem, padded: Int[np.ndarray, "sets width"]) -> list[Verdict]:
+def decide(problem: Problem, padded: Int[np.ndarray, "sets width"], probes: int = 0) -> list[Verdict]:
     """Verdicts of one batch of distinct label sets: each stage takes what the cheaper ones left open."""
     verdicts: list[Verdict | None] = [_silent_label(problem.system, label_set) for label_set in padded]
     findings: dict[int, search.Finding] = {}
@@ -190,9 +193,17 @@ def decide(problem: Problem, padded: Int[np.ndarray, "sets width"]) -> list[Verd
             findings[i] = finding
 
     system, basis = problem.system, problem.basis
+    if probes:
+        stage("probe", lambda left: _probe(system, padded[left], probes))
     stage("search", lambda left: search.search(system, basis, padded[left]))
     stage("lp", lambda left: [lp.max_margin(system, basis, padded[i], findings[i].working) for i in left.tolist()])
     return [v for v in verdicts if v is not None]
+
+
+def _probe(system: System, padded: np.ndarray, n_directions: int) -> list[search.Finding]:
+    solutions = probe.probe(system, padded, n_directions)
+    lowest = system.margins(padded, solutions).min(axis=1) - system.unit_error
+    return [search.Finding(z, float(low), 1.0, None, padded[0, :0]) for z, low in zip(solutions, lowest, strict=True)]
 
 
 def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:

@@ -15,7 +15,7 @@ from sigfft.argmaxability.system import pad_sets
 class Explanation:
     """The conflict of an unargmaxable set: no activation puts `on` above and `off` below at the same time.
 
-    Both are empty unless the set is unargmaxable. Leaving out any label of a smallest conflict resolves it.
+    Both are empty unless the set is unargmaxable. Without a bias, leaving out any one of the labels resolves it.
     """
 
     verdict: Verdict

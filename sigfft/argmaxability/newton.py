@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float
 DELTAS = tuple(10.0**-power for power in range(2, 15, 2))
 SEPARATED = 0.1  # the least a_i·x at which an x is central enough to try on all rows
 NEWTON_STEPS = 40  # for each δ
+_GRID = np.array([0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 4.0, 20.0, 1000.0])  # of step lengths
 _CANCELLED = 1e-12  # ‖Σ λ_i a_i‖ / Σ λ_i
 
 
@@ -33,6 +34,11 @@ class Minimum(NamedTuple):
 
 def minimise(rows: Float[np.ndarray, "rows rank"], x: Float[np.ndarray, " rank"]) -> Minimum:
     """Search one working set from `x`, on the host in float64."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _minimise(rows, x)
+
+
+def _minimise(rows: np.ndarray, x: np.ndarray) -> Minimum:
     margins = rows @ x
     for delta in DELTAS:
         for _ in range(NEWTON_STEPS):
@@ -41,11 +47,10 @@ def minimise(rows: Float[np.ndarray, "rows rank"], x: Float[np.ndarray, " rank"]
             active, residual = rows[on], hinge[on]
             hessian = active.T @ active
             hessian.flat[:: len(x) + 1] += delta
-            factor, failed = scipy.linalg.lapack.dpotrf(hessian, lower=True, overwrite_a=True)
+            gradient = delta * x - residual @ active
+            factor, step, failed = scipy.linalg.lapack.dposv(hessian.T, -gradient, lower=True, overwrite_a=True)
             if failed:  # δ has fallen below the rounding of the Hessian
                 return Minimum(x, hinge, False)
-            gradient = delta * x - residual @ active
-            step = -scipy.linalg.lapack.dpotrs(factor, gradient, lower=True)[0]
             change = rows @ step
             if len(on) > 1 and (residual - change[on]).min() > 0:  # the full step stays in this piece of the loss
                 exact = _cancel(active, residual, factor)
@@ -55,7 +60,7 @@ def minimise(rows: Float[np.ndarray, "rows rank"], x: Float[np.ndarray, " rank"]
             decrement = -(gradient @ step)
             if decrement <= 1e-10 * (delta * (x @ x) + residual @ residual):
                 break
-            size = _line_search(margins, change, delta * (x @ step), delta * (step @ step), decrement)
+            size = _line_search(1.0 - margins, change, delta * (x @ step), delta * (step @ step))
             x, margins = x + size * step, margins + size * change
             if margins.min() > SEPARATED:
                 return Minimum(x, np.maximum(0.0, 1.0 - margins), False)
@@ -76,30 +81,23 @@ def _cancel(active: np.ndarray, residual: np.ndarray, factor: np.ndarray) -> np.
     return residual if np.linalg.norm(residual @ active) <= _CANCELLED * residual.sum() else None
 
 
-def _line_search(margins: np.ndarray, change: np.ndarray, linear: float, quadratic: float, decrement: float) -> float:
-    """Zero of the increasing slope along the step, within 2 % of the decrement: bracket, then false position."""
-    slack = 1.0 - margins
+def _line_search(slack: np.ndarray, change: np.ndarray, linear: float, quadratic: float) -> float:
+    """The t > 0 at which the slope linear + t quadratic − Σ change max(0, slack − t change) rises through zero.
 
-    def slope(t: float) -> float:
-        return float(linear + t * quadratic - change @ np.maximum(0.0, slack - t * change))
-
-    low, high, at_low, at_high = 0.0, 1.0, -decrement, slope(1.0)
-    while at_high < -0.02 * decrement and high < 1e3:
-        low, high, at_low = high, 2 * high, at_high
-        at_high = slope(high)
-    t = high
-    for _ in range(12):
-        if abs(at_high) <= 0.02 * decrement:
-            return high
-        t = low + (high - low) * min(max(-at_low / (at_high - at_low), 0.1), 0.9)
-        at = slope(t)
-        if abs(at) <= 0.02 * decrement:
+    The slope is increasing, and linear between the points at which a row enters or leaves the hinge: it is bracketed
+    on a grid, then among those points, then interpolated.
+    """
+    points = _GRID
+    for _ in range(2):
+        slopes = linear + points * quadratic - np.maximum(0.0, slack - points[:, None] * change) @ change
+        right = min(max(int((slopes < 0).sum()), 1), len(points) - 1)
+        low, high = points[right - 1], points[right]
+        crossing = slack / change
+        points = np.concatenate([[low], np.sort(crossing[(crossing > low) & (crossing < high)]), [high]])
+        if len(points) == 2:
             break
-        if at > 0:
-            high, at_high = t, at
-        else:
-            low, at_low = t, at
-    return t
+    at_low, at_high = slopes[right - 1], slopes[right]
+    return float(low - (high - low) * at_low / (at_high - at_low)) if at_high > at_low else float(high)
 
 
 def minimise_batch(

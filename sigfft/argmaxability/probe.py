@@ -16,24 +16,22 @@ _LOGITS_AT_ONCE = 1 << 24  # logits of a chunk of directions, in float32: 64 MB
 
 def probe(
     system: System, padded: Int[np.ndarray, "sets width"], n_directions: int = 64, seed: int = 0
-) -> tuple[Bool[np.ndarray, " sets"], Float[np.ndarray, "sets D"]]:
-    """Random directions for each set, half uniform and half around the mean of its own active rows.
+) -> Float[np.ndarray, "sets D"]:
+    """The best of some random directions for each set, of unit length: a proposal, to be proved.
 
-    Returns which sets have a direction with all margins positive in float32, and for each set its best one, of unit
-    length: a proposal, to be proved.
+    Half of the directions are uniform; the others lie around the difference of the mean active and inactive row.
     """
     spread = np.arange(n_directions) / max(1, n_directions - 1)  # of the noise: from the set's own rows to uniform
     spread = np.where(np.arange(n_directions) % 2 == 0, spread, 1.0).astype(np.float32)
     units, silent = jnp.asarray(system.units, jnp.float32), jnp.asarray(system.silent)
     step = max(1, _LOGITS_AT_ONCE // (n_directions * system.n_constraints))
-    found, best = [], []
+    best = []
     for start in range(0, len(padded), step):
         active = system.signs(padded[start : start + step]).astype(np.float32)
         keys = jax.random.split(jax.random.key(seed + start), len(active))
-        directions, margins = _best_direction(units, silent, jnp.asarray(active), keys, jnp.asarray(spread))
-        found.append(np.asarray(margins) > 0)
+        directions = _best_direction(units, silent, jnp.asarray(active), keys, jnp.asarray(spread))
         best.append(np.asarray(directions, np.float64))
-    return np.concatenate(found), unit(np.concatenate(best))
+    return unit(np.concatenate(best))
 
 
 @jax.jit
@@ -44,15 +42,15 @@ def _best_direction(
     signs: Float[Array, " constraints"],
     key: Array,
     spread: Float[Array, " directions"],
-) -> tuple[Float[Array, " D"], Float[Array, ""]]:
-    own = jnp.where(signs > 0, 1.0, 0.0) @ units
+) -> Float[Array, " D"]:
+    on = (signs > 0).astype(units.dtype)
+    own = on @ units / jnp.maximum(on.sum(), 1.0) - (1.0 - on) @ units / jnp.maximum((1.0 - on).sum(), 1.0)
     own = own / jnp.maximum(jnp.linalg.norm(own), 1e-30)
     noise = jax.random.normal(key, (len(spread), units.shape[1])) / np.sqrt(units.shape[1])
     directions = own[None] + spread[:, None] / jnp.maximum(1.001 - spread[:, None], 1e-3) * noise
-    directions = directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
+    directions = directions / jnp.maximum(jnp.linalg.norm(directions, axis=1, keepdims=True), 1e-30)
     margins = jnp.where(silent[None], jnp.inf, signs[None] * (directions @ units.T)).min(axis=1)
-    best = jnp.argmax(margins)
-    return directions[best], margins[best]
+    return directions[jnp.argmax(margins)]
 
 
 def enumerate_sets(

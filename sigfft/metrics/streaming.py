@@ -43,6 +43,7 @@ class Metrics(NamedTuple):
     """Pure functions over a `State`.
 
     Attributes:
+      names: what `compute` returns values for.
       init: `init()` -> state of no examples.
       update: `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (batch, n_labels);
         labels (batch, any width) padded with n_labels; mask (batch,) is False where a row only fills up the batch.
@@ -51,6 +52,7 @@ class Metrics(NamedTuple):
         are summed first. Raises ValueError if no example was counted.
     """
 
+    names: tuple[str, ...]
     init: Callable[[], State]
     update: Callable[..., State]
     update_predictions: Callable[..., State]
@@ -101,7 +103,8 @@ def make_metrics(
         return _update_predictions(state, predictions, labels, mask, weights, **options)
 
     compute = functools.partial(_compute, ks=cutoffs, with_psp=weights is not None)
-    return Metrics(init, update, update_predictions, compute)
+    names = tuple(compute(init()._replace(examples=jnp.ones((), jnp.int32))))
+    return Metrics(names, init, update, update_predictions, compute)
 
 
 @functools.partial(jax.jit, static_argnames=("top", "threshold"))

@@ -2,4 +2,5 @@
 
 from sigfft.training.config import Config as Config
 from sigfft.training.config import check_overrides as check_overrides
+from sigfft.training.restore import load_model as load_model
 from sigfft.training.run import run as run

@@ -1,7 +1,7 @@
 """Best and latest checkpoints through Orbax, with what early stopping needs to go on."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
@@ -68,17 +68,26 @@ class Checkpoints:
         step = self.latest_step() if step is None else step
         if step is None:
             raise ValueError(f"no checkpoint in {self.directory}; start without --resume")
-        target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), like._asdict())
-        content = ocp.args.Composite(state=ocp.args.StandardRestore(target), progress=ocp.args.JsonRestore())
+        content = {"state": ocp.args.StandardRestore(_shapes(like._asdict())), "progress": ocp.args.JsonRestore()}
+        restored = self._read(step, content)
+        return TrainState(**restored["state"]), Progress(**restored["progress"])
+
+    def restore_params(self, like: Any, step: int) -> Any:
+        """The parameters alone of the state saved at a step; `like` and errors as in `restore`."""
+        target = {"params": _shapes(like)}
+        restore_args = ocp.checkpoint_utils.construct_restore_args(target)
+        content = {"state": ocp.args.PyTreeRestore(target, restore_args=restore_args, partial_restore=True)}
+        return self._read(step, content)["state"]["params"]
+
+    def _read(self, step: int, content: dict[str, Any]) -> Any:
         try:
-            restored = self._manager.restore(step, args=content)
+            return self._manager.restore(step, args=ocp.args.Composite(**content))
         except Exception as error:  # Orbax and TensorStore raise many kinds; each means that this cannot be read
             reason = " ".join(str(error).split())[:200]
             raise ValueError(
                 f"cannot read checkpoint {step} in {self.directory} ({reason}); "
-                "it is damaged or of another model: delete it to go on from an older one"
+                "it is damaged or of another model: delete its folder to go on from an older one, or start anew"
             ) from error
-        return TrainState(**restored.state), Progress(**restored.progress)
 
     def close(self) -> None:
         """Waits for writes and releases the directory."""
@@ -87,3 +96,8 @@ class Checkpoints:
 
 def _metric(metrics: dict[str, float]) -> float:
     return metrics["metric"]
+
+
+def _shapes(tree: Any) -> Any:
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), tree)

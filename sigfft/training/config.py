@@ -2,7 +2,8 @@
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sigfft.data import SyntheticSpec
 
@@ -155,6 +156,24 @@ def check_overrides(arguments: Sequence[str]) -> None:
             raise ValueError(f"unknown config key {key!r}; the nearest is --config.{nearest[0]}=")
 
 
+def check_values(config: Config) -> None:
+    """Raises ValueError for the first number that is out of its range."""
+    least = {
+        "optim": {"steps": 1, "batch_size": 1, "warmup_steps": 0, "weight_decay": 0, "clip_norm": 0},
+        "eval": {"every": 1, "log_every": 1, "patience": 0, "max_dev_examples": 0},
+        "encoder": {"dim": 0, "dropout": 0, "feature_dropout": 0},
+        "data": {"max_features": 0, "dev_share": 0},
+    }
+    for part, bounds in least.items():
+        for name, bound in bounds.items():
+            value = getattr(getattr(config, part), name)
+            if not value >= bound:
+                raise ValueError(f"{part}.{name}={value} must be at least {bound}")
+    for part, name in (("encoder", "dropout"), ("encoder", "feature_dropout"), ("data", "dev_share")):
+        if getattr(getattr(config, part), name) >= 1:
+            raise ValueError(f"{part}.{name}={getattr(getattr(config, part), name)} must be less than 1")
+
+
 def differences(config: Config, other: dict) -> list[str]:
     """The keys in which a config and another one's dictionary differ, as "key (ours, other's)"."""
     mine, theirs = _flat(dataclasses.asdict(config)), _flat(other)
@@ -162,7 +181,7 @@ def differences(config: Config, other: dict) -> list[str]:
     return [f"{key} ({mine.get(key)!r}, not {theirs.get(key)!r})" for key in keys if mine.get(key) != theirs.get(key)]
 
 
-def _keys(kind, prefix):
+def _keys(kind: Any, prefix: str) -> Iterator[str]:
     for field in dataclasses.fields(kind):
         if dataclasses.is_dataclass(field.type):
             yield from _keys(field.type, f"{prefix}{field.name}.")
@@ -170,8 +189,8 @@ def _keys(kind, prefix):
             yield prefix + field.name
 
 
-def _flat(nested, prefix=""):
-    flat = {}
+def _flat(nested: dict, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{key}.")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from sigfft import labels
 from sigfft.argmaxability import Report, check_head
@@ -61,6 +62,6 @@ def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: in
     return check_head(head, params, distinct, progress=True)
 
 
-def _widen(leaf) -> np.ndarray:
-    leaf = np.asarray(leaf)
-    return leaf.astype(np.int64 if np.issubdtype(leaf.dtype, np.integer) else np.float64)
+def _widen(leaf: Array) -> np.ndarray:
+    values = np.asarray(leaf)
+    return values.astype(np.int64 if np.issubdtype(values.dtype, np.integer) else np.float64)

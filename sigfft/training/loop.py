@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,12 +10,12 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from sigfft.data import Dataset, batches
+from sigfft.data import Batch, Dataset, batches
 from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import Config
 from sigfft.training.evaluate import Evaluate
 from sigfft.training.model import Model, Params
-from sigfft.training.records import RunLog, forget_after
+from sigfft.training.records import RunLog, forget_after, slug
 from sigfft.training.step import TrainState, init_state, make_optimizer, make_train_step, split_over_devices
 
 
@@ -52,13 +53,8 @@ def train(
 
     Raises:
       FloatingPointError: the loss of a step was not finite.
-      ValueError: `eval.metric` is not a metric, or there is no dev split to be patient on.
+      ValueError: the checkpoint to go on from is damaged or of another model.
     """
-    if evaluate_dev is None and config.eval.patience:
-        raise ValueError(
-            f"eval.patience={config.eval.patience} needs a dev split, which this data set has not; "
-            "set --config.data.dev_share=0.1 to hold one out, or --config.eval.patience=0"
-        )
     optimizer = make_optimizer(config.optim)
     train_step = make_train_step(model, optimizer, config.seed)
     checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
@@ -67,7 +63,7 @@ def train(
         state, progress = checkpoints.restore(state)
     step = int(state.step)
     forget_after(workdir, model.name, step)
-    log = RunLog(workdir, model.name, slug(model.name), step, config.optim.steps)
+    log = RunLog(workdir, model.name, step, config.optim.steps)
     stream = _stream(train_data, config, step)
     pending: list[Array] = []  # losses stay on the device until they are logged
     started = time.perf_counter()
@@ -82,7 +78,8 @@ def train(
                 elapsed, n_logged, pending = time.perf_counter() - started, len(pending), []
                 rate = n_logged * config.optim.batch_size / elapsed
                 progress = progress._replace(seconds=progress.seconds + elapsed)
-                log.write(step, {"loss": float(losses.mean()), "examples_per_second": rate})
+                norm = float(info.gradient_norm)
+                log.write(step, {"loss": float(losses.mean()), "gradient_norm": norm, "examples_per_second": rate})
                 log.progress(step, loss=f"{losses.mean():.4g}", examples_per_second=f"{rate:.0f}")
                 if evaluation:
                     progress = _evaluate(state, step, progress, evaluate_dev, config, log)
@@ -96,12 +93,7 @@ def train(
     return Trained(state.params, step, progress.best_step, progress.seconds)
 
 
-def slug(name: str) -> str:
-    """A head's name as a file name: "dft k=50 spread=200" -> "dft_k50_spread200"."""
-    return name.replace("=", "").replace(" ", "_")
-
-
-def _stream(data: Dataset, config: Config, first_step: int):
+def _stream(data: Dataset, config: Config, first_step: int) -> Iterator[Batch]:
     host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
     stream = batches(
         data, config.optim.batch_size, seed=config.seed, shuffle=True, num_epochs=None, start_step=first_step, **host
@@ -127,8 +119,6 @@ def _evaluate(
         return progress._replace(best_metric=float(step), best_step=step)
     metrics = evaluate_dev(state.params)
     log.write(step, {f"dev {name}": value for name, value in metrics.items()})
-    if config.eval.metric not in metrics:
-        raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join(metrics)}")
     metric = metrics[config.eval.metric]
     if metric > progress.best_metric:
         return progress._replace(best_metric=metric, best_step=step, stale_evaluations=0)

@@ -32,7 +32,7 @@ class Model:
     name: str
     head: Head
     init: Callable[[Key[Array, ""]], Params]
-    features: Callable[[Params, Batch, Key[Array, ""] | None], Float[Array, "batch feature_dim"]]
+    features: Callable[[Any, Batch, Key[Array, ""] | None], Float[Array, "batch feature_dim"]]
 
 
 def make_models(config: Config, data: Dataset) -> list[Model]:
@@ -42,37 +42,69 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
       ValueError: an unknown kind of head, or sizes that cannot be.
     """
     head = make_head(config.head, config.encoder, data)
-    configs = {head: config.head}
+    heads = [head]
     if config.baseline.kind != "none":
         baseline = config.baseline
         if baseline.kind == "bottleneck" and not baseline.dim:
             per_dim = head.feature_dim + 1 + head.n_labels
             baseline = dataclasses.replace(baseline, dim=math.ceil(head.n_parameters() / per_dim))
-        configs = {make_head(baseline, config.encoder, data): baseline} | configs
-    return [_model(each, config.encoder, data) for each in configs]
+        heads = [make_head(baseline, config.encoder, data), head]
+    return [make_model(each, config.encoder, data.n_features, data.feature_dim) for each in heads]
 
 
 def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head:
     """The head of a config for a data set; its prior is the mean share of active labels in `data`."""
-    sizes = {
-        "n_labels": data.n_labels,
-        "feature_dim": encoder.dim or data.feature_dim,
-        "prior": data.mean_cardinality / data.n_labels,
-        "random_start": config.random_start,
-    }
+    feature_dim = encoder.dim or data.feature_dim
+    if feature_dim is None:
+        raise ValueError("encoder.dim=0 passes dense examples on, and these are sparse; set --config.encoder.dim=512")
+    prior = data.mean_cardinality / data.n_labels
+    start = config.random_start
     if config.kind == "dft":
+        largest = int(labels.cardinality(data.labels, data.n_labels).max())
         return dft_head(
-            max_cardinality=config.max_cardinality or int(labels.cardinality(data.labels, data.n_labels).max()),
+            data.n_labels,
+            config.max_cardinality or largest,
+            feature_dim=feature_dim,
             spread=config.spread,
             slack=config.slack,
             n_fft=config.n_fft or None,
-            **sizes,
+            prior=prior,
+            random_start=start,
         )
     if config.kind == "bottleneck":
-        return bottleneck_head(dim=config.dim, **sizes)
+        return bottleneck_head(data.n_labels, config.dim, feature_dim=feature_dim, prior=prior, random_start=start)
     if config.kind == "sigmoid":
-        return sigmoid_head(**sizes)
+        return sigmoid_head(data.n_labels, feature_dim=feature_dim, prior=prior, random_start=start)
     raise ValueError(f"head.kind={config.kind!r} must be 'dft', 'bottleneck' or 'sigmoid'")
+
+
+def make_model(head: Head, config: EncoderConfig, n_features: int | None, feature_dim: int | None) -> Model:
+    """A head behind an encoder for sparse examples of `n_features`, or for dense ones of `feature_dim`."""
+
+    def build(key: Key[Array, ""]) -> nnx.Module:
+        rngs = nnx.Rngs(params=key)
+        if n_features is None:
+            hidden = [config.dim] if config.dim else []
+            return DenseFeatures(feature_dim or head.feature_dim, hidden, dropout=config.dropout, rngs=rngs)
+        return EmbeddingBag(
+            n_features,
+            config.dim,
+            normalise=config.normalise,
+            dropout=config.dropout,
+            feature_dropout=config.feature_dropout,
+            rngs=rngs,
+        )
+
+    graphdef, _ = nnx.split(nnx.eval_shape(lambda: build(jax.random.key(0))))
+
+    def init(key: Key[Array, ""]) -> Params:
+        encoder_key, head_key = jax.random.split(key)
+        return {"encoder": nnx.to_pure_dict(nnx.state(build(encoder_key))), "head": head.init(head_key)}
+
+    def features(encoder: Any, batch: Batch, key: Key[Array, ""] | None) -> Float[Array, "batch feature_dim"]:
+        return nnx.merge(graphdef, encoder)(batch, key)
+
+    return Model(head_name(head), head, init, features)
 
 
 def head_name(head: Head) -> str:
@@ -83,30 +115,3 @@ def head_name(head: Head) -> str:
         extras = "".join(f" {name}={head.arguments[name]}" for name in ("spread", "slack") if head.arguments[name])
         return f"dft k={head.max_cardinality}{extras}"
     return head.kind
-
-
-def _model(head: Head, config: EncoderConfig, data: Dataset) -> Model:
-    def build(key):
-        rngs = nnx.Rngs(params=key)
-        if data.n_features is None:
-            hidden = [config.dim] if config.dim else []
-            return DenseFeatures(data.feature_dim, hidden, dropout=config.dropout, rngs=rngs)
-        return EmbeddingBag(
-            data.n_features,
-            config.dim,
-            normalise=config.normalise,
-            dropout=config.dropout,
-            feature_dropout=config.feature_dropout,
-            rngs=rngs,
-        )
-
-    graphdef, _ = nnx.split(nnx.eval_shape(lambda: build(jax.random.key(0))))
-
-    def init(key):
-        encoder_key, head_key = jax.random.split(key)
-        return {"encoder": nnx.to_pure_dict(nnx.state(build(encoder_key))), "head": head.init(head_key)}
-
-    def features(encoder_params, batch, key):
-        return nnx.merge(graphdef, encoder_params)(batch, key)
-
-    return Model(head_name(head), head, init, features)

@@ -15,15 +15,14 @@ class RunLog:
     Args:
       workdir: of the run.
       head: name of the head.
-      slug: its folder name below events/.
       first_step: where training starts or goes on.
       n_steps: where it ends at the latest.
     """
 
-    def __init__(self, workdir: Path, head: str, slug: str, first_step: int, n_steps: int):
+    def __init__(self, workdir: Path, head: str, first_step: int, n_steps: int):
         self._head = head
         self._lines = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(workdir / "events" / slug))
+        self._events = SummaryWriter(str(workdir / "events" / slug(head)))
         self._bar = tqdm(total=n_steps, initial=first_step, desc=head, unit="step", dynamic_ncols=True)
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
@@ -62,3 +61,8 @@ def write_whole(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
+
+
+def slug(name: str) -> str:
+    """A head's name as a file name: "dft k=50 spread=200" -> "dft_k50_spread200"."""
+    return name.replace("=", "").replace(" ", "_")

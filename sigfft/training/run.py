@@ -12,12 +12,12 @@ import sigfft
 from sigfft import figures, labels
 from sigfft.argmaxability import Report
 from sigfft.data import Dataset, load
-from sigfft.metrics import make_metrics, propensities
-from sigfft.training.config import Config, differences
+from sigfft.metrics import Metrics, make_metrics, propensities
+from sigfft.training.config import Config, check_values, differences
 from sigfft.training.evaluate import check_label_sets, make_evaluate
-from sigfft.training.loop import Trained, slug, train
+from sigfft.training.loop import Trained, train
 from sigfft.training.model import Model, make_models
-from sigfft.training.records import read_log, write_whole
+from sigfft.training.records import read_log, slug, write_whole
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 
@@ -39,6 +39,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     """
     workdir = Path(workdir)
     _check_workdir(workdir, config, resume)
+    check_values(config)
     _check_batch(config.optim.batch_size)
     splits = load_splits(config)
     models = make_models(config, splits["train"])
@@ -49,6 +50,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
             splits["train"].label_counts(), len(splits["train"]), config.eval.propensity_a, config.eval.propensity_b
         ),
     )
+    _check_stopping(config, metrics, "dev" in splits)
     workdir.mkdir(parents=True, exist_ok=True)
     write_whole(workdir / "config.json", json.dumps(dataclasses.asdict(config), indent=2))
 
@@ -67,7 +69,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
             (workdir / "verdicts").mkdir(exist_ok=True)
             report.save(workdir / "verdicts" / f"{slug(model.name)}.jsonl")
             verdicts[model.name] = report
-        entries.append(_entry(model, trained, test, report, splits["test"].n_labels))
+        entries.append(_entry(model, trained, test, report))
 
     content = {"name": config.name, "data": _describe(splits), "versions": _versions(), "heads": entries}
     write_whole(workdir / "report.json", json.dumps(content, indent=2))
@@ -113,7 +115,7 @@ def table(entries: list[dict[str, Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _entry(model: Model, trained: Trained, test: dict[str, float], report: Report | None, n_labels: int) -> dict:
+def _entry(model: Model, trained: Trained, test: dict[str, float], report: Report | None) -> dict[str, Any]:
     return {
         "name": model.name,
         "kind": model.head.kind,
@@ -132,6 +134,8 @@ def _describe(splits: dict[str, Dataset]) -> dict[str, Any]:
     return {
         "examples": {name: len(split) for name, split in splits.items()},
         "n_labels": train_split.n_labels,
+        "n_features": train_split.n_features,
+        "feature_dim": train_split.feature_dim,
         "mean_cardinality": train_split.mean_cardinality,
         "max_cardinality": train_split.max_cardinality,
     }
@@ -150,7 +154,7 @@ def _versions() -> dict[str, str]:
 def _draw(workdir: Path, entries: list[dict], verdicts: dict[str, Report], n_labels: int) -> None:
     folder = workdir / "figures"
     folder.mkdir(exist_ok=True)
-    curves = {entry["name"]: [] for entry in entries}
+    curves: dict[str, list[dict]] = {entry["name"]: [] for entry in entries}
     for line in read_log(workdir):
         if line["head"] in curves:
             curves[line["head"]].append({name.removeprefix("dev "): value for name, value in line.items()})
@@ -185,4 +189,14 @@ def _check_batch(batch_size: int) -> None:
         raise ValueError(
             f"optim.batch_size={batch_size} must be a positive multiple of the {jax.device_count()} devices; "
             f"try {max(1, round(batch_size / jax.device_count())) * jax.device_count()}"
+        )
+
+
+def _check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:
+    if config.eval.metric not in metrics.names:
+        raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join(metrics.names)}")
+    if config.eval.patience and not has_dev:
+        raise ValueError(
+            f"eval.patience={config.eval.patience} needs a dev split, which this data set has not; "
+            "set --config.data.dev_share=0.1 to hold one out, or --config.eval.patience=0"
         )

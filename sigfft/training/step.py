@@ -1,6 +1,6 @@
 """The train step: one pure function per device, pmapped over the batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from sigfft import losses
+from sigfft.data import Batch as HostBatch
 from sigfft.encoders import Batch
 from sigfft.training.config import OptimConfig
 from sigfft.training.model import Model, Params
@@ -73,20 +74,30 @@ def make_device_step(
         loss, gradient = jax.lax.pmean((loss, gradient), axis_name)
         updates, carried = optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
-        return TrainState(state.step + 1, params, carried), StepInfo(loss, optax.global_norm(gradient))
+        return TrainState(state.step + 1, params, carried), StepInfo(loss, optax.tree.norm(gradient))
 
     return step
 
 
 def make_train_step(
-    model: Model, optimizer: optax.GradientTransformation, seed: int
-) -> Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]:
-    """`make_device_step` on all devices: the state is replicated and donated, batches are (devices, examples, ...)."""
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    seed: int,
+    devices: Sequence[jax.Device] | None = None,
+) -> Callable[[TrainState, HostBatch], tuple[TrainState, StepInfo]]:
+    """`make_device_step` on all devices: the state is replicated and donated, batches are (devices, examples, ...).
+
+    Args:
+      model: what is trained.
+      optimizer: from `make_optimizer`.
+      seed: of dropout.
+      devices: default: all devices of all processes.
+    """
     step = make_device_step(model, optimizer, seed)
-    return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0)
+    return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0, devices=devices)
 
 
-def split_over_devices(batch: Batch, n_devices: int) -> Batch:
+def split_over_devices(batch: HostBatch, n_devices: int) -> HostBatch:
     """The batch of this host as (devices, examples per device, ...)."""
     return {name: value.reshape(n_devices, -1, *value.shape[1:]) for name, value in batch.items()}
 

@@ -7,6 +7,7 @@ import pytest
 from brute_force import all_sets, argmaxable_sets, biases, layers, yields
 
 from sigfft.argmaxability import certificate as proofs
+from sigfft.argmaxability import exact as arithmetic
 from sigfft.argmaxability.certificate import Certificate, VerificationError, array_digest, verify
 from sigfft.argmaxability.exact import cancels_exactly, cancels_verified, system_rows
 from sigfft.argmaxability.oriented import circuits, orthogonal_complement
@@ -140,6 +141,32 @@ def test_singular_supports_are_left_to_exact_arithmetic():
     assert not cancels_exactly(rows * [[1], [-1], [1], [1]], y)
 
 
+def test_float_proofs_of_nearly_singular_supports_are_true():
+    """Columns that differ in the last bits: float64 cannot know the signs, and must say so."""
+    rng, proved, true = np.random.default_rng(4), 0, 0
+    for _ in range(400):
+        column = rng.uniform(0.5, 1, 3) * rng.choice([-1.0, 1.0], 3)
+        rows = np.column_stack([column, column * (1 + 2.0**-52 * rng.integers(-3, 4, 3))])
+        y = np.abs(np.linalg.svd(rows.T)[2][-1]) + 1e-17
+        sure = cancels_verified(rows, y)
+        assert cancels_exactly(rows, y) or not sure
+        proved, true = proved + sure, true + cancels_exactly(rows, y)
+    assert true > proved
+
+
+def test_an_unlucky_prime_proves_nothing(monkeypatch):
+    rows, y = np.array([[1.0, 0], [-1, 3]]), np.ones(2)
+    assert not cancels_exactly(rows, y)
+    monkeypatch.setattr(arithmetic, "_PRIME", 3)  # modulo 3 the rows cancel
+    assert not cancels_exactly(rows, y)
+
+
+def test_the_condition_on_the_bias_needs_no_padding():
+    weight, bias = np.zeros((2, 1)), np.array([1.0, -1.0])
+    never = Certificate((1, 2), (1.0, 1.0))  # a negative bias and no weight: never on
+    assert proofs.proves_certificates(weight, bias, "threshold", np.array([[0, 1]]), [never]).all()
+
+
 def test_malformed_certificates_prove_nothing():
     weight = np.array([[1.0, 0], [1, 0], [0, 1], [0, 0]])
     assert proofs.proves_certificate(weight, None, "threshold", [0], Certificate((0, 1), (1.0, 1.0)))
@@ -150,6 +177,7 @@ def test_malformed_certificates_prove_nothing():
         ((0, 1), (np.inf, np.inf)),
         ((0, 1), (1.0,)),
         ((0, 0), (1.0, 1.0)),
+        ((0, 0, 1), (1.0, 1.0, 2.0)),
         ((0, 4), (1.0, 1.0)),  # no bias, so no condition on it
         ((-4, 1), (1.0, 1.0)),
         ((0.0, 1.0), (1.0, 1.0)),

@@ -1,0 +1,72 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from sigfft.argmaxability import check
+from sigfft.argmaxability.explain import explain, nearest
+
+RNG = np.random.default_rng(0)
+WEIGHT, BIAS = RNG.standard_normal((7, 3)), 0.5 * RNG.standard_normal(7)
+
+
+def everything(rule, k):
+    sizes = range(8) if rule == "threshold" else [k]
+    return [list(s) for size in sizes for s in itertools.combinations(range(7), size)]
+
+
+@pytest.mark.parametrize(("rule", "k"), [("threshold", 0), ("top_k", 3), ("argmax", 1)])
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_the_nearest_set_is_argmaxable_and_close_to_the_best_possible(rule, k, bias):
+    sets = everything(rule, k)
+    report = check(WEIGHT, sets, bias, rule)
+    reachable = [set(s) for s, status in zip(sets, report.status, strict=True) if status == "argmaxable"]
+    excess = []
+    for labels in sets[:: max(1, len(sets) // 12)]:
+        found = nearest(WEIGHT, labels, bias, rule)
+        assert set(found.labels) in reachable
+        assert set(labels) ^ set(found.labels) == set(found.added) | set(found.removed)
+        assert found.flips == len(set(labels) ^ set(found.labels))
+        excess.append(found.flips - min(len(set(labels) ^ s) for s in reachable))
+    assert min(excess) == 0
+    assert np.mean(excess) <= 1
+
+
+def test_an_argmaxable_set_is_its_own_nearest():
+    report = check(WEIGHT, everything("threshold", 0))
+    labels = everything("threshold", 0)[int(np.argmax(report.status == "argmaxable"))]
+    assert nearest(WEIGHT, labels).flips == 0
+    explained = explain(WEIGHT, labels)
+    assert (explained.on, explained.off) == ((), ())
+    assert "argmaxable" in str(explained)
+
+
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_the_conflict_stays_a_conflict_alone_and_without_a_bias_goes_with_any_label(bias):
+    sets = everything("threshold", 0)
+    report = check(WEIGHT, sets, bias)
+    for labels in [s for s, status in zip(sets, report.status, strict=True) if status == "unargmaxable"][::20]:
+        found = explain(WEIGHT, labels, bias)
+        core = sorted(found.on + found.off)
+        assert set(found.on) <= set(labels)
+        assert not set(found.off) & set(labels)
+        local = [core.index(i) for i in found.on]
+        alone = check(WEIGHT[core], [local], None if bias is None else bias[core])
+        assert alone.status[0] == "unargmaxable"
+        for dropped in core:
+            rest = [i for i in core if i != dropped]
+            local = [rest.index(i) for i in found.on if i != dropped]
+            if bias is None:
+                assert check(WEIGHT[rest], [local]).status[0] == "argmaxable"
+
+
+def test_a_duplicate_row_is_named():
+    weight = np.vstack([WEIGHT, WEIGHT[2]])
+    found = explain(weight, [2])
+    assert (found.on, found.off) == ((2,), (7,)) or len(found.on + found.off) == 4
+    assert "no activation has labels" in str(found)
+
+
+def test_nothing_is_near_where_nothing_is_argmaxable():
+    with pytest.raises(ValueError, match="no argmaxable set was found"):
+        nearest(np.array([[1.0], [1.0]]) * 0, [0], np.zeros(2), "top_k")

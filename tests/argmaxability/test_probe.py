@@ -1,0 +1,59 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from sigfft import labels
+from sigfft.argmaxability import check, probe
+from sigfft.argmaxability.certificate import proves_witnesses
+from sigfft.argmaxability.system import homogenize, pad_sets
+
+RNG = np.random.default_rng(0)
+WEIGHT = RNG.standard_normal((7, 2))
+BIAS = 0.3 * RNG.standard_normal(7)
+
+
+def test_probing_reaches_wide_regions():
+    system = homogenize(RNG.standard_normal((6, 6)), None)
+    padded = pad_sets([[0, 1], [2], [3, 4, 5], []], system)
+    solutions = probe.probe(system, padded, n_directions=512)
+    np.testing.assert_allclose(np.linalg.norm(solutions, axis=1), 1.0)
+    assert (system.margins(padded, solutions).min(axis=1) > 0).sum() >= 3
+
+
+def test_chunks_give_the_same_directions_as_one_pass(monkeypatch):
+    system = homogenize(WEIGHT, BIAS)
+    padded = pad_sets([[i] for i in range(7)], system)
+    monkeypatch.setattr(probe, "_LOGITS_AT_ONCE", 1)
+    assert probe.probe(system, padded, n_directions=8).shape == (7, 3)
+
+
+@pytest.mark.parametrize(("rule", "k"), [("threshold", 0), ("argmax", 1), ("top_k", 3)])
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_enumeration_finds_exactly_the_argmaxable_sets_of_a_small_layer(rule, k, bias):
+    sizes = range(8) if rule == "threshold" else [k]
+    everything = [list(s) for size in sizes for s in itertools.combinations(range(7), size)]
+    report = check(WEIGHT, everything, bias, rule)
+    expected = {tuple(s) for s, status in zip(everything, report.status, strict=True) if status == "argmaxable"}
+    padded, witnesses = probe.enumerate_sets(WEIGHT, bias, rule, cardinality=k, n_directions=20_000)
+    assert proves_witnesses(WEIGHT, bias, rule, padded, witnesses).all()
+    found = [tuple(s) for s in labels.unpack(padded, 7)]
+    assert len(set(found)) == len(found)
+    assert set(found) <= expected
+    assert len(found) >= len(expected) - 2  # the narrowest regions may be missed
+
+
+def test_enumeration_refuses_an_impossible_cardinality():
+    with pytest.raises(ValueError, match=r"cardinality must be in 0 \.\. 7; given 8"):
+        probe.enumerate_sets(WEIGHT, None, "top_k", cardinality=8)
+
+
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_braid_reflection_agrees_with_the_checker(bias):
+    found, witnesses = probe.braid_reflect(WEIGHT, np.arange(7), bias)
+    logits = witnesses @ WEIGHT.T + (0 if bias is None else bias)
+    assert (logits.argmax(axis=1)[found] == np.flatnonzero(found)).all()
+    status = check(WEIGHT, [[i] for i in range(7)], bias, "argmax").status
+    assert (status[found] == "argmaxable").all()
+    assert 0 < found.sum() >= (status == "argmaxable").sum() - 1
+    assert not found.all()

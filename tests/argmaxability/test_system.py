@@ -1,0 +1,99 @@
+import ml_dtypes
+import numpy as np
+import pytest
+
+from sigfft.argmaxability.system import homogenize, pad_sets, unit_rows
+
+WEIGHT = np.array([[1.0, 2.0], [-3.0, 0.5], [0.0, 0.0], [4.0, -1.0]])
+BIAS = np.array([0.5, -0.25, 0.0, 1.0])
+RULES = ("threshold", "argmax", "top_k")
+
+
+@pytest.mark.parametrize(
+    ("bias", "rule", "row", "positive", "silent"),
+    [
+        (None, "threshold", [1, 2], None, [2]),
+        (BIAS, "threshold", [1, 2, 0.5], 2, [2]),
+        (None, "top_k", [1, 2, 1], None, []),
+        (BIAS, "argmax", [1, 2, 0.5, 1], 2, []),
+    ],
+)
+def test_augmented_rows(bias, rule, row, positive, silent):
+    system = homogenize(WEIGHT, bias, rule)
+    assert system.rows[0].tolist() == row
+    assert system.positive == positive
+    assert np.flatnonzero(system.silent).tolist() == silent
+    assert system.n_constraints == 4 + (bias is not None)
+    if positive is not None:
+        assert system.units[-1].tolist() == [float(j == 2) for j in range(len(row))]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_a_witness_and_its_solution_agree_with_the_rule(rule, bias):
+    system = homogenize(WEIGHT + 0.01, bias, rule)
+    for z in np.random.default_rng(0).standard_normal((20, 2)):
+        logits = (WEIGHT + 0.01) @ z + (0 if bias is None else bias)
+        size = {"threshold": int((logits > 0).sum()), "argmax": 1, "top_k": 2}[rule]
+        labels = np.argsort(-logits)[:size]
+        padded = pad_sets([labels.tolist()], system)
+        solution = system.solution(padded, z[None])
+        assert (system.margins(padded, solution) > 0).all()
+        np.testing.assert_allclose(system.witness(3.0 * solution)[0], z if bias is not None else 3.0 * z)
+
+
+def test_margins_are_signed_distances_and_zero_rows_ask_nothing():
+    system = homogenize(WEIGHT, BIAS)
+    padded = pad_sets([[0, 3], []], system)
+    solutions = np.random.default_rng(1).standard_normal((2, 3))
+    signs = np.array([[1, -1, -1, 1, 1], [-1, -1, -1, -1, 1]])
+    np.testing.assert_array_equal(system.signs(padded), signs)
+    margins = signs * (solutions @ system.units.T)
+    margins[:, 2] = np.inf
+    np.testing.assert_allclose(system.margins(padded, solutions), margins)
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-300, 1.0, 1e300])
+def test_unit_rows_do_not_overflow_or_underflow(scale):
+    units = unit_rows(np.array([[3.0, 4.0], [0.0, -7.0], [0.0, 0.0]]) * scale)
+    np.testing.assert_allclose(units, [[0.6, 0.8], [0, -1], [0, 0]], rtol=1e-3 if scale < 1e-310 else 1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+def test_stored_values_are_widened_exactly(dtype):
+    weight = np.random.default_rng(2).standard_normal((5, 3)).astype(dtype)
+    rows = homogenize(weight).rows
+    assert rows.dtype == np.float64
+    assert (rows.astype(dtype) == weight).all()
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "rule", "message"),
+    [
+        (WEIGHT, BIAS[:3], "threshold", r"bias must be \(n_labels,\) = \(4,\)"),
+        (WEIGHT, BIAS[:, None], "threshold", "bias must be"),
+        (BIAS, None, "threshold", r"weight must be \(n_labels, dim\)"),
+        (np.zeros((0, 3)), None, "threshold", "both at least 1"),
+        (WEIGHT * [np.nan, 1], None, "threshold", r"weight must be finite; it holds nan at index \(0, 0\)"),
+        (WEIGHT, np.array([0, 1, np.inf, 0]), "threshold", r"bias must be finite; it holds inf at index \(2,\)"),
+        (WEIGHT.astype(int), None, "threshold", "weight must be float16, bfloat16, float32 or float64; given int64"),
+        (WEIGHT, None, "softmax", "unknown rule 'softmax'; the rules are threshold, argmax, top_k"),
+    ],
+)
+def test_bad_layers_are_refused(weight, bias, rule, message):
+    with pytest.raises(ValueError, match=message):
+        homogenize(weight, bias, rule)
+
+
+@pytest.mark.parametrize(
+    ("sets", "rule", "message"),
+    [
+        ([[0, 4]], "threshold", "label id 4 in set 0 is not one of the 4 labels"),
+        ([[0], [1, 1]], "top_k", "label id 1 is repeated in set 1"),
+        ([[0], [1, 2]], "argmax", "argmax sets have exactly one label; set 1 has not"),
+        ([[]], "argmax", "argmax sets have exactly one label; set 0 has not"),
+    ],
+)
+def test_bad_sets_are_refused(sets, rule, message):
+    with pytest.raises(ValueError, match=message):
+        pad_sets(sets, homogenize(WEIGHT, None, rule))

@@ -1,0 +1,67 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sigfft.data import batches
+from sigfft.training.model import make_models
+from sigfft.training.run import load_splits
+from sigfft.training.step import init_state, make_optimizer, make_train_step, split_over_devices
+
+
+@pytest.fixture
+def setup(dft_only):
+    config = dataclasses.replace(dft_only, encoder=dataclasses.replace(dft_only.encoder, dropout=0.0))
+    splits = load_splits(config)
+    (model,) = make_models(config, splits["train"])
+    return model, make_optimizer(config.optim), splits["train"]
+
+
+def losses_of(setup, n_devices, n_steps):
+    model, optimizer, data = setup
+    step = make_train_step(model, optimizer, seed=0, devices=jax.devices()[:n_devices])
+    state = init_state(model, optimizer, seed=0)
+    losses = []
+    for _, batch in zip(range(n_steps), batches(data, 64, shuffle=True, num_epochs=None), strict=False):
+        state, info = step(state, split_over_devices(batch, n_devices))
+        losses.append(float(info.loss))
+    assert int(state.step) == n_steps
+    return losses
+
+
+def test_one_and_eight_devices_give_the_same_losses(setup):
+    one, eight = losses_of(setup, 1, 20), losses_of(setup, 8, 20)
+    np.testing.assert_allclose(eight, one, rtol=1e-5)
+    assert one[-1] < 0.8 * one[0]
+
+
+def test_compiled_step_gathers_nothing_and_reuses_the_state(setup):
+    model, optimizer, data = setup
+    step = make_train_step(model, optimizer, seed=0)
+    batch = split_over_devices(next(iter(batches(data, 64))), 8)
+    hlo = step.lower(init_state(model, optimizer, seed=0), batch).compile().as_text()
+    assert "all-reduce" in hlo
+    for collective in ("all-gather", "all-to-all", "collective-permute"):
+        assert collective not in hlo
+    assert "input_output_alias" in hlo
+
+
+def test_encoder_and_head_have_their_own_learning_rates(dft_only):
+    config = dataclasses.replace(dft_only.optim, head_learning_rate=0.1, learning_rate=0.01, warmup_steps=0)
+    optimizer = make_optimizer(config)
+    params = {"encoder": {"kernel": jnp.ones((2, 2))}, "head": {"kernel": jnp.ones((2, 2))}}
+    updates, _ = optimizer.update(params, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["encoder"]["kernel"], -0.01, rtol=1e-4)
+    np.testing.assert_allclose(updates["head"]["kernel"], -0.1, rtol=1e-4)
+
+
+def test_weight_decay_is_on_matrices_alone(dft_only):
+    config = dataclasses.replace(dft_only.optim, weight_decay=0.5, learning_rate=0.01, warmup_steps=0)
+    optimizer = make_optimizer(config)
+    params = {"encoder": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones((2,))}, "head": {"kernel": jnp.ones((2, 2))}}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["encoder"]["kernel"], -0.005, rtol=1e-4)
+    np.testing.assert_array_equal(updates["encoder"]["bias"], 0)
