@@ -14,8 +14,8 @@ def get_config() -> Config:
     return Config(
         name="xmc",
         data=DataConfig(source="xmc"),
-        encoder=EncoderConfig(dim=512),
+        encoder=EncoderConfig(dim=512, dropout=0.2),
         head=HeadConfig(kind="dft", spread=200),
-        optim=OptimConfig(steps=800, batch_size=256, learning_rate=3e-3),
-        eval=EvalConfig(every=100),
+        optim=OptimConfig(steps=1000, batch_size=256, learning_rate=3e-3),
+        eval=EvalConfig(every=200, max_dev_examples=2048),
     )

@@ -1,4 +1,4 @@
-"""Read a trained layer from a file: weight (n_labels, dim) and bias (n_labels,), at their stored dtype."""
+"""Read a trained layer from a file or a run: weight (n_labels, dim) and bias (n_labels,), at their stored dtype."""
 
 import zipfile
 import zlib
@@ -21,12 +21,12 @@ def load_weights(
     n_labels: int | None = None,
     largest_label: int = -1,
 ) -> tuple[Float[np.ndarray, "labels dim"], Float[np.ndarray, " labels"] | None]:
-    """The weight and bias of one layer, from .npy, .npz or .safetensors. Nothing is unpickled.
+    """The weight and bias of one layer, from .npy, .npz, .safetensors or a run's folder. Nothing is unpickled.
 
     Args:
-      path: the file; its suffix gives the format.
+      path: the file, whose suffix gives the format; or a folder that `train.py` wrote.
       tensor: name of the weight in an archive. Default: `weight` (with `bias`, if there) or `W` (with `b`), or the
-        only two-dimensional array.
+        only two-dimensional array. Of a run: the name of the head; default: the last.
       bias: name of the bias in the archive; for .npy, the path of another .npy file.
       transposed: the file holds (dim, n_labels), as Flax kernels do. Also noticed without being told where the length
         of the bias, `n_labels` or `largest_label` fits the second axis alone.
@@ -37,8 +37,12 @@ def load_weights(
       ValueError: a format, name, dtype or shape that is not understood; a value that is not finite; a pickle.
     """
     path = Path(path)
+    if path.is_dir():
+        return _read_run(path, tensor)
     if path.suffix not in _READERS:
-        raise ValueError(f"{path}: weights are read from {', '.join(_READERS)}; given {path.suffix or 'no suffix'}")
+        raise ValueError(
+            f"{path}: weights are read from {', '.join(_READERS)} or a run's folder; given {path.suffix or 'no suffix'}"
+        )
     try:
         weight, offset = _READERS[path.suffix](path, tensor, bias)
     except (EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -49,6 +53,15 @@ def load_weights(
     if offset is not None and len(offset) != len(weight):
         raise ValueError(f"{path}: the bias has {len(offset)} values for {len(weight)} labels, weight {weight.shape}")
     return np.ascontiguousarray(weight), offset
+
+
+def _read_run(path: Path, head_name: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    from sigfft.training import load_model
+
+    model, params = load_model(path, head_name)
+    labels = np.arange(model.head.n_labels)
+    bias = model.head.bias(params["head"], labels)
+    return np.asarray(model.head.rows(params["head"], labels)), None if bias is None else np.asarray(bias)
 
 
 def _read_npy(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndarray, np.ndarray | None]:

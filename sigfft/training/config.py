@@ -169,6 +169,10 @@ def check_values(config: Config) -> None:
             value = getattr(getattr(config, part), name)
             if not value >= bound:
                 raise ValueError(f"{part}.{name}={value} must be at least {bound}")
+    if config.optim.warmup_steps >= config.optim.steps:
+        raise ValueError(
+            f"optim.warmup_steps={config.optim.warmup_steps} must be less than optim.steps={config.optim.steps}"
+        )
     for part, name in (("encoder", "dropout"), ("encoder", "feature_dropout"), ("data", "dev_share")):
         if getattr(getattr(config, part), name) >= 1:
             raise ValueError(f"{part}.{name}={getattr(getattr(config, part), name)} must be less than 1")

@@ -83,3 +83,19 @@ def test_keep_largest_against_a_loop():
 def test_keep_largest_refuses_none():
     with pytest.raises(ValueError, match="max_features must be at least 1"):
         keep_largest(INDPTR, IDS, VALUES, 0)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+def test_hold_out_parts_the_points(kind, request):
+    data = request.getfixturevalue(kind)
+    rest, held = data.hold_out(1 / 3, seed=0)
+    assert (len(rest), len(held)) == (2, 1)
+    whole, everything = data.gather(np.arange(3)), [split.gather(np.arange(len(split))) for split in (rest, held)]
+    for name, rows in whole.items():
+        together = np.concatenate([split[name] for split in everything])
+        assert sorted(together.tolist()) == sorted(rows.tolist())
+    again = data.hold_out(1 / 3, seed=0)[1]
+    assert again.labels.tolist() == held.labels.tolist()
+    for share in (0.0, 0.01, 1.0):
+        with pytest.raises(ValueError, match="leaves one split empty"):
+            data.hold_out(share, seed=0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sigfft
-from sigfft import training
+from sigfft import cli, training
 from sigfft.training.records import RunLog, read_log
 
 
@@ -37,6 +37,12 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
     model, params = training.load_model(tmp_path / "a", bottleneck["name"])
     rows = np.asarray(model.head.rows(params["head"], np.arange(60)))
     assert sigfft.verify(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl", rows)
+
+    run, verdicts = str(tmp_path / "a"), str(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl")
+    assert cli.main(["verify", verdicts, "--weights", run, "--tensor", bottleneck["name"]]) == 0
+    assert cli.main(["verify", verdicts, "--weights", run, "--tensor", dft["name"]]) == 2
+    assert cli.main(["verify", verdicts, "--weights", run, "--tensor", "d"]) == 2
+    assert "its heads are 'bottleneck d=2', 'dft k=6" in capsys.readouterr().err
 
     training.run(config, tmp_path / "b")
     assert scalars(tmp_path / "a") == scalars(tmp_path / "b")

@@ -1,0 +1,62 @@
+"""The script train.py and its configs, as a user starts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SMALL = [
+    "--config.data.synthetic.n_labels=60",
+    "--config.data.synthetic.n_train=256",
+    "--config.data.synthetic.n_dev=64",
+    "--config.data.synthetic.n_test=64",
+    "--config.data.synthetic.mean_cardinality=3",
+    "--config.data.synthetic.max_cardinality=5",
+    "--config.optim.steps=12",
+    "--config.optim.warmup_steps=3",
+    "--config.eval.every=6",
+    "--config.head.spread=5",
+]
+
+
+def train(*arguments):
+    environment = {**os.environ, "XLA_FLAGS": ""}
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_demo_runs_with_overrides(tmp_path):
+    done = train(*SMALL, f"--workdir={tmp_path / 'run'}", f"--config.data.cache_dir={tmp_path / 'cache'}")
+    assert done.returncode == 0, done.stderr
+    assert "bottleneck d=" in done.stdout
+    assert "dft k=5 spread=5" in done.stdout
+    assert (tmp_path / "run" / "report.json").exists()
+
+
+def test_script_is_short():
+    assert len((ROOT / "train.py").read_text().splitlines()) < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config.head.max_cardinalty=5"], "the nearest is --config.head.max_cardinality="),
+        (["--config.hed.kind=dft"], "unknown config key 'hed.kind'; the nearest is --config.head.kind="),
+        (["--config.optim.steps=many"], "--config.optim.steps=many"),
+        (["--config.optim.steps=50"], "optim.warmup_steps=100 must be less than optim.steps=50"),
+        (["--resume", "--workdir="], "--resume needs the --workdir"),
+        (["--config=configs/none.py"], "configs/none.py"),
+        (["--config=configs/xmc.py", "--config.data.dir=no/such/folder"], "no/such/folder"),
+        (["--config.head.max_cardinality=500"], "lower max_cardinality to at most 499"),
+    ],
+    ids=lambda value: value[-1].lstrip("-") if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, arguments, message):
+    done = train(f"--workdir={tmp_path / 'run'}", *arguments, f"--config.data.cache_dir={tmp_path / 'cache'}")
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
