@@ -3,13 +3,21 @@
 from sigfft import labels as labels
 from sigfft import losses as losses
 from sigfft import metrics as metrics
+from sigfft import predict as predict
 from sigfft import spectrum as spectrum
 from sigfft.argmaxability import check as check
 from sigfft.argmaxability import check_head as check_head
+from sigfft.argmaxability import coverage as coverage
 from sigfft.argmaxability import verify as verify
 from sigfft.heads import Head as Head
 from sigfft.heads import bottleneck_head as bottleneck_head
 from sigfft.heads import dft_head as dft_head
+from sigfft.heads import retrofit_head as retrofit_head
 from sigfft.heads import sigmoid_head as sigmoid_head
+from sigfft.planning import plan as plan
+from sigfft.retrofit import load_head as load_head
+from sigfft.retrofit import retrofit as retrofit
+from sigfft.retrofit import save_head as save_head
+from sigfft.seriation import label_order as label_order
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The command line: `sigfft check | verify | count`. Heavy modules are imported by the command that needs them."""
+"""The command line: `sigfft check | verify | count | plan | retrofit | predict`. A command imports what it needs."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sigfft", description="Which label sets a trained output layer can output.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_check, _add_verify, _add_count):
+    for add in (_add_check, _add_verify, _add_count, _add_plan, _add_retrofit, _add_predict):
         add(commands)
     return parser
 
@@ -53,9 +53,45 @@ def _add_count(commands: Any) -> None:
     parser.set_defaults(run=_count)
 
 
+def _add_plan(commands: Any) -> None:
+    parser = commands.add_parser("plan", help="find the spread that lets a guarantee survive floating point")
+    parser.add_argument("--labels", required=True, type=int, help="number of labels, n")
+    parser.add_argument("--cardinality", required=True, type=int, help="labels of the largest set, k")
+    parser.add_argument("--dtype", default="float32", help="of the forward pass (default: %(default)s)")
+    parser.add_argument("--sets", type=Path, help="label sets of your data: text, JSON lines or XMC; also .gz")
+    parser.add_argument("--share", type=float, default=0.95, help="of the sets to be output (default: %(default)s)")
+    parser.add_argument("--confidence", type=float, default=0.95, help="of the intervals (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=100, help="sets tried for each spread (default: %(default)s)")
+    parser.add_argument("--features", type=int, default=768, help="width of the head's input (default: %(default)s)")
+    parser.add_argument("--slack", type=int, default=0, help="learned columns beside the spread (default: %(default)s)")
+    parser.add_argument("--thorough", action="store_true", help="search longer: a smaller spread, in hours")
+    parser.set_defaults(run=_plan)
+
+
+def _add_retrofit(commands: Any) -> None:
+    parser = commands.add_parser("retrofit", help="give a trained layer the guarantee, with the logits it has")
+    _add_layer(parser)
+    parser.add_argument("--cardinality", required=True, type=int, help="labels of the largest set, k")
+    parser.add_argument("--spread", type=int, default=0, help="scattered frequencies; see plan (default: %(default)s)")
+    parser.add_argument("--sets", type=Path, help="label sets to check before and after")
+    parser.add_argument("--out", required=True, type=Path, help=".safetensors to write; sigfft.load_head reads it")
+    parser.set_defaults(run=_retrofit)
+
+
+def _add_predict(commands: Any) -> None:
+    parser = commands.add_parser("predict", help="write the best labels of each example of a file, with probabilities")
+    parser.add_argument("--workdir", required=True, type=Path, help="folder of a finished run of train.py")
+    parser.add_argument("--input", required=True, type=Path, help="examples: XMC, also .gz; or .npy if they are dense")
+    parser.add_argument("--output", required=True, type=Path, help=".tsv or .jsonl to write, one example a line")
+    parser.add_argument("--head", help="name of the head in the run's table (default: the last)")
+    parser.add_argument("--top", type=int, default=10, help="labels of an example at most (default: %(default)s)")
+    parser.add_argument("--threshold", type=float, help="keep only labels of a larger probability, such as 0.5")
+    parser.set_defaults(run=_predict)
+
+
 def _add_layer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", required=True, type=Path, help=".npy, .npz or .safetensors")
-    parser.add_argument("--tensor", help="name of the weight in the file")
+    parser.add_argument("--weights", required=True, type=Path, help=".npy, .npz, .safetensors or a run's folder")
+    parser.add_argument("--tensor", help="name of the weight in the file, or of the head in the run")
     parser.add_argument("--bias", help="name of the bias in the file; for .npy, the path of another .npy")
     parser.add_argument("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
 
@@ -88,6 +124,47 @@ def _verify(args: argparse.Namespace) -> int:
     weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels)
     counts = verify(args.verdicts, weight, bias)
     print("verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    return 0
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from sigfft.label_files import load_label_sets
+    from sigfft.planning import plan
+
+    sets = None if args.sets is None else load_label_sets(args.sets)[0]
+    settings = {name: getattr(args, name) for name in ("share", "confidence", "samples", "slack", "thorough")}
+    print(plan(args.labels, args.cardinality, args.dtype, label_sets=sets, feature_dim=args.features, **settings))
+    return 0
+
+
+def _retrofit(args: argparse.Namespace) -> int:
+    from sigfft import labels
+    from sigfft.argmaxability.check import check, check_head
+    from sigfft.label_files import load_label_sets
+    from sigfft.retrofit import retrofit, save_head
+    from sigfft.weights import load_weights
+
+    if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":
+        raise ValueError(f"--out {args.out} must be a .safetensors file in a folder that exists")
+    sets, n_labels = ([], None) if args.sets is None else load_label_sets(args.sets)
+    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels)
+    head, params = retrofit(weight, bias, args.cardinality, spread=args.spread)
+    save_head(args.out, head, params)
+    print(f"{_layer(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
+    if sets:
+        padded = labels.pad(sets, len(weight))
+        print(f"before\n{check(weight, padded, bias).table()}\nafter\n{check_head(head, params, padded).truths()}")
+    return 0
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from sigfft.training.predict_file import predict_file
+
+    options = {"head": args.head, "top": args.top, "threshold": args.threshold}
+    points, cut = predict_file(args.workdir, args.input, args.output, **options)
+    print(f"{args.output}: labels of {points} examples")
+    if cut:
+        print(f"{cut} examples have more than {args.top} labels above the threshold; raise --top", file=sys.stderr)
     return 0
 
 

@@ -10,6 +10,7 @@ off from the others by a hyperplane through the origin: each set of up to k labe
 Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4; Gale (1963) on neighbourly polytopes.
 """
 
+import functools
 import math
 
 import jax
@@ -19,22 +20,83 @@ from jaxtyping import Array, Float, Int
 
 from sigfft.precision import compute_dtype
 
+_DRAWS = 64  # sets of spread frequencies that are compared
+_POINTS_RANKED = 1 << 25  # fewer draws where a transform is long: a few seconds at most
+
 
 def low_frequencies(max_cardinality: int) -> Int[np.ndarray, " pairs"]:
     """The frequencies 1..k that make every set of up to k labels argmaxable."""
     return np.arange(1, max_cardinality + 1)
 
 
+@functools.lru_cache(maxsize=32)
 def spread_frequencies(n_fft: int, max_cardinality: int, spread: int) -> Int[np.ndarray, " pairs"]:
-    """`spread` distinct frequencies scattered over k+1 .. (n_fft-1)//2, ascending.
+    """`spread` distinct frequencies scattered over k+1 .. (n_fft-1)//2, ascending; the array is read-only.
 
-    They are drawn by a generator seeded with the arguments: the same arguments give the same frequencies on every
-    machine. Neighbouring points differ little in the frequencies 1..k, so that margins there are tiny; in scattered
-    high frequencies the correlation of two points is that of random directions.
+    Neighbouring points differ little in the frequencies 1..k, so that margins there are tiny; in scattered high
+    frequencies the correlation of two points is that of random directions. Of up to 64 pseudo-random draws the one is
+    taken whose rows have the lowest worst correlation: for single labels that is the largest margin there is.
+    From some 40 frequencies on it matters little: draws, an exchange search and number-theoretic sets (squares, cubes,
+    powers of a primitive root, Sidon sets) then give the same margins within a few percent. With few frequencies the
+    number-theoretic sets are far behind, since their first members are regular. `benchmarks/bench_spread.py` compares.
+
+    The same arguments give the same frequencies on every machine and with every version of NumPy: the draws are
+    integer arithmetic, and the FFT that ranks them only has to tell apart values that differ by more than 1e-9.
+
+    Raises:
+      ValueError: there are fewer than `spread` frequencies to choose from.
     """
-    candidates = np.arange(max_cardinality + 1, (n_fft - 1) // 2 + 1)
-    seed = np.random.SeedSequence([n_fft, max_cardinality, spread])
-    return np.sort(np.random.Generator(np.random.PCG64(seed)).choice(candidates, spread, replace=False))
+    room = max(0, (n_fft - 1) // 2 - max_cardinality)
+    if not 0 <= spread <= room:
+        raise ValueError(
+            f"spread={spread} must be between 0 and {room}, the number of frequencies above k={max_cardinality} "
+            f"that n_fft={n_fft} points have"
+        )
+    best, lowest, grid = np.zeros(0, np.int64), math.inf, smooth_length(n_fft)  # a grid as fine, with a fast FFT
+    draws = 1 if spread in (0, room) else min(_DRAWS, max(1, _POINTS_RANKED // grid))
+    for draw in range(draws):
+        chosen = max_cardinality + 1 + _draw(room, spread, _hash(n_fft, max_cardinality, spread, draw))
+        worst = sidelobe(np.concatenate([low_frequencies(max_cardinality), chosen]), grid) if draws > 1 else 0.0
+        if worst < lowest - 1e-9:
+            best, lowest = chosen, worst
+    best.flags.writeable = False
+    return best
+
+
+def sidelobe(frequencies: Int[np.ndarray, " pairs"], n_fft: int) -> float:
+    """The largest correlation (cosine) of two different rows of the matrix with a DC term and these frequencies."""
+    indicator = np.zeros(n_fft // 2 + 1)
+    indicator[0], indicator[frequencies] = 1, 1
+    correlation = np.fft.irfft(indicator, n_fft) * n_fft / (1 + 2 * len(frequencies))
+    return float(correlation[1:].max(initial=-1.0))
+
+
+def _draw(room: int, count: int, seed: int) -> Int[np.ndarray, " count"]:
+    """`count` distinct whole numbers below `room`, ascending: the first that a counter-based generator names."""
+    few = min(count, room - count)
+    names = np.zeros(0, np.int64)
+    size = 2 * few + 16
+    while few and len(names) < few:
+        stream = _splitmix64(np.uint64(seed) + np.arange(size, dtype=np.uint64)) % np.uint64(room)
+        values, first = np.unique(stream.astype(np.int64), return_index=True)
+        names, size = values[np.argsort(first)], 2 * size
+    names = np.sort(names[:few])
+    return names if few == count else np.setdiff1d(np.arange(room), names)
+
+
+def _hash(*words: int) -> int:
+    state = np.zeros(1, np.uint64)
+    for word in words:
+        state = _splitmix64(state ^ np.uint64(word))
+    return int(state[0])
+
+
+def _splitmix64(x: np.ndarray) -> np.ndarray:
+    """Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014), figure 13."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def smooth_length(n: int) -> int:

@@ -54,6 +54,35 @@ def test_spread_frequencies_are_distinct_above_k_and_repeatable():
     assert len(spectrum.spread_frequencies(1000, 50, 449)) == 449
 
 
+def test_spread_frequencies_are_these_on_every_machine():
+    assert spectrum.spread_frequencies(1000, 5, 8).tolist() == [35, 251, 303, 330, 395, 431, 448, 465]
+    assert spectrum.spread_frequencies(997, 1, 3).tolist() == [62, 326, 497]
+    assert not spectrum.spread_frequencies(997, 1, 3).flags.writeable
+
+
+def test_spread_frequencies_are_the_best_of_the_draws():
+    low = spectrum.low_frequencies(2)
+    chosen = spectrum.sidelobe(np.concatenate([low, spectrum.spread_frequencies(500, 2, 6)]), 500)
+    random = np.random.default_rng(0)
+    others = [
+        spectrum.sidelobe(np.concatenate([low, 3 + random.choice(247, 6, replace=False)]), 500) for _ in range(20)
+    ]
+    assert chosen < min(others)
+
+
+def test_sidelobe_is_the_largest_correlation_of_two_rows():
+    frequencies = np.array([1, 4, 9])
+    rows = np.asarray(spectrum.rows(jnp.arange(25), frequencies, 25, jnp.float32), np.float64)
+    cosines = rows @ rows.T / np.outer(np.linalg.norm(rows, axis=1), np.linalg.norm(rows, axis=1))
+    np.testing.assert_allclose(spectrum.sidelobe(frequencies, 25), cosines[~np.eye(25, dtype=bool)].max(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("spread", [-1, 445])
+def test_spread_beyond_the_frequencies_there_are(spread):
+    with pytest.raises(ValueError, match="must be between 0 and 444"):
+        spectrum.spread_frequencies(1000, 55, spread)
+
+
 @pytest.mark.parametrize(("n", "smooth"), [(1, 1), (11, 12), (8921, 8960), (19_997, 20_000), (14_642, 14_700)])
 def test_smooth_length(n, smooth):
     assert spectrum.smooth_length(n) == smooth

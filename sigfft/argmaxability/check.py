@@ -5,18 +5,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import joblib
+import jax.numpy as jnp
 import numpy as np
 import tqdm
 from jaxtyping import Float, Int
+from threadpoolctl import threadpool_limits
 
 from sigfft import labels as label_sets
-from sigfft.argmaxability import certificate, lp, probe, search
+from sigfft.argmaxability import certificate, lp, probe, search, truths
 from sigfft.argmaxability.certificate import Certificate
 from sigfft.argmaxability.report import Layer, Report, Verdict, from_json, to_json, write_lines
 from sigfft.argmaxability.system import System, homogenize, pad_sets
+from sigfft.heads import Head, Params
+
+if TYPE_CHECKING:
+    import joblib
 
 _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
 
@@ -95,6 +100,8 @@ def check(
         raise ValueError(f"batch_size must be at least 1; given {batch_size}")
     batches = [distinct[i : i + batch_size] for i in range(0, len(distinct), batch_size)]
     run = _Run(problem, problem.layer(), probes, None if resume_dir is None else Path(resume_dir), on_error)
+    import joblib  # a third of a second, which `import sigfft` need not wait for
+
     parallel = joblib.Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")
     finished: list[Verdict] = []
     with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar:
@@ -105,14 +112,37 @@ def check(
 
 
 def check_head(
-    head: Any, params: Any, label_sets: label_sets.LabelSets, rule: str = "threshold", **options: Any
-) -> Report:
-    """`check` of a `sigfft` head: the rows and biases that it makes for all its labels. Options as `check`."""
-    ids = np.arange(head.n_labels)
+    head: Head,
+    params: Params,
+    label_sets: label_sets.LabelSets,
+    rule: str = "threshold",
+    *,
+    dtype: str = "float32",
+    **options: Any,
+) -> truths.HeadReport:
+    """`check` of a head's rows and biases, with the closed form and the forward pass beside it.
+
+    Args:
+      head: any head.
+      params: its parameters.
+      label_sets: as `check`.
+      rule: as `check`.
+      dtype: of the forward pass that will serve the head: "float32", "bfloat16" or "float16".
+      **options: as `check`.
+
+    Returns:
+      A report whose `ideal`, `stored` and `deployed` are the three truths; see `truths.HeadReport`.
+
+    Raises:
+      ValueError: as `check`, or an unknown dtype.
+    """
+    truths.check_dtype(dtype)
+    ids = jnp.arange(head.n_labels)
     bias = head.bias(params, ids)
-    return check(
+    report = check(
         np.asarray(head.rows(params, ids)), label_sets, None if bias is None else np.asarray(bias), rule, **options
     )
+    return truths.head_report(head, params, report, dtype)
 
 
 _dedupe = label_sets.dedupe
@@ -128,13 +158,15 @@ class _Run:
     folder: Path | None
     on_error: str
 
-    def stream(self, batches: Sequence[np.ndarray], parallel: joblib.Parallel) -> Iterator[list[Verdict]]:
+    def stream(self, batches: Sequence[np.ndarray], parallel: "joblib.Parallel") -> Iterator[list[Verdict]]:
         """Verdicts of each batch, in order, as they are finished."""
+        from joblib import delayed
+
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
         done = 0
         try:
-            for verdicts in parallel(joblib.delayed(_finish)(self, batch) for batch in batches):
+            for verdicts in parallel(delayed(_finish)(self, batch) for batch in batches):
                 done += 1
                 yield verdicts
         except Exception as error:  # a worker died: what has been yielded stays
@@ -151,6 +183,7 @@ class _Run:
         return self.folder / f"{name.hexdigest()[:32]}.jsonl"
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # its products are small; threads would wait for each other
 def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> list[Verdict]:
     shard = run.shard(batch)
     if shard is not None and shard.exists():
@@ -196,7 +229,7 @@ def decide(problem: Problem, padded: Int[np.ndarray, "sets width"], probes: int 
     if probes:
         stage("probe", lambda left: _probe(system, padded[left], probes))
     stage("search", lambda left: search.search(system, basis, padded[left]))
-    stage("lp", lambda left: [lp.max_margin(system, basis, padded[i], findings[i].working) for i in left.tolist()])
+    stage("lp", lambda left: [_linear_program(problem, padded[i], findings[i]) for i in left.tolist()])
     return [v for v in verdicts if v is not None]
 
 
@@ -204,6 +237,14 @@ def _probe(system: System, padded: np.ndarray, n_directions: int) -> list[search
     solutions = probe.probe(system, padded, n_directions)
     lowest = system.margins(padded, solutions).min(axis=1) - system.unit_error
     return [search.Finding(z, float(low), 1.0, None, padded[0, :0]) for z, low in zip(solutions, lowest, strict=True)]
+
+
+def _linear_program(problem: Problem, label_set: np.ndarray, earlier: search.Finding) -> search.Finding:
+    """A solver that gives up leaves the set as it was, and the others of the batch alone."""
+    try:
+        return lp.max_margin(problem.system, problem.basis, label_set, earlier.working)
+    except RuntimeError as error:
+        return replace(earlier, note=str(error))
 
 
 def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
@@ -218,10 +259,7 @@ def _prove(problem: Problem, padded: np.ndarray, found: list[search.Finding], me
     """Verdicts from findings: a status only where its proof holds exactly."""
     layer = (problem.weight, problem.bias, problem.system.rule)
     error = problem.system.unit_error
-    verdicts = [
-        Verdict("undecided", (f.lower, max(f.lower, f.upper)), method, reason="no proof either way was found")
-        for f in found
-    ]
+    verdicts = [Verdict("undecided", (f.lower, max(f.lower, f.upper)), method, reason=f.note) for f in found]
     hopeful = [i for i, f in enumerate(found) if f.certificate is None and f.lower + error > 0]
     if hopeful:
         witnesses = problem.system.witness(np.stack([found[i].solution for i in hopeful]))

@@ -1,14 +1,13 @@
 """Linear programming by HiGHS: the fallback of the search, and the published check as a reference form.
 
 HiGHS's tolerances stop at 1e-10 and it drops matrix entries below 1e-9, so its answers are only ever proposals: a
-solution or a support of multipliers that is recomputed from its tight rows, and that others must prove.
+solution, or a support whose multipliers are recomputed, that others must prove.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 from jaxtyping import Float, Int
 
 from sigfft.argmaxability.certificate import Certificate
@@ -16,7 +15,7 @@ from sigfft.argmaxability.search import Basis, Finding, certify
 from sigfft.argmaxability.support import null_vector
 from sigfft.argmaxability.system import EPS, System, homogenize, pad_sets
 
-_TOLERANCE = 1e-10  # HiGHS accepts no less
+_TOLERANCES = (1e-10, 1e-9, 1e-8, 1e-7)  # HiGHS accepts no less; where it gives up, it is asked for less
 _ROUNDS = 200
 
 
@@ -62,7 +61,9 @@ def chebyshev(
     lengths = np.linalg.norm(rows, axis=1)
     offset = np.zeros(len(rows)) if bias is None else system.rows[:, system.dim]
     scale = np.where(lengths > 0, lengths, 1.0)
-    result = scipy.optimize.linprog(
+    from scipy.optimize import linprog  # takes longer to import than all of sigfft; most checks never get here
+
+    result = linprog(
         np.append(np.zeros(system.dim), -1.0),
         A_ub=np.column_stack([-signs[:, None] * rows / scale[:, None], lengths / scale]),
         b_ub=signs * offset / scale,
@@ -101,16 +102,14 @@ def max_margin(
         certificate = _certificate(system, rows, duals, working)
         if certificate is not None:
             return Finding(best, lower - system.unit_error, upper, certificate, working)
-        added = [working]
-        for candidate in (_polish(rows, duals, x), x):
-            solution = basis.to_solution @ candidate
-            solution /= max(float(np.linalg.norm(solution)), 1e-300)
-            margins = system.margins(label_set[None], solution[None])[0]
-            if margins.min() > lower:
-                best, lower = solution, float(margins.min())
-            violated = np.flatnonzero(margins <= min(0.0, margins[working].min()))
-            added.append(violated[np.argsort(margins[violated])[: basis.rows.shape[1]]])
-        before, working = len(working), np.unique(np.concatenate(added))
+        solution = basis.to_solution @ x
+        solution /= max(float(np.linalg.norm(solution)), 1e-300)
+        margins = system.margins(label_set[None], solution[None])[0]
+        if margins.min() > lower:
+            best, lower = solution, float(margins.min())
+        violated = np.flatnonzero(margins <= min(0.0, margins[working].min()))
+        joining = violated[np.argsort(margins[violated])[: basis.rows.shape[1]]]
+        before, working = len(working), np.union1d(working, joining)
         if lower > 0 or len(working) == before:
             break
     return Finding(best, lower - system.unit_error, upper, None, working)
@@ -118,18 +117,21 @@ def max_margin(
 
 def _solve(rows: Float[np.ndarray, "rows rank"]) -> tuple[Float[np.ndarray, " rank"], Float[np.ndarray, " rows"]]:
     """The maximin x in the unit box, and the multipliers of the rows (they sum to 1 at the optimum)."""
+    from scipy.optimize import linprog
+
     bounds: list[tuple[float | None, float | None]] = [(-1, 1)] * rows.shape[1] + [(None, None)]
-    result = scipy.optimize.linprog(
-        np.append(np.zeros(rows.shape[1]), -1.0),
-        A_ub=np.column_stack([-rows, np.ones(len(rows))]),
-        b_ub=np.zeros(len(rows)),
-        bounds=bounds,
-        method="highs-ds",
-        options={"primal_feasibility_tolerance": _TOLERANCE, "dual_feasibility_tolerance": _TOLERANCE},
-    )
-    if result.status != 0 or result.x is None:
-        raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")
-    return result.x[:-1], np.maximum(0.0, -result.ineqlin.marginals)
+    for tolerance in _TOLERANCES:
+        result = linprog(
+            np.append(np.zeros(rows.shape[1]), -1.0),
+            A_ub=np.column_stack([-rows, np.ones(len(rows))]),
+            b_ub=np.zeros(len(rows)),
+            bounds=bounds,
+            method="highs-ds",
+            options={"primal_feasibility_tolerance": tolerance, "dual_feasibility_tolerance": tolerance},
+        )
+        if result.status == 0 and result.x is not None:
+            return result.x[:-1], np.maximum(0.0, -result.ineqlin.marginals)
+    raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")
 
 
 def _upper_bound(rows: np.ndarray, multipliers: np.ndarray, upper: float) -> float:
@@ -150,11 +152,3 @@ def _certificate(system: System, rows: np.ndarray, duals: np.ndarray, working: n
     weights = np.zeros(len(rows))
     weights[exact[0]] = exact[1]
     return certify(system, rows, weights, working)
-
-
-def _polish(rows: np.ndarray, duals: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The x nearest to HiGHS's at which its tight rows are exactly level: resolves margins below its tolerance."""
-    tight = rows[duals > 1e-12]
-    level = np.column_stack([tight, -np.ones(len(tight))])
-    change = np.linalg.lstsq(level, -level @ np.append(x, (tight @ x).mean() if len(tight) else 0.0), rcond=None)[0]
-    return x + change[:-1]

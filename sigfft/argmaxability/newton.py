@@ -18,9 +18,8 @@ import scipy.linalg
 from jaxtyping import Array, Bool, Float
 
 DELTAS = tuple(10.0**-power for power in range(2, 15, 2))
-SEPARATED = 0.1  # the least a_i·x at which an x is central enough to try on all rows
+SEPARATED = 0.03  # the least a_i·x at which an x is central enough to try on all rows
 NEWTON_STEPS = 40  # for each δ
-_GRID = np.array([0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 4.0, 20.0, 1000.0])  # of step lengths
 _CANCELLED = 1e-12  # ‖Σ λ_i a_i‖ / Σ λ_i
 
 
@@ -34,11 +33,6 @@ class Minimum(NamedTuple):
 
 def minimise(rows: Float[np.ndarray, "rows rank"], x: Float[np.ndarray, " rank"]) -> Minimum:
     """Search one working set from `x`, on the host in float64."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _minimise(rows, x)
-
-
-def _minimise(rows: np.ndarray, x: np.ndarray) -> Minimum:
     margins = rows @ x
     for delta in DELTAS:
         for _ in range(NEWTON_STEPS):
@@ -60,7 +54,7 @@ def _minimise(rows: np.ndarray, x: np.ndarray) -> Minimum:
             decrement = -(gradient @ step)
             if decrement <= 1e-10 * (delta * (x @ x) + residual @ residual):
                 break
-            size = _line_search(1.0 - margins, change, delta * (x @ step), delta * (step @ step))
+            size = _line_search(1.0 - margins, change, delta * (x @ step), delta * (step @ step), decrement)
             x, margins = x + size * step, margins + size * change
             if margins.min() > SEPARATED:
                 return Minimum(x, np.maximum(0.0, 1.0 - margins), False)
@@ -81,23 +75,32 @@ def _cancel(active: np.ndarray, residual: np.ndarray, factor: np.ndarray) -> np.
     return residual if np.linalg.norm(residual @ active) <= _CANCELLED * residual.sum() else None
 
 
-def _line_search(slack: np.ndarray, change: np.ndarray, linear: float, quadratic: float) -> float:
+def _line_search(slack: np.ndarray, change: np.ndarray, linear: float, quadratic: float, decrement: float) -> float:
     """The t > 0 at which the slope linear + t quadratic − Σ change max(0, slack − t change) rises through zero.
 
-    The slope is increasing, and linear between the points at which a row enters or leaves the hinge: it is bracketed
-    on a grid, then among those points, then interpolated.
+    Within 2 % of the slope at 0, which is −decrement: bracketed by doubling, then by guarded false position.
     """
-    points = _GRID
-    for _ in range(2):
-        slopes = linear + points * quadratic - np.maximum(0.0, slack - points[:, None] * change) @ change
-        right = min(max(int((slopes < 0).sum()), 1), len(points) - 1)
-        low, high = points[right - 1], points[right]
-        crossing = slack / change
-        points = np.concatenate([[low], np.sort(crossing[(crossing > low) & (crossing < high)]), [high]])
-        if len(points) == 2:
+
+    def slope(t: float) -> float:
+        return linear + t * quadratic - float(change @ np.maximum(slack - t * change, 0.0))
+
+    enough = 0.02 * decrement
+    low, at_low, high = 0.0, -decrement, 1.0
+    at_high = slope(high)
+    while at_high < -enough and high < 1e3:
+        low, at_low, high = high, at_high, 2 * high
+        at_high = slope(high)
+    t, at = high, at_high
+    for _ in range(12):
+        if abs(at) <= enough:
             break
-    at_low, at_high = slopes[right - 1], slopes[right]
-    return float(low - (high - low) * at_low / (at_high - at_low)) if at_high > at_low else float(high)
+        t = low + (high - low) * min(max(at_low / (at_low - at_high), 0.1), 0.9)
+        at = slope(t)
+        if at > 0:
+            high, at_high = t, at
+        else:
+            low, at_low = t, at
+    return t
 
 
 def minimise_batch(
@@ -109,7 +112,8 @@ def minimise_batch(
     way it returns only the x, from which `minimise` finishes on the host in a step or two and draws the conclusion.
     """
     deltas = DELTAS if rows.dtype == jnp.float64 else DELTAS[:3]
-    return _minimise_batch(rows, given, x, jnp.asarray(deltas, rows.dtype))
+    with jax.default_matmul_precision("highest"):  # accelerators would round float32 products further
+        return _minimise_batch(rows, given, x, jnp.asarray(deltas, rows.dtype))
 
 
 class _State(NamedTuple):

@@ -1,6 +1,6 @@
 """The margin search: a least-squares start for a whole batch, then Newton on a small working set of rows for each set.
 
-Few rows matter to one label set: those near the start's boundary. So Newton sees a working set of about twice the rank,
+Few rows matter to one label set: those near the start's boundary. So Newton sees a working set of a few times the rank,
 all rows are looked at once a round (one matrix product for the batch), and violated ones join the working set. A
 working set that contradicts itself is a proof for all rows; an x that separates it is tried on all rows.
 """
@@ -18,6 +18,7 @@ from sigfft.argmaxability.certificate import Certificate
 from sigfft.argmaxability.system import EPS, System
 
 _ROUNDS = 40
+_ROOM = 4  # rows that may join the working set in one round, per dimension
 _DROPPING_ROUNDS = 6  # later rounds only add rows, so that the search cannot go in circles
 
 
@@ -55,6 +56,7 @@ class Finding:
     upper: float
     certificate: Certificate | None
     working: Int[np.ndarray, " rows"]
+    note: str = "no proof either way was found"
 
 
 def search(
@@ -95,17 +97,27 @@ def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -
 
     The Gram matrix is g I, so x = -(t + Pᵀμ) / g, with t the sum of all rows, P the active ones and P x = 1.
     """
+    rows, rank = basis.rows, basis.rows.shape[1]
+    total, gram = rows.sum(axis=0), len(rows) / rank
+    cardinality = (padded < system.n_labels).sum(axis=1)
+    x = np.empty((len(padded), rank))
+    for i in np.flatnonzero(cardinality > rank // 2):
+        x[i] = (2 * rows[system.active(padded[i])].sum(axis=0) - total) / gram
+    few = np.flatnonzero(cardinality <= rank // 2)
+    if len(few):
+        x[few] = _held(system, rows, padded[few, : max(1, cardinality[few].max())], total, gram)
+    return x
+
+
+def _held(system: System, rows: np.ndarray, padded: np.ndarray, total: np.ndarray, gram: float) -> np.ndarray:
     sets, columns = np.nonzero(padded < system.n_labels)
-    active = np.zeros((*padded.shape, basis.rows.shape[1]))
-    active[sets, columns] = basis.rows[padded[sets, columns]]
+    active = np.zeros((*padded.shape, rows.shape[1]))
+    active[sets, columns] = rows[padded[sets, columns]]
     if system.positive is not None:
-        active = np.concatenate([active, np.broadcast_to(basis.rows[-1], (len(padded), 1, active.shape[2]))], axis=1)
-    total, gram = basis.rows.sum(axis=0), len(basis.rows) / basis.rows.shape[1]
-    if active.shape[1] > basis.rows.shape[1] // 2:
-        return (2 * active.sum(axis=1) - total) / gram
+        active = np.concatenate([active, np.broadcast_to(rows[-1], (len(padded), 1, rows.shape[1]))], axis=1)
     inner = active @ active.transpose(0, 2, 1)
     diagonal = np.einsum("bkk->bk", inner)
-    diagonal += 0.01 * diagonal.mean(axis=1, keepdims=True) + 1e-9
+    diagonal += 0.01 * diagonal.mean(axis=1, keepdims=True) + 1e-9  # padding, and rows that depend on others
     push = np.linalg.solve(inner, gram + active @ total[:, None])
     return -(total - (active.transpose(0, 2, 1) @ push)[..., 0]) / gram
 
@@ -122,7 +134,7 @@ def _advance_together(searches: list["_Search"]) -> None:
     given = np.zeros(rows.shape[:2], bool)
     x = np.zeros((len(rows), rows.shape[2]), np.float32)
     for i, one in enumerate(searches):
-        rows[i, : len(one.working)], given[i, : len(one.working)] = one.signed(one.basis.rows), True
+        rows[i, : len(one.working)], given[i, : len(one.working)] = one.signed(one.basis.rows, one.working), True
         x[i] = one.x
     found = np.asarray(newton.minimise_batch(jnp.asarray(rows), jnp.asarray(given), jnp.asarray(x)), np.float64)
     for one, new in zip(searches, found, strict=False):
@@ -142,26 +154,30 @@ class _Search:
         self.active = system.active(label_set)
         self.working = self.active[:0]
         self.best, self.lower = np.zeros(system.units.shape[1]), -1.0
-        self.multipliers: np.ndarray | None = None
+        self.bounding: list[tuple[np.ndarray, np.ndarray]] = []  # ids, and multipliers that bound the margin
         self.certificate: Certificate | None = None
         self.open = True
 
     def look(self, solution: np.ndarray, margins: np.ndarray, drop: bool) -> None:
         """Margins of all rows at the unit solution of x: better bounds, and the next working set."""
-        least = float(margins.min())
+        least = min(1.0, float(margins.min()))  # infinite where no row asks anything
         if least > self.lower:
             self.best, self.lower = solution, least
-        self.open = self.open and least <= 0
+        self.open, rank = least <= 0, self.x.size
         if not self.open:
+            near = np.argpartition(margins, min(rank, len(margins) - 1))[: rank + 1]
+            near = near[np.isfinite(margins[near])]
+            self.bounding.append((near, margins[near].max(initial=least) - margins[near]))
             return
-        rank = self.x.size
         length = np.linalg.norm(self.basis.to_solution @ self.x)
         if not len(self.working):
-            kept, room, limit = self.active, 2 * rank + 8, np.inf
+            kept, limit = self.active, np.inf
         else:
-            kept, room, limit = self.working, rank + 8, 0.5
+            kept, limit = self.working, 0.5
             kept = kept[margins[kept] * length < 1.5] if drop else kept
-        lowest = np.argpartition(margins, room)[:room] if room < len(margins) else np.arange(len(margins))
+        room = min(_ROOM * rank + 8, len(margins)) - 1
+        lowest = np.argpartition(margins, room)[: room + 1]
+        lowest = lowest[np.isfinite(margins[lowest])]
         lowest = lowest[margins[lowest] * length < limit]
         before, self.working = self.working, np.union1d(kept, lowest)
         self.open = len(before) == 0 or not np.isin(self.working, before).all()
@@ -170,26 +186,27 @@ class _Search:
         """Minimise on the working set; close the search where that is a proof, or neither proof nor separation."""
         if not self.open:
             return
-        rows = self.signed(self.basis.rows)
-        self.x, self.multipliers, cancels = newton.minimise(rows, self.x)
+        rows = self.signed(self.basis.rows, self.working)
+        self.x, multipliers, cancels = newton.minimise(rows, self.x)
+        self.bounding = [(self.working, multipliers)]
         if cancels:
-            self.certificate = certify(self.system, rows, self.multipliers, self.working)
+            self.certificate = certify(self.system, rows, multipliers, self.working)
         self.open = not cancels and bool((rows @ self.x).min() > 0)
 
-    def signed(self, rows: np.ndarray) -> np.ndarray:
-        """The working rows times their signs."""
+    def signed(self, rows: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """Some rows times their signs."""
         signs = np.full(self.system.n_constraints, -1.0)
         signs[self.active] = 1.0
-        return rows[self.working] * signs[self.working, None]
+        return rows[ids] * signs[ids, None]
 
     def finding(self) -> Finding:
         """The margin's bounds, with every rounding against the claim."""
         error, upper = self.system.unit_error, 1.0
-        if self.multipliers is not None and self.multipliers.any():
-            total = self.multipliers.sum()
-            upper = min(upper, float(np.linalg.norm(self.multipliers @ self.signed(self.system.units)) / total))
-            upper += (len(self.multipliers) + 16) * EPS
-        return Finding(self.best, self.lower - error, upper, self.certificate, self.working)
+        for ids, multipliers in self.bounding:
+            if multipliers.any():
+                total = multipliers @ self.signed(self.system.units, ids)
+                upper = min(upper, float(np.linalg.norm(total) / multipliers.sum()) + (len(ids) + 16) * EPS)
+        return Finding(self.best, max(-1.0, self.lower - error), upper, self.certificate, self.working)
 
 
 def certify(

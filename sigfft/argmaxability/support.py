@@ -5,7 +5,7 @@ import scipy.linalg
 from jaxtyping import Float, Int
 
 _NEGLIGIBLE = 1e-11  # of the largest term: below it a multiplier is rounding
-_RESIDUAL = 1e-9  # of Σ y_i row_i for unit rows; the exact proof comes after
+_RESIDUAL = 1e-12  # of Σ y_i row_i for unit rows; the exact proof comes after
 
 
 def reduce_support(
@@ -63,11 +63,12 @@ def null_vector(
 
 def _limit(values: np.ndarray, row: np.ndarray) -> tuple[float, int]:
     """How far values + t row stays positive, and which value ends it."""
-    falling = row < -_NEGLIGIBLE
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(falling, np.maximum(values, 0.0) / -row, np.inf)
-    leaves = int(np.argmin(ratios))
-    return float(ratios[leaves]), leaves
+    falling = (row < -_NEGLIGIBLE).nonzero()[0]
+    if not len(falling):
+        return np.inf, -1
+    ratios = values[falling] / -row[falling]
+    least = ratios.argmin()
+    return max(float(ratios[least]), 0.0), int(falling[least])
 
 
 def _tableau(weighted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

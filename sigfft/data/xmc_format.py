@@ -37,7 +37,7 @@ class Header:
 
 @dataclasses.dataclass(frozen=True)
 class XmcData:
-    """The points of one file, features and labels as compressed sparse rows with ascending ids.
+    """Points of one file, features and labels as compressed sparse rows with ascending ids.
 
     Point i has the labels `label_ids[label_indptr[i]:label_indptr[i + 1]]`, and likewise its features.
     """
@@ -52,17 +52,6 @@ class XmcData:
 
     def __len__(self) -> int:
         return len(self.label_indptr) - 1
-
-
-@dataclasses.dataclass(frozen=True)
-class _Block:
-    """Consecutive points: how many ids each has, and the ids and values of all of them."""
-
-    label_counts: Int[np.ndarray, " points"]
-    label_ids: Int32[np.ndarray, " active_labels"]
-    feature_counts: Int[np.ndarray, " points"]
-    feature_ids: Int32[np.ndarray, " nonzeros"]
-    feature_values: Float32[np.ndarray, " nonzeros"]
 
 
 def read_header(path: Path | str) -> Header:
@@ -83,27 +72,35 @@ def parse(path: Path | str) -> XmcData:
         or labels, an id that is out of range or repeated, a value that is not a finite float32 number, or a gzip
         stream that ends early.
     """
+    parts = list(stream(path))
+    return XmcData(
+        n_features=parts[0].n_features,
+        n_labels=parts[0].n_labels,
+        label_indptr=_indptr([np.diff(part.label_indptr) for part in parts]),
+        label_ids=np.concatenate([part.label_ids for part in parts]),
+        feature_indptr=_indptr([np.diff(part.feature_indptr) for part in parts]),
+        feature_ids=np.concatenate([part.feature_ids for part in parts]),
+        feature_values=np.concatenate([part.feature_values for part in parts]),
+    )
+
+
+def stream(path: Path | str) -> Iterator[XmcData]:
+    """The points of one file in order, those of some megabytes of text at a time.
+
+    Raises:
+      ValueError: as `parse`, where the fault is reached.
+    """
     path = Path(path)
-    parsed: list[_Block] = []
     with _open(path) as file:
         header = _header(next(_blocks(file, path, limit=1), []), path)
         points = 0
         for lines in _blocks(file, path, limit=_BLOCK_BYTES, first_line=2):
             if points + len(lines) > header.points:
                 raise _fault(path, header.points + 2, f"the header promises {header.points} points; here is another")
-            parsed.append(_parse_block(lines, header, path, first_line=points + 2))
+            yield _parse_block(lines, header, path, first_line=points + 2)
             points += len(lines)
     if points < header.points:
         raise _fault(path, points + 1, f"the file ends after {points} points; the header promises {header.points}")
-    return XmcData(
-        n_features=header.features,
-        n_labels=header.labels,
-        label_indptr=_indptr([block.label_counts for block in parsed]),
-        label_ids=np.concatenate([block.label_ids for block in parsed]),
-        feature_indptr=_indptr([block.feature_counts for block in parsed]),
-        feature_ids=np.concatenate([block.feature_ids for block in parsed]),
-        feature_values=np.concatenate([block.feature_values for block in parsed]),
-    )
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -137,7 +134,7 @@ def _header(lines: list[bytes], path: Path) -> Header:
     return header
 
 
-def _parse_block(lines: list[bytes], header: Header, path: Path, first_line: int) -> _Block:
+def _parse_block(lines: list[bytes], header: Header, path: Path, first_line: int) -> XmcData:
     for offset, line in enumerate(lines):
         if _POINT.fullmatch(line) is None:
             raise _fault(path, first_line + offset, _complaint(line))
@@ -155,7 +152,15 @@ def _parse_block(lines: list[bytes], header: Header, path: Path, first_line: int
         first = int(np.argmin(np.isfinite(values)))
         line_number = first_line + _row_of(first, feature_counts)
         raise _fault(path, line_number, f"value {pairs[first, 1]:g} of feature {pairs[first, 0]:.0f} exceeds float32")
-    return _Block(label_counts, label_ids, feature_counts, feature_ids, values[order])
+    return XmcData(
+        n_features=header.features,
+        n_labels=header.labels,
+        label_indptr=_indptr([label_counts]),
+        label_ids=label_ids,
+        feature_indptr=_indptr([feature_counts]),
+        feature_ids=feature_ids,
+        feature_values=values[order],
+    )
 
 
 def _numbers(text: bytes) -> Float[np.ndarray, " numbers"]:

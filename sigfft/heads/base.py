@@ -3,15 +3,33 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from sigfft.precision import compute_dtype
 
+if TYPE_CHECKING:
+    from sigfft.heads.blocks import LabelBlocks
+
 Params = dict[str, Array]
+
+
+class Circle(NamedTuple):
+    """What makes a closed form: the labels as points of the trigonometric moment curve.
+
+    Attributes:
+      points: the point of each label on the circle; None: label i at point i.
+      max_frequency: W has the columns of the frequencies 0..max_frequency.
+      alone: W has no other columns and there is no bias.
+    """
+
+    points: Int[np.ndarray, " labels"] | None
+    max_frequency: int
+    alone: bool
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,7 +37,7 @@ class Head:
     """An output layer as pure functions: z = project(features), logits = z @ rows.T + bias.
 
     Attributes:
-      kind: "sigmoid", "bottleneck" or "dft".
+      kind: "sigmoid", "bottleneck", "dft" or "retrofit".
       arguments: what the constructor was called with; `kind` and these make the head again.
       n_labels: number of labels n.
       feature_dim: size of the features.
@@ -30,6 +48,11 @@ class Head:
       decode: (params, z (..., dim)) -> logits (..., n_labels), in the dtype of z, computed in float32 at least.
       rows: (params, labels (m,)) -> rows of W (m, dim), float32.
       bias: (params, labels (m,)) -> (m,) or None.
+      circle: the part of W that guarantees label sets; None is no guarantee.
+      per_label: names of the params with one row a label. `rows` and `bias` read them as params[name][labels] and no
+        other values: a device that holds some labels, or a loss that visits them in blocks, gives them only these.
+      label_blocks: as `sigfft.heads.blocks.label_blocks` without the head: a way over the labels that is cheaper than
+        `rows`; it may return None. None: there is no such way.
     """
 
     kind: str
@@ -43,6 +66,9 @@ class Head:
     decode: Callable[[Params, Float[Array, "*batch dim"]], Float[Array, "*batch labels"]]
     rows: Callable[[Params, Int[Array, " m"]], Float[Array, "m dim"]]
     bias: Callable[[Params, Int[Array, " m"]], Float[Array, " m"] | None]
+    circle: Circle | None = None
+    per_label: frozenset[str] = frozenset()
+    label_blocks: "Callable[[int, int | None, np.dtype], LabelBlocks | None] | None" = None
 
     def logits(self, params: Params, features: Float[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
         """decode(project(features)): one logit per label."""

@@ -76,4 +76,5 @@ def bottleneck_head(
         decode=decode,
         rows=lambda params, labels: params["weight"][labels],
         bias=lambda params, labels: None,
+        per_label=frozenset({"weight"}),
     )

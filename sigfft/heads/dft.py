@@ -1,5 +1,6 @@
 """The DFT head: a fixed trigonometric W through `jnp.fft`, every set of up to k labels argmaxable."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -8,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sigfft import spectrum
-from sigfft.heads.base import Head, add, matmul, positive, prior_logit
+from sigfft.heads import dft_blocks
+from sigfft.heads.base import Circle, Head, add, matmul, positive, prior_logit
+from sigfft.heads.blocks import product
 
 
 def dft_head(
@@ -106,6 +109,17 @@ def dft_head(
             logits = logits + matmul(z[..., needed:], params["slack"].T) / gain
         return logits.astype(z.dtype)
 
+    def label_blocks(block_size, held, dtype):
+        if points is not None:
+            return None
+        walk = dft_blocks.walk(n_labels, frequencies, length, block_size, held, dtype)
+
+        def block_logits(params, z, first):
+            logits = walk.decode(params, z[..., :needed], first)
+            return logits + product(z[..., needed:], params["slack"][first], dtype) / gain
+
+        return dataclasses.replace(walk, decode=block_logits) if slack else walk
+
     def rows(params, labels):
         at = labels if points is None else jnp.asarray(points)[labels]
         fixed = spectrum.rows(at, frequencies, length, params["projection_kernel"].dtype)
@@ -133,6 +147,9 @@ def dft_head(
         decode=decode,
         rows=rows,
         bias=lambda params, labels: None,
+        circle=Circle(points, max_cardinality, alone=not spread and not slack),
+        per_label=frozenset({"slack"} if slack else ()),
+        label_blocks=label_blocks,
     )
 
 

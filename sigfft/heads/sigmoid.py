@@ -57,4 +57,5 @@ def sigmoid_head(n_labels: int, *, feature_dim: int, prior: float | None = None,
         decode=decode,
         rows=lambda params, labels: params["weight"][labels],
         bias=lambda params, labels: params["bias"][labels],
+        per_label=frozenset({"weight", "bias"}),
     )

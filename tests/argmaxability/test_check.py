@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import sigfft
-from sigfft.argmaxability import check, check_head, lp, search
 from sigfft.argmaxability import certificate as proofs
+from sigfft.argmaxability import check, check_head, lp, search
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.standard_normal((12, 3)).astype(np.float32)
@@ -80,7 +80,7 @@ def test_top_k_of_none_or_all_is_always_reached():
     assert statuses(tied, [[], [0, 1, 2, 3], [0]], None, "top_k") == [YES, YES, NO]
 
 
-@pytest.mark.parametrize("margin", [1e-3, 1e-6, 1e-8, 2e-9])
+@pytest.mark.parametrize("margin", [1e-3, 1e-6, 1e-8, 2e-9, 1.1e-9])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_small_margins_are_decided(margin, sign):
     """Nine unit rows that cancel but for a common component ±margin, among wide ones."""
@@ -146,6 +146,17 @@ def test_the_lp_takes_what_the_search_leaves(monkeypatch):
     assert set(report.method) == {"lp"}
 
 
+def test_a_solver_that_gives_up_on_a_set_leaves_it_undecided(monkeypatch):
+    def gives_up(*_):
+        raise RuntimeError("HiGHS stopped without an answer")
+
+    monkeypatch.setattr(search, "_ROUNDS", 0)
+    monkeypatch.setattr(lp, "max_margin", gives_up)
+    report = check(WEIGHT, SETS[:4], on_error="raise")
+    assert report.counts()["undecided"] == 4
+    assert set(report.reason) == {"HiGHS stopped without an answer"}
+
+
 def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch):
     """A search that calls everything argmaxable at z = 0, or contradicted by label 0 alone."""
 
@@ -201,7 +212,7 @@ def test_a_broken_run_goes_on_where_it_stopped(monkeypatch, tmp_path):
     np.testing.assert_array_equal(report.status, fresh.status)
     np.testing.assert_array_equal(report.margin, fresh.margin)
     count = len(worked)
-    check(WEIGHT * 2, SETS[:4], batch_size=8, resume_dir=tmp_path)
+    check(WEIGHT * 2, SETS, batch_size=8, resume_dir=tmp_path)
     assert len(worked) > count  # other weights never take these shards
 
 

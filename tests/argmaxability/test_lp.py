@@ -30,7 +30,7 @@ def test_it_proves_both_verdicts_from_no_rows_at_all(seed, with_bias, rule):
     assert proves_certificate(weight, bias, rule, labels, found.certificate)
 
 
-@pytest.mark.parametrize("margin", [1e-4, 1e-7, 2e-9])
+@pytest.mark.parametrize("margin", [1e-4, 1e-7, 2e-9, 1.1e-9, 5e-11])
 def test_margins_below_the_tolerance_of_the_solver_are_resolved(margin):
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((9, 8)) * (np.arange(8) > 0)

@@ -75,11 +75,25 @@ def test_margin_bounds_hold_the_true_margin():
     assert found.lower <= -0.5 + 1e-9
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_margin_bounds_hold_the_best_of_all_directions_of_the_plane(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    system = homogenize(rng.standard_normal((6, 2)))
+    angles = np.linspace(0, 2 * np.pi, 20_000)
+    around = np.column_stack([np.cos(angles), np.sin(angles)])
+    padded = pad_sets([np.flatnonzero(system.units @ z > 0).tolist() for z in around[:: 20_000 // 4]], system)
+    monkeypatch.setattr(module, "start", lambda system, basis, padded: np.zeros((len(padded), 2)))
+    for label_set, found in zip(padded, search(system, Basis.of(system), padded), strict=True):
+        best = system.margins(np.repeat(label_set[None], len(around), axis=0), around).min(axis=1).max()
+        assert 0 < found.lower <= best + 1e-6
+        assert best <= found.upper < 1
+
+
 def test_a_search_cut_short_claims_nothing(monkeypatch):
     weight, _ = layer(1, 500, 12)
     system = homogenize(weight)
     monkeypatch.setattr(module, "_ROUNDS", 0)
     found = search(system, Basis.of(system), pad_sets([[0, 1, 2, 3]], system))[0]
     assert found.certificate is None
-    assert found.lower <= -1
-    assert found.upper >= 1
+    assert found.lower == -1
+    assert found.upper == 1

@@ -1,0 +1,142 @@
+"""Whole train steps against the published layer in PyTorch, and four ways to evaluate a block of a DFT head.
+
+    python benchmarks/bench_heads.py           # about 4 minutes on 2 cores; needs torch: pip install sigfft[bench]
+
+Batch 256, feature_dim 768, float32; forward, backward and Adam. Times are interleaved (ours, dense, reference, ours,
+...); a ratio is the median of the rounds' ratios. Temporary memory is what XLA plans for the compiled step.
+"""
+
+import argparse
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+import torch_reference
+from results import table, write_section
+from steps import BLOCK_SIZE, FEATURE_DIM, batch, interleaved, train_step
+
+import sigfft
+from sigfft import spectrum
+from sigfft.heads import dft_blocks
+
+HEADS: dict[str, dict[str, Any]] = {
+    "slack 0": {"n_labels": 20_000, "max_cardinality": 50},
+    "slack 100": {"n_labels": 20_000, "max_cardinality": 50, "slack": 100},
+    "spread 200": {"n_labels": 20_000, "max_cardinality": 50, "spread": 200},
+    "prime n, n_fft = 20,000": {"n_labels": 19_997, "max_cardinality": 50, "n_fft": 20_000},
+    "prime n, n_fft = n": {"n_labels": 19_997, "max_cardinality": 50},
+    "n_fft = 8,960, slack 100": {"n_labels": 8_921, "max_cardinality": 80, "n_fft": 8_960, "slack": 100},
+    "bottleneck": {"n_labels": 20_000, "dim": 101},
+}
+WAYS = {"k = 50": {}, "k = 50, spread 200": {"spread": 200}, "k = 50, slack 100": {"slack": 100}}
+
+
+def against_reference(name: str, arguments: dict[str, Any], rounds: int) -> list[object]:
+    """One row: times, ratios and temporary memory of a head."""
+    make = sigfft.bottleneck_head if "dim" in arguments else sigfft.dft_head
+    head = make(**arguments, feature_dim=FEATURE_DIM)
+    blocked, blocked_program, _ = train_step(head, BLOCK_SIZE)
+    dense, dense_program, _ = train_step(head, None)
+    features, labels = batch(head.n_labels)
+    reference = torch_reference.train_step(_reference(head), features, labels, head.n_labels)
+    seconds = interleaved({"blocked": blocked, "dense": dense, "reference": reference}, rounds)
+    blocked_ms, dense_ms, reference_ms = (f"{1e3 * np.median(values):.1f}" for values in seconds.values())
+    ratios = [np.median(seconds["reference"] / seconds[ours]) for ours in ("blocked", "dense")]
+    memory = [program.memory_analysis().temp_size_in_bytes / 1e6 for program in (blocked_program, dense_program)]
+    return [
+        name,
+        head.n_labels,
+        head.dim,
+        blocked_ms,
+        dense_ms,
+        reference_ms,
+        *(f"{ratio:.1f}" for ratio in ratios),
+        *(f"{megabytes:.1f}" for megabytes in memory),
+        f"{memory[1] / memory[0]:.1f}",
+    ]
+
+
+def ways(name: str, arguments: dict[str, Any], rounds: int) -> list[object]:
+    """One row: milliseconds of a step with each way to evaluate a block."""
+    head = sigfft.dft_head(20_000, 50, feature_dim=FEATURE_DIM, **arguments)
+    labels = jnp.arange(head.n_labels)
+    cached = jax.jit(lambda labels: _fixed(head).rows(_fixed(head).init(jax.random.key(0)), labels))(labels)
+    slack = head.arguments["slack"]
+    scale = head.n_labels**-0.5
+
+    def cached_rows(params, labels):
+        return jnp.concatenate([cached[labels], params["slack"][labels] * scale], 1) if slack else cached[labels]
+
+    candidates = {
+        "rows on the fly": dataclasses.replace(head, label_blocks=None),
+        "cached W": dataclasses.replace(head, label_blocks=None, rows=cached_rows),
+        "rotation": _with_way(head, "rotation"),
+        "folding": _with_way(head, "folding"),
+    }
+    steps = {way: train_step(candidate, BLOCK_SIZE)[0] for way, candidate in candidates.items()}
+    return [name, head.dim, *(f"{1e3 * np.median(s):.1f}" for s in interleaved(steps, rounds).values())]
+
+
+def main() -> None:
+    """Measure, print, and write both sections."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--heads", nargs="+", default=list(HEADS), choices=HEADS)
+    args = parser.parse_args()
+    header = ["head", "n", "d", "blocked ms", "dense ms", "PyTorch ms", "PyTorch / blocked", "PyTorch / dense"]
+    header += ["blocked MB", "dense MB", "dense / blocked MB"]
+    rows = []
+    for name in args.heads:
+        rows.append(against_reference(name, HEADS[name], args.rounds))
+        print(*rows[-1], sep="  ", flush=True)
+    text = f"Batch 256, feature_dim 768, blocks of {BLOCK_SIZE} labels, torch {torch.__version__}.\n\n"
+    write_section("Train step of the heads", "python benchmarks/bench_heads.py", text + table(header, rows))
+    header = ["head, n = 20,000", "d", "rows on the fly ms", "cached W ms", "rotation ms", "folding ms"]
+    rows = []
+    for name, arguments in WAYS.items():
+        rows.append(ways(name, arguments, args.rounds))
+        print(*rows[-1], sep="  ", flush=True)
+    write_section("Ways to evaluate a block", "python benchmarks/bench_heads.py", table(header, rows))
+
+
+def _reference(head: sigfft.Head) -> torch.nn.Module:
+    if head.kind == "bottleneck":
+        return torch_reference.bottleneck(FEATURE_DIM, head.n_labels, head.dim)
+    frequencies = _frequencies(head)
+    return torch_reference.DFTLayer(FEATURE_DIM, head.n_labels, frequencies, head.arguments["slack"])
+
+
+def _frequencies(head: sigfft.Head) -> np.ndarray:
+    k, spread = head.max_cardinality, head.arguments["spread"]
+    n_fft = head.arguments["n_fft"] or head.n_labels
+    return np.concatenate([spectrum.low_frequencies(k), np.asarray(spectrum.spread_frequencies(n_fft, k, spread), int)])
+
+
+def _fixed(head: sigfft.Head) -> sigfft.Head:
+    return sigfft.dft_head(**{**head.arguments, "slack": 0})
+
+
+def _with_way(head: sigfft.Head, way: str) -> sigfft.Head:
+    """The head with its blocks evaluated in one way on every backend."""
+
+    def label_blocks(block_size, held, dtype):
+        with_way = dft_blocks.walk
+        try:
+            dft_blocks.walk = forced
+            return head.label_blocks(block_size, held, dtype)
+        finally:
+            dft_blocks.walk = with_way
+
+    def forced(n_labels, frequencies, n_fft, block_size, held, dtype):
+        if way == "rotation":
+            return dft_blocks.rotation(n_labels, frequencies, n_fft, block_size, held, dtype)
+        return dft_blocks.folding(n_labels, frequencies, n_fft, dft_blocks.folded_length(n_fft, block_size))
+
+    return dataclasses.replace(head, label_blocks=label_blocks)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Write one benchmark's table into RESULTS.md, with what is needed to judge it; other sections stay as they are."""
+
+import datetime
+import os
+import platform
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def write_section(title: str, command: str, text: str, path: Path = RESULTS) -> None:
+    """Put `text` under the heading `title`, with command, machine, versions and date; replaces that section only."""
+    section = f"## {title}\n\n`{command}`\n\n{machine()}; {versions()}; {datetime.date.today()}.\n\n{text.strip()}\n"
+    old = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
+    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", old, re.MULTILINE | re.DOTALL)
+    if found is None:
+        new = f"{old.rstrip()}\n\n{section}"
+    else:
+        new = f"{old[: found.start()]}{section}\n{old[found.end() :]}".rstrip() + "\n"
+    path.write_text(new, encoding="utf-8")
+
+
+def machine() -> str:
+    """The device that JAX computes on, and the cores beside it."""
+    device = jax.devices()[0]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{device.device_kind} ({device.platform}), {cores} cores {platform.machine()}"
+
+
+def versions() -> str:
+    """Versions that the numbers depend on."""
+    return ", ".join([f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in ("jax", "numpy"))])
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -1,0 +1,121 @@
+"""A per-label loss over blocks of labels: each block's logits are made, turned into loss and gradients, and dropped.
+
+Differentiating a scan would keep the logits of every block, or make them twice. Here the forward pass of a
+differentiated loss also takes the gradients, since a loss has one number to differentiate: the backward pass scales.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from sigfft.heads import Params
+from sigfft.heads.blocks import LabelBlocks
+from sigfft.losses.per_label import PerLabelLoss
+from sigfft.precision import compute_dtype
+
+
+class _Sums(NamedTuple):
+    value: Float[Array, " batch"]
+    params: Params
+    z: Float[Array, "batch dim"]
+
+
+def sum_over_labels(
+    loss: PerLabelLoss,
+    blocks: LabelBlocks,
+    params: Params,
+    z: Float[Array, "batch dim"],
+    labels: Int[Array, "batch max_cardinality"],
+    offset: Int[Array, ""] | int = 0,
+) -> Float[Array, ""]:
+    """The loss summed over the labels of `blocks` and over the batch, in float32 at least.
+
+    Args:
+      loss: its terms.
+      blocks: from `sigfft.heads.blocks.label_blocks`, for the dtype of `z`.
+      params: the per-label parameters of the labels held: arrays (blocks.held, ...).
+      z: activations (batch, dim).
+      labels: active label ids of the whole head (batch, max_cardinality), padded with n_labels.
+      offset: the id of the first label held.
+
+    Raises:
+      ValueError: a parameter does not have one row for each label held.
+    """
+    for name, value in params.items():
+        if value.shape[0] != blocks.held:
+            raise ValueError(
+                f"params[{name!r}] has {value.shape[0]} rows; expected one for each of {blocks.held} labels"
+            )
+    return _sum(loss, blocks, params, z, labels, jnp.asarray(offset, jnp.int32))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _sum(loss, blocks, params, z, labels, offset):
+    z = z.astype(compute_dtype(z.dtype))
+    own_ids = _own_ids(labels, offset, blocks)
+
+    def add_block(total, block):
+        logits = blocks.logits(blocks.take(params, block), z, block, offset)
+        active, is_active, fresh, _ = _targets(blocks, block, own_ids, logits, offset)
+        return total + _loss(loss, logits, active, is_active, fresh), None
+
+    return jax.lax.scan(add_block, jnp.zeros(len(z), z.dtype), _block_ids(blocks))[0].sum()
+
+
+def _forward(loss, blocks, params, z, labels, offset):
+    z32 = z.astype(compute_dtype(z.dtype))
+    own_ids = _own_ids(labels, offset, blocks)
+
+    def add_block(sums, block):
+        logits, pull_back = jax.vjp(
+            lambda rows, z: blocks.logits(rows, z, block, offset), blocks.take(params, block), z32
+        )
+        active, is_active, fresh, positions = _targets(blocks, block, own_ids, logits, offset)
+        value = sums.value + _loss(loss, logits, active, is_active, fresh)
+        slope = _slope(loss.inactive, logits, jnp.broadcast_to(fresh[None], logits.shape))
+        correction = _slope(loss.correction, active, is_active)
+        slope = slope.at[np.arange(len(z), dtype=np.int32)[:, None], positions].add(correction, mode="drop")
+        rows, dz = pull_back(slope)
+        return _Sums(value, blocks.add(sums.params, rows, block), sums.z + dz), None
+
+    start = _Sums(jnp.zeros(len(z), z32.dtype), jax.tree.map(jnp.zeros_like, params), jnp.zeros_like(z32))
+    sums, _ = jax.lax.scan(add_block, start, _block_ids(blocks))
+    return sums.value.sum(), (sums.params, sums.z, jnp.zeros((), z.dtype))
+
+
+def _backward(loss, blocks, gradients, cotangent):
+    params, z, like = gradients
+    scaled = jax.tree.map(lambda gradient: gradient * cotangent.astype(gradient.dtype), (params, z))
+    return scaled[0], scaled[1].astype(like.dtype), None, None
+
+
+_sum.defvjp(_forward, _backward)
+
+
+def _own_ids(labels, offset, blocks):
+    """Labels counted from the first that is held; padding may not look like a label that is held only to fill up."""
+    return jnp.where(labels < blocks.n_labels, labels.astype(jnp.int32) - offset, -1)
+
+
+def _block_ids(blocks):
+    return jnp.arange(blocks.n_blocks, dtype=jnp.int32)
+
+
+def _targets(blocks, block, own_ids, logits, offset):
+    positions = blocks.positions(block, own_ids)
+    active = jnp.take_along_axis(logits, positions, axis=1, mode="fill", fill_value=0)
+    is_active = (positions < blocks.width).astype(logits.dtype)
+    return active, is_active, blocks.fresh(block, offset).astype(logits.dtype), positions
+
+
+def _loss(loss, logits, active, is_active, fresh):
+    # A product with 0s and 1s: XLA's sums along rows are several times slower on CPUs.
+    return loss.inactive(logits) @ fresh + (loss.correction(active) * is_active).sum(1)
+
+
+def _slope(function, x, weight):
+    return jax.vjp(function, x)[1](weight)[0]

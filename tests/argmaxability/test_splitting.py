@@ -1,0 +1,70 @@
+import jax
+import numpy as np
+import pytest
+
+import sigfft
+from sigfft.argmaxability import splitting
+from sigfft.argmaxability.certificate import proves_witnesses
+from sigfft.argmaxability.coverage import random_sets
+
+HEADS = {
+    "dft": sigfft.dft_head(60, 3, feature_dim=2, spread=12),
+    "dft longer, ordered, slack": sigfft.dft_head(
+        53, 2, feature_dim=2, n_fft=60, spread=8, slack=3, order=[(7 * i) % 53 for i in range(53)]
+    ),
+    "bottleneck": sigfft.bottleneck_head(30, 12, feature_dim=2, random_start=True),
+    "sigmoid": sigfft.sigmoid_head(30, feature_dim=16, random_start=True),
+    "retrofit": sigfft.retrofit_head(40, 3, 2, spread=8),
+}
+PROMISED = ("dft", "dft longer, ordered, slack", "retrofit")
+
+
+def rows_and_bias(head, params):
+    ids = jax.numpy.arange(head.n_labels)
+    bias = head.bias(params, ids)
+    return np.asarray(head.rows(params, ids)), None if bias is None else np.asarray(bias)
+
+
+@pytest.mark.parametrize("rule", ["threshold", "top_k"])
+@pytest.mark.parametrize("name", HEADS)
+def test_found_activations_are_witnesses_and_few_are_missed(name, rule):
+    head = HEADS[name]
+    params = head.init(jax.random.key(0))
+    weight, bias = rows_and_bias(head, params)
+    padded = np.concatenate(
+        [
+            np.pad(random_sets(head.n_labels, j, 6, 0), ((0, 0), (0, 2 - j)), constant_values=head.n_labels)
+            for j in (1, 2)
+        ]
+    )
+    z, margin = splitting.widen(head, params, padded, rule)
+    assert z.shape == (12, head.dim)
+    found = margin > 1e-4
+    proved = proves_witnesses(weight, bias, rule, padded[found], z[found])
+    assert proved.all()
+    possible = sigfft.check(weight, padded, bias, rule).status == "argmaxable"
+    assert found.sum() >= possible.sum() - 1
+    if name in PROMISED:
+        assert found.all()
+
+
+def test_margins_come_near_the_largest():
+    head = HEADS["dft"]
+    params = head.init(jax.random.key(0))
+    padded = np.arange(4, dtype=np.int32)[:, None] * 7
+    _, margin = splitting.widen(head, params, padded, widen_steps=600)
+    rows = rows_and_bias(head, params)[0].astype(np.float64)
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    worst = np.sort(units @ units[0])[-2]  # all labels alike: the best plane is halfway to the nearest row
+    assert (margin <= 1.01 * np.sqrt((1 - worst) / 2)).all()
+    np.testing.assert_allclose(margin, margin[0], rtol=0.05)
+    narrow = splitting.widen(head, params, padded, widen_steps=0)[1]
+    assert (margin > narrow).all()
+
+
+def test_a_set_that_cannot_be_is_not_found():
+    head = sigfft.dft_head(12, 1, feature_dim=2)
+    z, margin = splitting.widen(head, head.init(jax.random.key(0)), np.array([[0, 6]], np.int32))
+    assert margin[0] <= 0
+    assert np.isfinite(z).all()
+    assert len(splitting.widen(head, head.init(jax.random.key(0)), np.zeros((0, 2), np.int32))[1]) == 0

@@ -1,0 +1,94 @@
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+import sigfft
+from sigfft import labels
+from sigfft.argmaxability import truths
+from sigfft.argmaxability.coverage import random_sets
+
+
+def init(head):
+    return head.init(jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"order": [3, 1, 8, 0, 6, 2, 7, 5, 4]}, {"n_fft": 14, "order": [3, 1, 8, 0, 6, 2, 7, 5, 4]}]
+)
+def test_closed_form_agrees_with_the_proofs(options):
+    head = sigfft.dft_head(9, 2, feature_dim=2, **options)
+    sets = [list(s) for j in range(6) for s in itertools.combinations(range(9), j)]
+    report = sigfft.check_head(head, init(head), sets)
+    np.testing.assert_array_equal(report.ideal, report.stored)
+    assert set(report.ideal) == {"argmaxable", "unargmaxable"}
+    np.testing.assert_array_equal(report.deployed == "argmaxable", report.ideal == "argmaxable")
+
+
+def test_where_the_closed_form_is_silent():
+    sets = labels.pad([[0, 1], [0, 3, 6]], 30)
+    assert truths.ideal(sigfft.bottleneck_head(30, 8, feature_dim=2), sets).tolist() == ["undecided"] * 2
+    for extra in ({"spread": 2}, {"slack": 2}):
+        head = sigfft.dft_head(30, 2, feature_dim=2, **extra)
+        assert truths.ideal(head, sets).tolist() == ["argmaxable", "undecided"]
+    assert truths.ideal(sigfft.retrofit_head(30, 3, 2), sets).tolist() == ["argmaxable", "undecided"]
+
+
+def test_the_promise_breaks_in_floating_point_and_spread_restores_it():
+    sets = random_sets(3000, 3, 10, 0)
+    plain, spread = (sigfft.dft_head(3000, 3, feature_dim=2, spread=s) for s in (0, 24))
+    assert (truths.ideal(plain, sets) == "argmaxable").all()
+    assert not truths.deployed(plain, init(plain), sets, thorough=True).all()
+    for dtype in truths.DTYPES:
+        assert truths.deployed(spread, init(spread), sets, dtype=dtype).all()
+
+
+def test_a_thorough_search_finds_what_a_quick_one_misses():
+    head = sigfft.dft_head(400, 4, feature_dim=2, spread=2)
+    sets = random_sets(400, 4, 12, 0)
+    quick = truths.deployed(head, init(head), sets)
+    thorough = truths.deployed(head, init(head), sets, thorough=True)
+    assert (thorough >= quick).all()
+    assert thorough.sum() > quick.sum()
+
+
+@pytest.mark.parametrize(
+    ("rule", "label_set", "z", "expected"),
+    [
+        ("threshold", [0, 2], [1.0, -1.0, 1.0], True),
+        ("threshold", [0, 2], [1.0, 1.0, 1.0], False),
+        ("threshold", [0, 2], [1.0, -1.0, 0.0], False),
+        ("threshold", [], [-1.0, -1.0, -1.0], True),
+        ("threshold", [0, 2], [np.nan, -1.0, 1.0], False),
+        ("top_k", [0, 2], [-1.0, -2.0, -1.0], True),
+        ("top_k", [0, 2], [3.0, 2.0, 2.0], False),
+        ("argmax", [1], [0.0, 1.0, 0.5], True),
+        ("argmax", [1], [0.0, 1.0, 1.0], False),
+    ],
+)
+def test_reproduced_reads_the_logits_by_the_rule(rule, label_set, z, expected):
+    head = sigfft.bottleneck_head(3, 3, feature_dim=1)
+    params = {"weight": jax.numpy.eye(3)}
+    padded = labels.pad([label_set], 3)
+    for dtype in truths.DTYPES:
+        assert truths.reproduced(head, params, np.array([z]), padded, rule, dtype).tolist() == [expected]
+
+
+def test_the_scale_of_an_activation_is_kept_where_there_is_a_bias():
+    head = sigfft.sigmoid_head(2, feature_dim=1)
+    params = {"weight": jax.numpy.array([[1.0], [1.0]]), "bias": jax.numpy.array([0.0, -3.0])}
+    z = np.array([[1.0], [4.0]])
+    assert truths.reproduced(head, params, z, labels.pad([[0], [0, 1]], 2)).all()
+    assert not truths.reproduced(head, params, 5 * z, labels.pad([[0], [0]], 2)).any()
+
+
+def test_a_head_report_is_a_report():
+    head = sigfft.dft_head(11, 2, feature_dim=2)
+    report = sigfft.check_head(head, init(head), [[1], [1, 4], [1, 4, 8], [1]], dtype="bfloat16")
+    assert report.counts()["checked"] == 4
+    np.testing.assert_array_equal(report.stored, report.status)
+    last = report.truths().splitlines()[-1].split()
+    assert last == ["all", "4", "3", "3", "3"]
+    with pytest.raises(ValueError, match="dtype must be one of float32, bfloat16, float16; given 'int8'"):
+        sigfft.check_head(head, init(head), [[1]], dtype="int8")

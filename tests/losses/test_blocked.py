@@ -1,0 +1,96 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+import sigfft
+from sigfft.heads import retrofit_head
+
+FEATURES = 4
+HEADS = {
+    "sigmoid": sigfft.sigmoid_head(17, feature_dim=FEATURES),
+    "bottleneck": sigfft.bottleneck_head(17, 3, feature_dim=FEATURES),
+    "dft prime": sigfft.dft_head(17, 2, feature_dim=FEATURES, spread=2, slack=2),
+    "dft smooth": sigfft.dft_head(60, 4, feature_dim=FEATURES, spread=7),
+    "dft longer": sigfft.dft_head(57, 4, feature_dim=FEATURES, spread=3, slack=3, n_fft=60),
+    "dft order": sigfft.dft_head(17, 2, feature_dim=FEATURES, slack=2, order=[(5 * i) % 17 for i in range(17)]),
+    "retrofit": retrofit_head(57, FEATURES, 3, n_fft=60),
+}
+LABEL_SETS = [[0, 3, 16], [], [5], [2, 9], list(range(7))]
+
+
+def problem(head, dtype):
+    params = head.init(jax.random.key(0))
+    moved = {name: p + 0.1 * jax.random.normal(jax.random.key(3), p.shape, p.dtype) for name, p in params.items()}
+    features = jax.random.normal(jax.random.key(1), (len(LABEL_SETS), FEATURES))
+    labels = jnp.asarray(sigfft.labels.pad(LABEL_SETS, head.n_labels))
+    return jax.tree.map(lambda x: x.astype(dtype), moved), features.astype(dtype), labels
+
+
+def value_and_grad(loss, head, params, features, labels, block_size):
+    return jax.jit(jax.value_and_grad(lambda p, x: loss(head, p, x, labels, block_size), (0, 1)))(params, features)
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("loss", [sigfft.losses.bce, sigfft.losses.asymmetric], ids=["bce", "asymmetric"])
+def test_value_and_gradient_are_the_dense_losss(name, loss):
+    head = HEADS[name]
+    with jax.enable_x64():
+        params, features, labels = problem(head, jnp.float64)
+        dense = value_and_grad(loss, head, params, features, labels, None)
+        for block_size in (6, 20):  # a short last block, or more than all labels; whole residue classes
+            blocked = value_and_grad(loss, head, params, features, labels, block_size)
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13), blocked, dense)
+        undifferentiated = loss(head, params, features, labels, 6)
+        np.testing.assert_allclose(undifferentiated, dense[0], rtol=1e-12)
+
+
+def test_gradient_matches_finite_differences():
+    with jax.enable_x64():
+        params, features, labels = problem(HEADS["dft prime"], jnp.float64)
+        loss = lambda p, x: 3 * sigfft.losses.bce(HEADS["dft prime"], p, x, labels, 5)  # noqa: E731
+        check_grads(loss, (params, features), order=1, modes=["rev"])
+
+
+def test_bfloat16_activations_are_summed_in_float32():
+    head = sigfft.dft_head(4003, 20, feature_dim=FEATURES, slack=2)
+    params, features, _ = problem(head, jnp.float32)
+    labels = jnp.asarray(sigfft.labels.pad(LABEL_SETS, 4003))
+    exact = value_and_grad(sigfft.losses.bce, head, params, features, labels, None)
+    half = value_and_grad(sigfft.losses.bce, head, params, features.astype(jnp.bfloat16), labels, 50)
+    assert half[0].dtype == jnp.float32
+    assert half[1][1].dtype == jnp.bfloat16
+    np.testing.assert_allclose(half[0], exact[0], rtol=0.03)
+    for mine, other in zip(jax.tree.leaves(half[1][0]), jax.tree.leaves(exact[1][0]), strict=True):
+        assert mine.dtype == jnp.float32
+        assert jnp.linalg.norm(mine - other) < 0.05 * jnp.linalg.norm(other)
+
+
+def compiled(n_labels, block_size, **options):
+    head = sigfft.dft_head(n_labels, 2, feature_dim=FEATURES, **options)
+    params, features, labels = problem(head, jnp.float32)
+    gradient = jax.grad(lambda p, x: sigfft.losses.bce(head, p, x, labels, block_size))
+    return jax.jit(gradient).lower(params, features).compile()
+
+
+@pytest.mark.parametrize("n_labels", [1000, 1009], ids=["folding", "rotation"])
+def test_all_logits_are_never_held(n_labels):
+    logits = f"[5,{n_labels}]"
+    assert logits in compiled(n_labels, None).as_text()
+    assert logits not in compiled(n_labels, 100).as_text()
+
+
+def test_the_program_does_not_grow_with_the_label_space():
+    few, many = (len(compiled(n, 100, slack=1).as_text().splitlines()) for n in (1000, 100_000))
+    assert abs(few - many) < 0.05 * few
+
+
+def test_impossible_arguments_raise():
+    head = HEADS["sigmoid"]
+    params, features, labels = problem(head, jnp.float32)
+    with pytest.raises(ValueError, match="block_size=0 must be a whole number of at least 1"):
+        sigfft.losses.bce(head, params, features, labels, 0)
+    params["bias"] = params["bias"][:-1]
+    with pytest.raises(ValueError, match=r"params\['bias'\] has 16 rows; expected one for each of 17 labels"):
+        sigfft.losses.bce(head, params, features, labels, 4)

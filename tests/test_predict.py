@@ -1,0 +1,100 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import sigfft
+from sigfft import metrics, predict
+
+HEADS = {
+    "sigmoid": sigfft.sigmoid_head(57, feature_dim=3),
+    "folding": sigfft.dft_head(57, 4, feature_dim=3, spread=3, slack=3, n_fft=60),
+    "rotation": sigfft.dft_head(59, 4, feature_dim=3, spread=3),
+}
+BLOCK_SIZES = (1, 10, 100)
+
+
+@pytest.fixture(params=HEADS, scope="module")
+def problem(request):
+    head = HEADS[request.param]
+    params = head.init(
+        jax.random.key(0),
+    )
+    params = {name: 8 * jax.random.normal(jax.random.key(1), p.shape) for name, p in params.items()}
+    features = jax.random.normal(jax.random.key(2), (6, 3))
+    return head, params, features, head.logits(params, features)
+
+
+@pytest.mark.parametrize("block_size", BLOCK_SIZES)
+def test_top_k_is_that_of_all_logits(problem, block_size):
+    head, params, features, logits = problem
+    scores, labels = jax.lax.top_k(logits, 13)
+    top = predict.top_k(head, params, features, 13, block_size=block_size)
+    np.testing.assert_array_equal(top.labels, labels)
+    np.testing.assert_allclose(top.scores, scores, rtol=1e-5, atol=1e-4)
+
+
+def test_equal_logits_rank_by_id():
+    head = HEADS["folding"]
+    params = jax.tree.map(jnp.zeros_like, head.init(jax.random.key(0)))
+    for block_size in BLOCK_SIZES:
+        top = predict.top_k(head, params, jnp.ones((2, 3)), 20, block_size=block_size)
+        np.testing.assert_array_equal(top.labels, np.tile(np.arange(20), (2, 1)))
+
+
+@pytest.mark.parametrize("block_size", BLOCK_SIZES)
+def test_label_sets_are_the_labels_above_the_threshold(problem, block_size):
+    head, params, features, logits = problem
+    logits = np.asarray(logits)
+    threshold = float(np.sort(logits[0])[-8]) - 1e-3  # 8 labels of example 0
+    sets = predict.label_sets(head, params, features, 50, threshold=threshold, block_size=block_size)
+    assert sigfft.labels.unpack(np.asarray(sets.labels), head.n_labels) == [
+        np.flatnonzero(row > threshold).tolist() for row in logits
+    ]
+    np.testing.assert_array_equal(sets.cardinality, (logits > threshold).sum(1))
+    kept = np.asarray(sets.labels) < head.n_labels
+    rows, _ = np.nonzero(kept)
+    np.testing.assert_allclose(sets.scores[kept], logits[rows, np.asarray(sets.labels)[kept]], rtol=1e-5, atol=1e-4)
+    assert (np.asarray(sets.scores)[~kept] == -np.inf).all()
+
+
+def test_a_set_that_does_not_fit_keeps_its_best_labels(problem):
+    head, params, features, logits = problem
+    threshold = float(np.sort(np.asarray(logits[0]))[-8]) - 1e-3
+    sets = predict.label_sets(head, params, features, 5, threshold=threshold, block_size=10)
+    assert sets.cardinality[0] == 8
+    np.testing.assert_array_equal(sets.labels[0], np.sort(jax.lax.top_k(logits[0], 5)[1]))
+
+
+@pytest.mark.parametrize("block_size", BLOCK_SIZES)
+def test_predictions_give_the_metrics_of_all_logits(problem, block_size):
+    head, params, features, logits = problem
+    labels = jnp.asarray(sigfft.labels.pad([[0, 3, 56], [], [5], list(range(40)), [7, 9], [1]], head.n_labels))
+    mask = jnp.arange(6) != 4
+    expected = metrics.predict(logits, labels, mask, top=5, threshold=0.5)
+    streamed = predict.predictions(head, params, features, labels, mask, top=5, threshold=0.5, block_size=block_size)
+    is_label = np.asarray(labels) < head.n_labels
+    np.testing.assert_array_equal(np.asarray(streamed.active)[is_label], np.asarray(expected.active)[is_label])
+    for name in ("top_labels", "per_example", "per_label"):
+        np.testing.assert_array_equal(getattr(streamed, name), getattr(expected, name))
+    assert np.asarray(expected.per_label).any()
+    measured = metrics.make_metrics(head.n_labels, (1, 5), threshold=0.5)
+    assert measured.compute(measured.update_predictions(measured.init(), streamed, labels, mask)) == measured.compute(
+        measured.update(measured.init(), logits, labels, mask)
+    )
+
+
+def test_all_logits_are_never_held():
+    head = sigfft.dft_head(1009, 4, feature_dim=3)
+    params, features = head.init(jax.random.key(0)), jnp.ones((7, 3))
+    hlo = predict.predictions.lower(
+        head, params, features, jnp.full((7, 2), 1009, jnp.int32), jnp.ones(7, bool), top=5, block_size=100
+    )
+    assert "[7,1009]" not in hlo.compile().as_text()
+
+
+@pytest.mark.parametrize("k", [0, 58])
+def test_impossible_sizes_raise(k):
+    head = HEADS["sigmoid"]
+    with pytest.raises(ValueError, match=f"k={k} labels are asked for; expected 1 .. n_labels=57"):
+        predict.top_k(head, head.init(jax.random.key(0)), jnp.ones((2, 3)), k)

@@ -1,0 +1,93 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from sigfft.data import batches
+from sigfft.training.config import HeadConfig
+from sigfft.training.model import make_models
+from sigfft.training.parallel import make_label_parallel, make_mesh
+from sigfft.training.run import load_splits
+from sigfft.training.step import init_state, make_optimizer, make_train_step, split_over_devices
+
+N_STEPS = 6
+HEADS = {
+    "dft": HeadConfig(kind="dft", spread=10, slack=2),
+    "sigmoid": HeadConfig(kind="sigmoid"),
+    "bottleneck": HeadConfig(kind="bottleneck", dim=5),
+}
+
+
+@pytest.fixture
+def setup(dft_only, request):
+    config = dataclasses.replace(
+        dft_only,
+        head=HEADS[getattr(request, "param", "dft")],
+        encoder=dataclasses.replace(dft_only.encoder, dropout=0.0),
+        optim=dataclasses.replace(dft_only.optim, clip_norm=0.5, weight_decay=0.1),
+    )
+    data = load_splits(config)["train"]
+    return make_models(config, data)[0], config.optim, data
+
+
+def stream(data):
+    return zip(range(N_STEPS), batches(data, 64, shuffle=True, num_epochs=None), strict=False)
+
+
+def on_one_device(model, optim, data):
+    optimizer = make_optimizer(optim)
+    step = make_train_step(model, optimizer, seed=0, devices=jax.devices()[:1])
+    state, infos = init_state(model, optimizer, seed=0), []
+    for _, batch in stream(data):
+        state, info = step(state, split_over_devices(batch, 1))
+        infos.append([float(info.loss), float(info.gradient_norm)])
+    return jax.device_get(state.params), infos
+
+
+def on_a_mesh(model, optim, data, shape):
+    parallel = make_label_parallel(model, optim, 0, make_mesh(*shape), block_size=6)
+    state, infos = parallel.init(), []
+    for _, batch in stream(data):
+        state, info = parallel.step(state, batch)
+        infos.append([float(info.loss), float(info.gradient_norm)])
+    return parallel.whole(state.params), infos
+
+
+@pytest.mark.parametrize(
+    ("setup", "shape"),
+    [("dft", (4, 2)), ("dft", (2, 4)), ("dft", (1, 8)), ("sigmoid", (2, 4)), ("bottleneck", (1, 8))],
+    indirect=["setup"],
+)
+def test_a_mesh_takes_the_steps_of_one_device(setup, shape):
+    (expected, expected_infos), (params, infos) = on_one_device(*setup), on_a_mesh(*setup, shape)
+    np.testing.assert_allclose(infos, expected_infos, rtol=2e-5)
+    assert max(norm for _, norm in infos) > setup[1].clip_norm  # clipping took part
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), params, expected)
+
+
+def test_each_device_owns_a_range_of_labels_and_no_label_space_travels(setup):
+    model, optim, data = setup
+    mesh = make_mesh(2, 4)
+    parallel = make_label_parallel(model, optim, 0, mesh, block_size=6)
+    state = parallel.init()
+    slacks = [
+        leaf
+        for path, leaf in jax.tree.leaves_with_path((state.params, state.optimizer))
+        if getattr(path[-1], "key", None) == "slack"
+    ]
+    assert len(slacks) == 3  # the parameter and Adam's two moments
+    for slack in slacks:
+        assert slack.shape == (60, 2)
+        assert {shard.data.shape for shard in slack.addressable_shards} == {(15, 2)}
+    hlo = parallel.step.lower(state, next(iter(batches(data, 64)))).compile().as_text()
+    for collective in ("all-gather", "all-to-all", "collective-permute"):
+        assert collective not in hlo
+    summed = [line for line in hlo.splitlines() if " all-reduce(" in line or " all-reduce-start(" in line]
+    assert summed
+    assert not any("60" in line.split(" all-reduce")[0].partition("=")[2] for line in summed)
+
+
+def test_a_mesh_of_more_devices_than_there_are_raises():
+    with pytest.raises(ValueError, match="a mesh of 4 × 4 needs 16 devices; there are 8"):
+        make_mesh(4, 4)
