@@ -1,0 +1,195 @@
+"""Speed of the argmaxability checker against one full linear program for each label set.
+
+    python benchmarks/bench_checker.py                                    # about 4 minutes on 2 cores
+    python benchmarks/bench_checker.py --weights W.npz --label-sets test.txt --scaling --large --million
+
+Half of the sets are reachable by construction (the only ten labels that some activation puts on), half are ten random
+labels. Every verdict is proved, and `verify` proves each again from the saved file. The full LP is SciPy's HiGHS on
+all rows, timed on a few of the same sets, between the batches of the checker.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from sigfft.argmaxability import Report, check, verify
+from sigfft.argmaxability.lp import chebyshev
+from sigfft.label_files import load_label_sets
+
+CARDINALITY = 10
+
+
+@dataclass
+class Row:
+    """One line of the table; times in milliseconds of wall clock for each set."""
+
+    name: str
+    n_labels: int
+    dim: int
+    sets: int
+    argmaxable: int
+    unargmaxable: int
+    undecided: int
+    check_ms: float
+    verify_ms: float
+    lp_ms: float | None
+    ratio: float | None
+
+
+def generated(n_labels: int, dim: int, seed: int = 0) -> np.ndarray:
+    """Gaussian rows / √dim, with a first column of −1 − 0.3 U(0, 1)."""
+    rng = np.random.default_rng(seed)
+    weight = rng.standard_normal((n_labels, dim)) / np.sqrt(dim)
+    weight[:, 0] = -1 - 0.3 * rng.random(n_labels)
+    return weight.astype(np.float32)
+
+
+def reachable_sets(weight: np.ndarray, bias: np.ndarray | None, count: int, k: int, seed: int) -> list[list[int]]:
+    """The first k labels that come on along random directions from an activation at which all labels are off.
+
+    None where no activation turns all labels off: then no set is known to be reachable beforehand.
+    """
+    base = check(weight, [[]], bias).witness[0]
+    if base is None:
+        return []
+    rng = np.random.default_rng(seed)
+    level = -(weight @ base + (0 if bias is None else bias))
+    rates = (rng.standard_normal((count, weight.shape[1])) @ weight.T.astype(np.float64)) / level
+    return np.sort(np.argpartition(-rates, k - 1, axis=1)[:, :k], axis=1).tolist()
+
+
+def random_sets(n_labels: int, count: int, k: int, seed: int) -> list[list[int]]:
+    """Sets of k labels drawn uniformly."""
+    rng = np.random.default_rng(seed)
+    return [np.sort(rng.choice(n_labels, k, replace=False)).tolist() for _ in range(count)]
+
+
+def timed(function, *args, **options):
+    """The result of a call, and its seconds of wall clock."""
+    begun = time.perf_counter()
+    result = function(*args, **options)
+    return result, time.perf_counter() - begun
+
+
+def compare(name: str, weight, bias, sets: list[list[int]], lp_sets: int, n_jobs: int, parts: int = 2) -> Row:
+    """Check and verify all sets in a few parts, with full LPs of some of the sets in between."""
+    check(weight, sets[:n_jobs], bias, n_jobs=n_jobs, batch_size=1)  # start the processes
+    picked = [sets[i] for i in np.linspace(0, len(sets) - 1, lp_sets).astype(int)]
+    seconds = {"check": 0.0, "verify": 0.0, "lp": 0.0}
+    counts = dict.fromkeys(("argmaxable", "unargmaxable", "undecided"), 0)
+    for part in range(parts):
+        chosen = sets[part::parts]
+        report, spent = timed(check, weight, chosen, bias, n_jobs=n_jobs, batch_size=-(-len(chosen) // (4 * n_jobs)))
+        seconds["check"] += spent
+        seconds["verify"] += verified(report, weight, bias)
+        for status, number in list(report.counts().items())[1:]:
+            counts[status] += number
+        for labels in picked[part::parts]:
+            seconds["lp"] += timed(chebyshev, weight, labels, bias)[1]
+    check_ms, verify_ms = 1e3 * seconds["check"] / len(sets), 1e3 * seconds["verify"] / len(sets)
+    lp_ms = 1e3 * seconds["lp"] / lp_sets if lp_sets else None
+    ratio = None if lp_ms is None else lp_ms / check_ms
+    return Row(name, *weight.shape, len(sets), *counts.values(), check_ms, verify_ms, lp_ms, ratio)
+
+
+def verified(report: Report, weight, bias) -> float:
+    """Seconds that `verify` takes on the saved report; it raises on the first proof that does not hold."""
+    undecided = report.margin[report.status == "undecided", 1]
+    if len(undecided) and undecided.max() >= 1e-9:
+        raise AssertionError(f"a set of margin up to {undecided.max():.1e} was left undecided")
+    with tempfile.TemporaryDirectory() as folder:
+        report.save(Path(folder) / "verdicts.jsonl")
+        return timed(verify, Path(folder) / "verdicts.jsonl", weight, bias)[1]
+
+
+def mixed(weight, bias, count: int, seed: int = 1) -> list[list[int]]:
+    """Half reachable sets, where such are known, and random ones, alternating."""
+    reachable = reachable_sets(weight, bias, count // 2, CARDINALITY, seed)
+    drawn = random_sets(len(weight), count - len(reachable), CARDINALITY, seed + 1)
+    pairs = zip_longest(reachable, drawn)
+    return [labels for pair in pairs for labels in pair if labels is not None]
+
+
+def rows(args: argparse.Namespace):
+    """The rows that the arguments ask for, as they are done."""
+    for dim, count, lp_sets in ((51, args.sets, 6), (201, args.sets, 2)):
+        weight = generated(8921, dim)
+        yield compare("generated", weight, None, mixed(weight, None, count), lp_sets, args.n_jobs)
+    if args.weights:
+        with np.load(args.weights, allow_pickle=False) as stored:
+            weight, bias = stored["weight"], stored.get("bias")
+        yield compare("trained, k = 10", weight, bias, mixed(weight, bias, args.sets), 2, args.n_jobs)
+        if args.label_sets:
+            given = [s for s in load_label_sets(args.label_sets)[0] if s][: 4 * args.sets]
+            yield compare("trained, given sets", weight, bias, given, 2, args.n_jobs)
+    if args.large:
+        weight = generated(100_000, 101)
+        yield compare("generated", weight, None, mixed(weight, None, 32), 0, args.n_jobs)
+    if args.million:
+        weight = generated(200, 11)
+        sets = list({tuple(s) for s in random_sets(200, 1_020_000, 3, 0)})[:1_000_000]
+        yield compare("a million sets", weight, None, [list(s) for s in sets], 0, args.n_jobs, parts=1)
+    if args.scaling:
+        shapes = [(n, 51, 128) for n in (2000, 4000, 8000, 16000, 32000)]
+        shapes += [(8000, d, 64) for d in (13, 26, 101, 201, 401)] + [(8000, 51, m) for m in (16, 64, 256, 1024)]
+        for n_labels, dim, count in shapes:
+            weight = generated(n_labels, dim)
+            yield compare("scaling", weight, None, mixed(weight, None, count), 0, args.n_jobs)
+
+
+def figure(table: list[Row], path: str) -> None:
+    """Time for each set against n and d, and for all sets against their number."""
+    import matplotlib.pyplot as plt
+
+    scaling = [row for row in table if row.name == "scaling"]
+    panels = {
+        "labels n (d = 51)": [(r.n_labels, r.check_ms) for r in scaling if (r.dim, r.sets) == (51, 128)],
+        "dimensions d (n = 8,000)": [(r.dim, r.check_ms) for r in scaling if r.n_labels == 8000 and r.sets == 64],
+        "sets (n = 8,000, d = 51)": [(r.sets, r.check_ms) for r in scaling if (r.n_labels, r.dim) == (8000, 51)],
+    }
+    canvas, axes = plt.subplots(1, 3, figsize=(10, 3), sharey=True, layout="constrained")
+    for axis, (title, points) in zip(axes, panels.items(), strict=True):
+        axis.loglog(*zip(*sorted(points), strict=True), marker="o")
+        axis.set_xlabel(title)
+    axes[0].set_ylabel("ms for each set, proof included")
+    canvas.savefig(path)
+
+
+def main() -> None:
+    """Print the table as it grows; write it, and the figure, where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", type=int, default=256, help="label sets of each setting (default 256)")
+    parser.add_argument("--n-jobs", type=int, default=2, help="processes of the checker (default 2)")
+    parser.add_argument("--weights", help="an .npz with `weight` (n, d) and perhaps `bias` (n,)")
+    parser.add_argument("--label-sets", help="label sets to check on those weights, as `sigfft check` reads them")
+    parser.add_argument("--large", action="store_true", help="also n = 100,000, d = 101")
+    parser.add_argument("--million", action="store_true", help="also a million sets of a small layer")
+    parser.add_argument("--scaling", action="store_true", help="also how time grows with n, d and the number of sets")
+    parser.add_argument("--figure", help="where to write the figure of --scaling")
+    parser.add_argument("--out", help="where to write the table as JSON lines")
+    args = parser.parse_args()
+    print("| setting | n | d | sets | argmaxable | unargmaxable | undecided | check ms | verify ms | LP ms | ratio |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    table = []
+    for row in rows(args):
+        table.append(row)
+        full = "– | –" if row.lp_ms is None else f"{row.lp_ms:,.0f} | {row.ratio:,.0f}"
+        print(
+            f"| {row.name} | {row.n_labels:,} | {row.dim} | {row.sets:,} | {row.argmaxable:,} | {row.unargmaxable:,} "
+            f"| {row.undecided:,} | {row.check_ms:.2f} | {row.verify_ms:.2f} | {full} |",
+            flush=True,
+        )
+    if args.out:
+        Path(args.out).write_text("".join(json.dumps(asdict(row)) + "\n" for row in table))
+    if args.figure:
+        figure(table, args.figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Does the guarantee survive floating point? Random label sets, by spread, in the forward pass of each dtype.
+
+    python benchmarks/bench_guarantee.py                                 # about 20 minutes on 2 cores
+    SIGFFT_DATA=... python benchmarks/bench_guarantee.py --data          # also the test label sets of real data
+
+For each head: ideal, the closed form; stored, sets whose activation is proved exactly on the float32 rows; deployed,
+sets that an activation cast to the dtype yields in the jitted, batched `head.decode`. Activations are searched by
+operator splitting, and without spread by the checker's slower and more thorough stages, which would find more with
+spread too. The heads have no learned column, so training does not change a number here.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from results import table, write_section
+
+import sigfft
+from sigfft import labels
+from sigfft.argmaxability import truths
+from sigfft.argmaxability.certificate import proves_witnesses
+from sigfft.argmaxability.coverage import clopper_pearson, random_sets
+from sigfft.label_files import load_label_sets
+
+# n, k, spread and number of random sets of exactly k labels; few where nothing is expected to be found
+RANDOM = (
+    (2_000, 10, 0, 100),
+    *((2_000, 10, spread, 1000) for spread in (15, 20, 25, 30, 40)),
+    (100_000, 1, 0, 100),
+    *((100_000, 1, spread, 1000) for spread in (8, 16)),
+    (8_921, 50, 0, 10),
+    *((8_921, 50, spread, 1000) for spread in (100, 150)),
+    (8_921, 80, 0, 10),
+    *((8_921, 80, spread, 1000) for spread in (150, 200, 250)),
+    (20_000, 50, 0, 10),
+    *((20_000, 50, spread, 1000) for spread in (150, 200)),
+)
+DATA = (("delicious", 25, 100), ("tate", 50, 200), ("tibkat_en", 34, 150))
+HEADER = ("label sets", "n", "k", "spread", "d", "sets", "ideal", "stored", *truths.DTYPES, "float32 share, 95 %", "s")
+
+
+def measure(name: str, n_labels: int, k: int, spread: int, padded: np.ndarray) -> list[object]:
+    """One line of the table."""
+    begun = time.perf_counter()
+    head = sigfft.dft_head(n_labels, k, feature_dim=1, spread=spread)
+    params = jax.jit(head.init)(jax.random.key(0))
+    if spread:
+        z = truths.proposed(head, params, padded)
+    elif k > 10:
+        z = truths.search_rows(head, params, padded, "threshold")
+    else:
+        witnesses = sigfft.check_head(head, params, padded).witness
+        z = np.stack([np.full(head.dim, np.nan) if w is None else w for w in witnesses])
+    found = np.flatnonzero(np.isfinite(z).all(axis=1))
+    rows = np.asarray(jax.jit(head.rows)(params, jnp.arange(n_labels)))
+    stored = int(proves_witnesses(rows, None, "threshold", padded[found], z[found]).sum()) if len(found) else 0
+    ideal = int((truths.ideal(head, padded) == "argmaxable").sum())
+    deployed = [int(truths.reproduced(head, params, z, padded, dtype=dtype).sum()) for dtype in truths.DTYPES]
+    interval = "[{:.4f}, {:.4f}]".format(*clopper_pearson(deployed[0], len(padded)))
+    seconds = f"{time.perf_counter() - begun:.0f}"
+    return [name, n_labels, k, spread, head.dim, len(padded), ideal, stored, *deployed, interval, seconds]
+
+
+def data_sets() -> Iterator[tuple[str, int, int, int, np.ndarray]]:
+    """Name, n, k, spread and all distinct test label sets of at most k labels."""
+    folder = Path(os.environ["SIGFFT_DATA"])
+    for name, k, spread in DATA:
+        sets, n_labels = load_label_sets(folder / name / "test.txt.gz")
+        if n_labels is None:
+            raise ValueError(f"{folder / name / 'test.txt.gz'} is not an XMC file: its header names no label count")
+        padded = labels.dedupe(labels.pad([s for s in sets if len(s) <= k], n_labels))[0]
+        yield f"{name}, test", n_labels, k, spread, padded
+
+
+def main() -> None:
+    """Measure, print, and write the section and the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", action="store_true", help="also the test label sets below the folder SIGFFT_DATA")
+    parser.add_argument("--largest", type=int, default=100_000, help="leave out larger n")
+    parser.add_argument("--figure", type=Path, help="write the figure of the table to this file")
+    args = parser.parse_args()
+    lines = [
+        ("random", n, k, spread, random_sets(n, k, count, seed=0))
+        for n, k, spread, count in RANDOM
+        if n <= args.largest
+    ]
+    rows = []
+    print(*HEADER, sep="\t")
+    for line in [*lines, *(data_sets() if args.data else ())]:
+        rows.append(measure(*line))
+        print(*rows[-1], sep="\t", flush=True)
+    write_section("Guarantee in floating point", "python benchmarks/bench_guarantee.py", table(HEADER, rows))
+
+
+if __name__ == "__main__":
+    main()
