@@ -56,7 +56,7 @@ def train(
       ValueError: the checkpoint to go on from is damaged or of another model.
     """
     optimizer = make_optimizer(config.optim)
-    train_step = make_train_step(model, optimizer, config.seed)
+    train_step = make_train_step(model, optimizer, config.seed, config.optim.block_size or None)
     checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
     state, progress = init_state(model, optimizer, config.seed), Progress()
     if resume and checkpoints.latest_step() is not None:

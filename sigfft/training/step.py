@@ -56,11 +56,16 @@ def init_state(model: Model, optimizer: optax.GradientTransformation, seed: int)
 
 
 def make_device_step(
-    model: Model, optimizer: optax.GradientTransformation, seed: int, axis_name: str = AXIS
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    seed: int,
+    block_size: int | None = None,
+    axis_name: str = AXIS,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]:
     """The step of one device on its share of the batch; gradients are averaged over `axis_name`.
 
-    Runs under `jax.pmap` and, unchanged, under `jax.shard_map`. Dropout depends on seed, step and device.
+    Runs under `jax.pmap` and, unchanged, under `jax.shard_map`. Dropout depends on seed, step and device. The loss
+    visits labels in blocks of `block_size`, or all at once without one.
     """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
@@ -68,7 +73,7 @@ def make_device_step(
 
         def loss_of(params: Params) -> Float[Array, ""]:
             features = model.features(params["encoder"], batch, key)
-            return losses.bce(model.head, params["head"], features, batch["labels"])
+            return losses.bce(model.head, params["head"], features, batch["labels"], block_size)
 
         loss, gradient = jax.value_and_grad(loss_of)(state.params)
         loss, gradient = jax.lax.pmean((loss, gradient), axis_name)
@@ -83,6 +88,7 @@ def make_train_step(
     model: Model,
     optimizer: optax.GradientTransformation,
     seed: int,
+    block_size: int | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> Callable[[TrainState, HostBatch], tuple[TrainState, StepInfo]]:
     """`make_device_step` on all devices: the state is replicated and donated, batches are (devices, examples, ...).
@@ -91,9 +97,10 @@ def make_train_step(
       model: what is trained.
       optimizer: from `make_optimizer`.
       seed: of dropout.
+      block_size: labels that the loss visits at a time; None: all.
       devices: default: all devices of all processes.
     """
-    step = make_device_step(model, optimizer, seed)
+    step = make_device_step(model, optimizer, seed, block_size)
     return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0, devices=devices)
 
 

@@ -19,9 +19,9 @@ def setup(dft_only):
     return model, make_optimizer(config.optim), splits["train"]
 
 
-def losses_of(setup, n_devices, n_steps):
+def losses_of(setup, n_devices, n_steps, block_size=None):
     model, optimizer, data = setup
-    step = make_train_step(model, optimizer, seed=0, devices=jax.devices()[:n_devices])
+    step = make_train_step(model, optimizer, 0, block_size, jax.devices()[:n_devices])
     state = init_state(model, optimizer, seed=0)
     losses = []
     for _, batch in zip(range(n_steps), batches(data, 64, shuffle=True, num_epochs=None), strict=False):
@@ -35,6 +35,10 @@ def test_one_and_eight_devices_give_the_same_losses(setup):
     one, eight = losses_of(setup, 1, 20), losses_of(setup, 8, 20)
     np.testing.assert_allclose(eight, one, rtol=1e-5)
     assert one[-1] < 0.8 * one[0]
+
+
+def test_blocks_of_labels_give_the_same_losses(setup):
+    np.testing.assert_allclose(losses_of(setup, 1, 5, block_size=7), losses_of(setup, 1, 5), rtol=1e-5)
 
 
 def test_compiled_step_gathers_nothing_and_reuses_the_state(setup):
