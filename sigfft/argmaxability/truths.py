@@ -131,7 +131,7 @@ def deployed(
 def proposed(
     head: Head, params: Params, padded: Int[np.ndarray, "sets width"], rule: str = "threshold"
 ) -> Float[np.ndarray, "sets dim"]:
-    """Activations of margins that survive rounding to bfloat16, or the largest found by a quick search; NaN for none."""
+    """Activations of margins that survive rounding to bfloat16, or the largest that a quick search finds; else NaN."""
     z, margin = splitting.widen(head, params, padded, rule, enough=_ENOUGH / head.dim**0.5)
     z[margin <= 0] = np.nan
     return z
