@@ -12,6 +12,7 @@ from sigfft.argmaxability.coverage import clopper_pearson, random_sets
 from sigfft.argmaxability.truths import deployed
 from sigfft.heads import Head, bottleneck_head, dft_head
 
+_FIRST = 20  # sets after which a hopeless spread is given up
 _FINE = 0.06  # the spread is found to within this share of itself
 
 
@@ -136,7 +137,12 @@ def plan(
 
     def sample(head: Head, padded: np.ndarray, every: bool = False) -> Sample:
         params = jax.jit(head.init)(jax.random.key(seed))
-        found = int(deployed(head, params, padded, dtype=dtype, thorough=thorough).sum())
+        done = deployed(head, params, padded[:_FIRST], dtype=dtype, thorough=thorough)
+        if 2 * done.sum() < len(done) < len(padded):  # far from enough: the rest would only take time
+            padded, every = padded[:_FIRST], False
+        else:
+            done = np.append(done, deployed(head, params, padded[_FIRST:], dtype=dtype, thorough=thorough))
+        found = int(done.sum())
         exact = (found / len(padded),) * 2
         return Sample(found, len(padded), *(exact if every else clopper_pearson(found, len(padded), confidence)))
 
@@ -157,7 +163,7 @@ def _guess(n_labels: int, max_cardinality: int) -> int:
 
     Reference: Donoho and Tanner, Neighborliness of randomly projected simplices in high dimensions (2005).
     """
-    return math.ceil(0.75 * max_cardinality * math.log(max(3.0, n_labels / (2 * max_cardinality))))
+    return math.ceil(0.55 * max_cardinality * math.log(max(3.0, n_labels / (2 * max_cardinality))))
 
 
 def _least(reaches: Callable[[int], bool], room: int, guess: int) -> int | None:

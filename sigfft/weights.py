@@ -56,10 +56,12 @@ def load_weights(
 
 
 def _read_run(path: Path, head_name: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    import jax.numpy as jnp
+
     from sigfft.training import load_model
 
     model, params = load_model(path, head_name)
-    labels = np.arange(model.head.n_labels)
+    labels = jnp.arange(model.head.n_labels)
     bias = model.head.bias(params["head"], labels)
     return np.asarray(model.head.rows(params["head"], labels)), None if bias is None else np.asarray(bias)
 

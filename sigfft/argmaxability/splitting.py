@@ -104,7 +104,12 @@ def _widen_batch(
 ) -> tuple[np.ndarray, np.ndarray]:
     shared = layer._replace(gram=np.zeros(0))
     signs = _signs(padded, head.n_labels, layer.bias is not None)
-    state = State(signs, jnp.zeros_like(signs), jnp.zeros((len(signs), len(layer.gram))), jnp.full(len(signs), -1.0))
+    state = State(
+        signs,
+        _first_dual(head, shared, solvers[0], signs, padded, rule),
+        jnp.zeros((len(signs), len(layer.gram))),
+        jnp.full(len(signs), -1.0),
+    )
     for _ in range(0, search_steps, _STEPS):
         state = _steps(head, shared, solvers[0], signs, state, rule)
         if bool((state.margin > 0).all()):
@@ -115,6 +120,34 @@ def _widen_batch(
                 break
             state = _steps(head, shared, solvers[1], signs, state, rule)
     return np.asarray(state.best, np.float64), np.asarray(state.margin, np.float64)
+
+
+@partial(jax.jit, static_argnames=("head", "rule"))
+def _first_dual(
+    head: Head, layer: Layer, inverse: Float[Array, "D D"], signs: Array, padded: Int[Array, "sets width"], rule: str
+) -> Float[Array, "sets constraints"]:
+    """Duals whose first x is least squares to −1 on the inactive labels, with the active logits held at 1.
+
+    From zero, the duals of the few active labels would take some n/d steps to outweigh the others.
+    """
+    given = padded < head.n_labels
+    ids = jnp.where(given, padded, 0)
+    own = head.rows(layer.params, ids.reshape(-1)).reshape(*ids.shape, head.dim)
+    if layer.bias is not None:
+        own = jnp.concatenate([own, layer.bias[ids][..., None]], axis=-1)
+    if rule != "threshold":
+        own = jnp.concatenate([own, jnp.full((*ids.shape, 1), -_LEVEL)], axis=-1)
+    own = own * jnp.where(given, layer.scale[ids], 0.0)[..., None]
+    inactive = jnp.full((1, signs.shape[1]), -1.0).at[:, head.n_labels :].set(1.0)
+    x = _transpose(head, layer, rule, (1, inverse.shape[0]))(inactive) @ inverse
+    push = own @ inverse
+    inner = push @ own.mT
+    ridge = 1e-3 * jnp.trace(inner, axis1=1, axis2=2) / jnp.where(given, 1.0, 0.0).sum(axis=1).clip(1.0) + 1e-12
+    inner = inner + ridge[:, None, None] * jnp.eye(inner.shape[1])[None]
+    wanted = jnp.where(given, 1.0 - (own @ x[0]), 0.0)
+    multipliers = jnp.linalg.solve(inner, wanted[..., None])[..., 0]
+    sets = jnp.arange(len(padded))[:, None]
+    return jnp.zeros_like(signs).at[sets, padded].set(2.0 - multipliers, mode="drop")
 
 
 @partial(jax.jit, static_argnames=("head", "rule"))
