@@ -34,6 +34,10 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--labels", required=True, type=Path, help="label sets: text, JSON lines or XMC; also .gz")
     parser.add_argument("--rule", choices=RULES, default="threshold", help="decision rule (default: %(default)s)")
     parser.add_argument("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
+    parser.add_argument("--epsilon", type=float, help="also the share with room for a ball of this radius, as published")
+    parser.add_argument("--box", type=float, default=1e4, help="bound on each |z_j| of --epsilon (default: %(default)g)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; -1: as many as cores (default: %(default)s)")
+    parser.add_argument("--resume", type=Path, help="folder for finished batches; a broken run goes on from there")
     parser.add_argument("--fail-on-unargmaxable", action="store_true", help="exit with 1 if a set is unargmaxable")
     parser.set_defaults(run=_check)
 
@@ -99,20 +103,28 @@ def _add_layer(parser: argparse.ArgumentParser) -> None:
 def _check(args: argparse.Namespace) -> int:
     from sigfft import labels
     from sigfft.argmaxability.check import check
+    from sigfft.argmaxability.epsilon import check_epsilon, epsilon_argmaxable
     from sigfft.label_files import load_label_sets
     from sigfft.weights import load_weights
 
     if not args.out.parent.is_dir() or args.out.is_dir():  # found out now, not after the work
         raise ValueError(f"--out {args.out} must be a file in a folder that exists")
+    if args.epsilon is not None:
+        check_epsilon(args.rule, args.epsilon, args.box)
     sets, n_labels = load_label_sets(args.labels)
     largest = max((max(ids) for ids in sets if ids), default=-1)
     weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest)
     if n_labels not in (None, len(weight)):
         raise ValueError(f"{args.labels} is about {n_labels} labels and {args.weights} about {len(weight)}")
     print(_layer(weight, bias), file=sys.stderr)
-    report = check(weight, labels.pad(sets, len(weight)), bias=bias, rule=args.rule)
+    padded = labels.pad(sets, len(weight))
+    options = {"progress": sys.stderr.isatty(), "n_jobs": args.jobs, "resume_dir": args.resume}
+    report = check(weight, padded, bias, args.rule, **options)
     report.save(args.out)
-    print(report.table())
+    shares = {}
+    if args.epsilon is not None:
+        shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, args.box)
+    print(report.table(**shares))
     return 1 if args.fail_on_unargmaxable and "unargmaxable" in report.status else 0
 
 

@@ -5,9 +5,7 @@ style, by its place in the comparison: figures can be read in print and by colou
 """
 
 import itertools
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from jaxtyping import Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from sigfft.files import replacing
 
 # Okabe and Ito's palette without its yellow, which is too pale for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -155,11 +155,8 @@ def save(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     undated = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        with matplotlib.rc_context({"svg.hashsalt": "sigfft"}):
-            figure.savefig(part, dpi=150, metadata=undated)
-        os.replace(part, path)
+    with replacing(path) as part, matplotlib.rc_context({"svg.hashsalt": "sigfft"}):
+        figure.savefig(part, dpi=150, metadata=undated)
 
 
 def _panels(rows: int, columns: int, *, width: float, height: float, sharex: bool = False) -> tuple[Figure, list[Axes]]:

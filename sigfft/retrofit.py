@@ -11,6 +11,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 
 from sigfft import heads
+from sigfft.files import replacing
 from sigfft.heads import Head, Params, retrofit_head
 
 
@@ -73,7 +74,8 @@ def retrofit(
 def save_head(path: str | Path, head: Head, params: Params) -> None:
     """Write a head to a .safetensors file: its parameters by name, its kind and arguments as metadata."""
     metadata = {"kind": head.kind, "arguments": json.dumps(dict(head.arguments))}
-    safetensors.numpy.save_file({name: np.asarray(value) for name, value in params.items()}, path, metadata)
+    with replacing(path) as part:
+        safetensors.numpy.save_file({name: np.asarray(value) for name, value in params.items()}, part, metadata)
 
 
 def load_head(path: str | Path) -> tuple[Head, Params]:

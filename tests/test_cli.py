@@ -59,6 +59,17 @@ def test_the_exit_status_for_continuous_integration(folder):
     assert run(f"{check} --fail-on-unargmaxable") == 0
 
 
+def test_the_share_that_has_room_for_a_ball(folder, capsys):
+    check = "check --weights W.npz --labels sets.txt --out v.jsonl --epsilon"
+    assert run(f"{check} 1e-8 --jobs 2 --resume batches") == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split()[-1] == "ε-argmaxable"
+    assert table[-1].split()[-2:] == ["50.00%", "50.00%"]
+    assert list((folder / "batches").iterdir())
+    assert run(f"{check} 1e9") == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[-1] == "0.00%"
+
+
 def test_rules_and_other_formats(folder, capsys):
     (folder / "one.txt").write_text("0\n3\n")
     for rule in ("argmax", "top_k"):
@@ -87,6 +98,8 @@ def test_rules_and_other_formats(folder, capsys):
         ("check --weights W.npz --labels other.txt --out v.jsonl", "about 5 labels"),
         ("check --weights W.npz --labels words.txt --out v.jsonl", "line 1: expected label ids"),
         ("check --weights W.npz --labels sets.txt --rule argmax --out v.jsonl", "argmax"),
+        ("check --weights W.npz --labels sets.txt --out v.jsonl --epsilon -1", "epsilon must be at least 0"),
+        ("check --weights W.npz --labels sets.txt --out v.jsonl --epsilon 1 --rule top_k", "threshold rule"),
         ("verify none.jsonl --weights W.npz", "No such file"),
         ("verify sets.txt --weights W.npz", "line 1: not a JSON object"),
         ("verify W.npz --weights W.npz", "line 1: not a JSON object"),

@@ -2,16 +2,16 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from sigfft import labels as label_sets
 from sigfft.argmaxability.certificate import Certificate
+from sigfft.files import replacing
 
 STATUSES = ("argmaxable", "unargmaxable", "undecided")
 
@@ -91,16 +91,17 @@ class Report:
         status = self.status
         return {"checked": len(self), **{name: int((status == name).sum()) for name in STATUSES}}
 
-    def table(self) -> str:
-        """A summary by cardinality, one line each and a total."""
+    def table(self, **shares: Bool[np.ndarray, " sets"]) -> str:
+        """A summary by cardinality, one line each and a total; further columns give the share of sets that hold."""
         status, cardinality = self.status, label_sets.cardinality(self.label_sets, self.layer.n_labels)
         lines = [f"{'labels':>8} {'sets':>9} {'argmaxable':>11} {'unargmaxable':>13} {'undecided':>10} {'share':>8}"]
+        lines[0] += "".join(f" {name:>14}" for name in shares)
         for k in [*np.unique(cardinality).tolist(), None]:
-            chosen = status if k is None else status[cardinality == k]
-            counts = [int((chosen == name).sum()) for name in STATUSES]
-            share = f"{counts[0] / len(chosen):8.2%}" if len(chosen) else f"{'-':>8}"
-            name = "all" if k is None else str(k)
-            lines.append(f"{name:>8} {len(chosen):>9} {counts[0]:>11} {counts[1]:>13} {counts[2]:>10} {share}")
+            chosen = np.ones(len(self), bool) if k is None else cardinality == k
+            total, counts = int(chosen.sum()), [int((status[chosen] == name).sum()) for name in STATUSES]
+            line = f"{'all' if k is None else k:>8} {total:>9} {counts[0]:>11} {counts[1]:>13} {counts[2]:>10} "
+            line += f"{counts[0] / total:8.2%}" if total else f"{'-':>8}"
+            lines.append(line + "".join(f" {holds[chosen].mean() if total else 0:14.2%}" for holds in shares.values()))
         return "\n".join(lines)
 
     def save(self, path: str | os.PathLike) -> None:
@@ -165,12 +166,6 @@ def from_json(line: str) -> tuple[list[int], Verdict, Layer]:
 
 
 def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> None:
-    """Write a text file whole: to a temporary name beside it, then renamed."""
-    path = Path(path)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.writelines(f"{line}\n" for line in lines)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    os.replace(file.name, path)
+    """Write a text file of these lines: whole, or not at all."""
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 from sigfft import predict
 from sigfft.data import xmc_format
 from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
+from sigfft.files import replacing
 from sigfft.training.restore import load_model
 
 
@@ -77,21 +77,17 @@ def predict_file(
         return predict.label_sets(model.head, params["head"], features, top, threshold=logit, block_size=block_size)
 
     line = _tsv if output.suffix == ".tsv" else _json
-    part, points, cut = output.with_name(output.name + ".part"), 0, 0
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write("labels\tscores\n" if output.suffix == ".tsv" else "")
-            for count, batch in _batches(workdir, examples, batch_size):
-                labels, logits, sizes = (x[:count] for x in jax.device_get(of_batch(params, batch)))
-                order = np.argsort(-logits, axis=1, kind="stable")
-                labels = np.take_along_axis(labels, order, axis=1)
-                scores = 1 / (1 + np.exp(-np.take_along_axis(logits, order, axis=1).astype(np.float64)))
-                rows = zip(labels, scores, np.minimum(sizes, top), strict=True)
-                file.writelines(line(ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
-                points, cut = points + count, cut + int((sizes > top).sum())
-        os.replace(part, output)
-    finally:
-        part.unlink(missing_ok=True)
+    points, cut = 0, 0
+    with replacing(output) as part, part.open("w", encoding="utf-8") as file:
+        file.write("labels\tscores\n" if output.suffix == ".tsv" else "")
+        for count, batch in _batches(workdir, examples, batch_size):
+            labels, logits, sizes = (x[:count] for x in jax.device_get(of_batch(params, batch)))
+            order = np.argsort(-logits, axis=1, kind="stable")
+            labels = np.take_along_axis(labels, order, axis=1)
+            scores = 1 / (1 + np.exp(-np.take_along_axis(logits, order, axis=1).astype(np.float64)))
+            rows = zip(labels, scores, np.minimum(sizes, top), strict=True)
+            file.writelines(line(ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
+            points, cut = points + count, cut + int((sizes > top).sum())
     return Predicted(points, cut)
 
 

@@ -1,12 +1,13 @@
 """What a run leaves behind: metrics.jsonl, tensorboard events, a progress bar, and files that are whole or absent."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
+
+from sigfft.files import replacing
 
 
 class RunLog:
@@ -58,9 +59,8 @@ def forget_after(workdir: Path, head: str, step: int) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Writes a text file such that readers see the old one or the new one, never a part."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def slug(name: str) -> str:

@@ -1,0 +1,75 @@
+"""ε-argmaxability, the published measure: which label sets have a region with room for a ball of radius ε."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from sigfft import labels as label_sets
+from sigfft.argmaxability.lp import chebyshev
+from sigfft.argmaxability.report import Report
+from sigfft.argmaxability.system import EPS, homogenize
+
+EPSILON, BOX = 1e-8, 1e4  # the paper's
+
+
+def epsilon_argmaxable(
+    weight: Float[np.ndarray, "labels dim"],
+    report: Report,
+    bias: Float[np.ndarray, " labels"] | None = None,
+    epsilon: float = EPSILON,
+    box: float = BOX,
+) -> Bool[np.ndarray, " sets"]:
+    """Whether the region of each set of a report, within |z_j| <= box, holds a ball of radius above `epsilon`.
+
+    A witness is a ball's centre, and the upper bound of the margin bounds every ball: they settle most sets. The
+    others cost one linear program with all rows each, whose answer is floating point and not proved.
+
+    Args:
+      weight: (n_labels, dim), the weights that the report is about.
+      report: of `check` under the threshold rule.
+      bias: (n_labels,) or None.
+      epsilon: the least radius, in units of z, at least 0.
+      box: bound on the coordinates of the centre.
+
+    Raises:
+      ValueError: another rule than threshold, an epsilon below 0, a box that is not positive, weights that do not fit.
+      RuntimeError: HiGHS stopped without an answer.
+
+    Reference: Grivas, Vergari and Lopez, Taming the Sigmoid Bottleneck (2024), arXiv 2310.10443, section 4.
+    """
+    check_epsilon(report.layer.rule, epsilon, box)
+    system = homogenize(weight, bias, "threshold")
+    sets = label_sets.unpack(report.label_sets, system.n_labels)
+    lengths = np.linalg.norm(system.rows[:, : system.dim], axis=1)
+    answers = np.zeros(len(report), bool)
+    for i, (labels, verdict) in enumerate(zip(sets, report.verdicts, strict=True)):
+        if verdict.status == "unargmaxable":
+            continue
+        lower = -1.0 if verdict.witness is None else _radius(system.rows, lengths, labels, verdict.witness, box)
+        # without a bias, no z of the box is longer than √dim·box
+        upper = verdict.margin[1] * system.dim**0.5 * box * (1 + 1e-12) if bias is None else np.inf
+        if lower > epsilon or upper <= epsilon:
+            answers[i] = lower > epsilon
+        else:
+            answers[i] = chebyshev(weight, labels, bias, box).argmaxable(epsilon)
+    return answers
+
+
+def check_epsilon(rule: str, epsilon: float, box: float) -> None:
+    """Raise ValueError for what `epsilon_argmaxable` refuses."""
+    if rule != "threshold":
+        raise ValueError(f"ε-argmaxability is defined for the threshold rule; given {rule!r}")
+    if not epsilon >= 0 or not box > 0:
+        raise ValueError(f"epsilon must be at least 0 and box positive; given epsilon={epsilon}, box={box}")
+
+
+def _radius(rows: np.ndarray, lengths: np.ndarray, labels: list[int], z: np.ndarray, box: float) -> float:
+    """A radius that a ball around a witness has, less the rounding of its computation; -1 outside the box."""
+    largest, has_bias = float(np.abs(z).max()), rows.shape[1] > len(z)
+    if has_bias and largest > box:
+        return -1.0
+    centre = np.append(z, 1.0) if has_bias else z * (box / largest)
+    signs = np.full(len(rows), -1.0)
+    signs[labels] = 1.0
+    error = 2 * (len(centre) + 4) * EPS * np.linalg.norm(rows, axis=1) * np.linalg.norm(centre)
+    asks = lengths > 0  # a label with a zero row takes no room from the ball
+    return float(((signs * (rows @ centre) - error)[asks] / lengths[asks]).min(initial=np.inf))

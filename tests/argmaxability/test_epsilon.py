@@ -1,0 +1,47 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from sigfft.argmaxability import check, epsilon
+from sigfft.argmaxability.epsilon import epsilon_argmaxable
+from sigfft.argmaxability.lp import chebyshev
+
+RNG = np.random.default_rng(0)
+WEIGHT, BIAS = RNG.standard_normal((8, 3)), RNG.standard_normal(8)
+SETS = [list(s) for size in range(4) for s in itertools.combinations(range(8), size)]
+
+
+@pytest.mark.parametrize("bias", [None, BIAS])
+@pytest.mark.parametrize("radius", [0.0, 0.05, 0.5, 2.0, 50.0])
+def test_it_agrees_with_one_linear_program_for_each_set(bias, radius):
+    report = check(WEIGHT, SETS, bias)
+    expected = [chebyshev(WEIGHT, s, bias, box=10.0).argmaxable(radius) for s in SETS]
+    np.testing.assert_array_equal(epsilon_argmaxable(WEIGHT, report, bias, radius, box=10.0), expected)
+    assert radius > 10 or 0 < sum(expected) < len(expected)
+
+
+def test_witnesses_and_margins_settle_sets_without_a_linear_program(monkeypatch):
+    report = check(WEIGHT, SETS)
+    monkeypatch.setattr(epsilon, "chebyshev", lambda *_: pytest.fail("a linear program was solved"))
+    np.testing.assert_array_equal(epsilon_argmaxable(WEIGHT, report), report.status == "argmaxable")
+    assert not epsilon_argmaxable(WEIGHT, report, epsilon=1e6).any()
+
+
+def test_a_zero_row_takes_no_room():
+    weight = np.array([[1.0, 0.0], [0.0, 0.0]])
+    assert epsilon_argmaxable(weight, check(weight, [[0], [], [1]]), epsilon=1.0).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "message"),
+    [
+        ("top_k", {}, "threshold rule"),
+        ("threshold", {"epsilon": -1.0}, "epsilon must be at least 0"),
+        ("threshold", {"epsilon": float("nan")}, "epsilon must be at least 0"),
+        ("threshold", {"box": 0.0}, "box positive"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(rule, options, message):
+    with pytest.raises(ValueError, match=message):
+        epsilon_argmaxable(WEIGHT, check(WEIGHT, [[0]], rule=rule), **options)
