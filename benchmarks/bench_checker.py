@@ -1,7 +1,9 @@
 """Speed of the argmaxability checker against one full linear program for each label set.
 
-    python benchmarks/bench_checker.py                                    # about 4 minutes on 2 cores
-    python benchmarks/bench_checker.py --weights W.npz --label-sets test.txt --scaling --large --million
+    python benchmarks/bench_checker.py                                              # 3 minutes on 2 cores
+    python benchmarks/bench_checker.py --weights W.npz --label-sets test.txt --large # 6 minutes
+    python benchmarks/bench_checker.py --only growth                                # 2 minutes; draws checker.png
+    python benchmarks/bench_checker.py --only million                               # a quarter of an hour
 
 Half of the sets are reachable by construction (the only ten labels that some activation puts on), half are ten random
 labels. Every verdict is proved, and `verify` proves each again from the saved file. The full LP is SciPy's HiGHS on
@@ -9,20 +11,31 @@ all rows, timed on a few of the same sets, between the batches of the checker.
 """
 
 import argparse
-import json
+import shlex
+import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
+from results import RESULTS, table, write_section
 
+from sigfft import figures
 from sigfft.argmaxability import Report, check, verify
 from sigfft.argmaxability.lp import chebyshev
+from sigfft.figures import Panel
 from sigfft.label_files import load_label_sets
 
 CARDINALITY = 10
+HEADER = (
+    *("setting", "n", "d", "sets", "argmaxable", "unargmaxable", "undecided"),
+    *("check ms", "verify ms", "LP ms", "LP / check"),
+)
+TITLES = {"speed": "Checker", "growth": "Checker: growth", "million": "Checker: a million sets"}
 
 
 @dataclass
@@ -40,6 +53,16 @@ class Row:
     verify_ms: float
     lp_ms: float | None
     ratio: float | None
+
+    def cells(self) -> list[str]:
+        """As the table shows it."""
+        whole = [f"{x:,}" for x in (self.n_labels, self.dim, self.sets, *self.counts())]
+        lp = ["–", "–"] if self.lp_ms is None or self.ratio is None else [f"{self.lp_ms:,.0f}", f"{self.ratio:,.0f}"]
+        return [self.name, *whole, f"{self.check_ms:.2f}", f"{self.verify_ms:.2f}", *lp]
+
+    def counts(self) -> tuple[int, int, int]:
+        """Sets of each status."""
+        return self.argmaxable, self.unargmaxable, self.undecided
 
 
 def generated(n_labels: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -116,11 +139,11 @@ def mixed(weight, bias, count: int, seed: int = 1) -> list[list[int]]:
     return [labels for pair in pairs for labels in pair if labels is not None]
 
 
-def rows(args: argparse.Namespace):
-    """The rows that the arguments ask for, as they are done."""
-    for dim, count, lp_sets in ((51, args.sets, 6), (201, args.sets, 2)):
+def speed(args: argparse.Namespace) -> Iterator[Row]:
+    """Generated and given layers against the full LP; and a large layer, for which that LP is out of reach."""
+    for dim, lp_sets in ((51, 6), (201, 2)):
         weight = generated(8921, dim)
-        yield compare("generated", weight, None, mixed(weight, None, count), lp_sets, args.n_jobs)
+        yield compare("generated", weight, None, mixed(weight, None, args.sets), lp_sets, args.n_jobs)
     if args.weights:
         with np.load(args.weights, allow_pickle=False) as stored:
             weight, bias = stored["weight"], stored.get("bias")
@@ -131,64 +154,63 @@ def rows(args: argparse.Namespace):
     if args.large:
         weight = generated(100_000, 101)
         yield compare("generated", weight, None, mixed(weight, None, 32), 0, args.n_jobs)
-    if args.million:
-        weight = generated(200, 11)
-        sets = list({tuple(s) for s in random_sets(200, 1_020_000, 3, 0)})[:1_000_000]
-        yield compare("a million sets", weight, None, [list(s) for s in sets], 0, args.n_jobs, parts=1)
-    if args.scaling:
-        shapes = [(n, 51, 128) for n in (2000, 4000, 8000, 16000, 32000)]
-        shapes += [(8000, d, 64) for d in (13, 26, 101, 201, 401)] + [(8000, 51, m) for m in (16, 64, 256, 1024)]
-        for n_labels, dim, count in shapes:
-            weight = generated(n_labels, dim)
-            yield compare("scaling", weight, None, mixed(weight, None, count), 0, args.n_jobs)
 
 
-def figure(table: list[Row], path: str) -> None:
-    """Time for each set against n and d, and for all sets against their number."""
-    import matplotlib.pyplot as plt
+def growth(args: argparse.Namespace) -> Iterator[Row]:
+    """One size at a time changes."""
+    shapes = [(n, 51, 128) for n in (2000, 4000, 8000, 16000, 32000)]
+    shapes += [(8000, d, 64) for d in (13, 26, 101, 201, 401)] + [(8000, 51, m) for m in (16, 64, 256, 1024)]
+    for n_labels, dim, count in shapes:
+        weight = generated(n_labels, dim)
+        yield compare("generated", weight, None, mixed(weight, None, count), 0, args.n_jobs)
 
-    scaling = [row for row in table if row.name == "scaling"]
+
+def million(args: argparse.Namespace) -> Iterator[Row]:
+    """A million sets of three labels of a small layer."""
+    weight = generated(200, 11)
+    sets = list({tuple(s) for s in random_sets(200, 1_020_000, 3, 0)})[:1_000_000]
+    yield compare("generated", weight, None, [list(s) for s in sets], 0, args.n_jobs, parts=1)
+
+
+def figure(measured: list[Row]) -> Figure:
+    """Time for each set against n, d and the number of sets."""
     panels = {
-        "labels n (d = 51)": [(r.n_labels, r.check_ms) for r in scaling if (r.dim, r.sets) == (51, 128)],
-        "dimensions d (n = 8,000)": [(r.dim, r.check_ms) for r in scaling if r.n_labels == 8000 and r.sets == 64],
-        "sets (n = 8,000, d = 51)": [(r.sets, r.check_ms) for r in scaling if (r.n_labels, r.dim) == (8000, 51)],
+        "n, labels": ("d = 51, 128 sets", [(r.n_labels, r.check_ms) for r in measured if (r.dim, r.sets) == (51, 128)]),
+        "d, dimensions": (
+            "n = 8,000, 64 sets",
+            [(r.dim, r.check_ms) for r in measured if (r.n_labels, r.sets) == (8000, 64)],
+        ),
+        "number of label sets": (
+            "n = 8,000, d = 51",
+            [(r.sets, r.check_ms) for r in measured if (r.n_labels, r.dim) == (8000, 51)],
+        ),
     }
-    canvas, axes = plt.subplots(1, 3, figsize=(10, 3), sharey=True, layout="constrained")
-    for axis, (title, points) in zip(axes, panels.items(), strict=True):
-        axis.loglog(*zip(*sorted(points), strict=True), marker="o")
-        axis.set_xlabel(title)
-    axes[0].set_ylabel("ms for each set, proof included")
-    canvas.savefig(path)
+    return figures.lines(
+        [Panel(name, x, "ms for each set, proof included", {"check": points}) for x, (name, points) in panels.items()]
+    )
 
 
 def main() -> None:
-    """Print the table as it grows; write it, and the figure, where asked."""
+    """Print the table as it grows; write it, and the figure of growth."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", type=int, default=256, help="label sets of each setting (default 256)")
-    parser.add_argument("--n-jobs", type=int, default=2, help="processes of the checker (default 2)")
+    parser.add_argument("--only", choices=TITLES, default="speed", help="what to measure (default: %(default)s)")
+    parser.add_argument("--sets", type=int, default=256, help="label sets of each setting (default: %(default)s)")
+    parser.add_argument("--n-jobs", type=int, default=2, help="processes of the checker (default: %(default)s)")
     parser.add_argument("--weights", help="an .npz with `weight` (n, d) and perhaps `bias` (n,)")
     parser.add_argument("--label-sets", help="label sets to check on those weights, as `sigfft check` reads them")
     parser.add_argument("--large", action="store_true", help="also n = 100,000, d = 101")
-    parser.add_argument("--million", action="store_true", help="also a million sets of a small layer")
-    parser.add_argument("--scaling", action="store_true", help="also how time grows with n, d and the number of sets")
-    parser.add_argument("--figure", help="where to write the figure of --scaling")
-    parser.add_argument("--out", help="where to write the table as JSON lines")
     args = parser.parse_args()
-    print("| setting | n | d | sets | argmaxable | unargmaxable | undecided | check ms | verify ms | LP ms | ratio |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    table = []
-    for row in rows(args):
-        table.append(row)
-        full = "– | –" if row.lp_ms is None else f"{row.lp_ms:,.0f} | {row.ratio:,.0f}"
-        print(
-            f"| {row.name} | {row.n_labels:,} | {row.dim} | {row.sets:,} | {row.argmaxable:,} | {row.unargmaxable:,} "
-            f"| {row.undecided:,} | {row.check_ms:.2f} | {row.verify_ms:.2f} | {full} |",
-            flush=True,
-        )
-    if args.out:
-        Path(args.out).write_text("".join(json.dumps(asdict(row)) + "\n" for row in table))
-    if args.figure:
-        figure(table, args.figure)
+    print(*HEADER, sep="\t")
+    measured = []
+    for row in {"speed": speed, "growth": growth, "million": million}[args.only](args):
+        measured.append(row)
+        print(*row.cells(), sep="\t", flush=True)
+    text = table(HEADER, [row.cells() for row in measured])
+    if args.only == "growth":
+        figures.save(figure(measured), RESULTS.with_name("checker.png"))
+        text += "\n\n![Time for each label set against n, d and the number of sets](checker.png)"
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    write_section(TITLES[args.only], shlex.join(["python", "benchmarks/bench_checker.py", *words]), text)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ from sigfft.argmaxability import truths
 from sigfft.argmaxability.certificate import proves_witnesses
 from sigfft.argmaxability.coverage import clopper_pearson, random_sets
 from sigfft.label_files import load_label_sets
-from sigfft.truth_figure import truths_against_spread
 
 # n, k, spread and number of random sets of exactly k labels; few where nothing is expected to be found
 RANDOM = (
@@ -114,7 +113,7 @@ def main() -> None:
         rows.append(measure(*line))
         print(*rows[-1], sep="\t", flush=True)
     if args.figure:
-        figures.save(truths_against_spread(panels(rows)), args.figure)
+        figures.save(figures.truths_against_spread(panels(rows)), args.figure)
     write_section("Guarantee in floating point", "python benchmarks/bench_guarantee.py", table(HEADER, rows))
 
 

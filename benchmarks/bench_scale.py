@@ -95,27 +95,24 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 
 
 def figure(results: dict[tuple[str, int, str], dict[str, float]]) -> None:
-    """Time, memory and compile time against n, on logarithmic axes."""
-    import matplotlib
+    """Log-log panels of time and memory against n."""
+    from sigfft import figures
 
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
+    panels = {
+        "step": ("Train step", "seconds"),
+        "predict": ("Top-10 prediction of a batch", "seconds"),
+        "peak_mb": ("Peak memory of the process", "MB"),
+        "compile": ("Compile time of the step", "seconds"),
+    }
 
-    panels = {"step": "train step, s", "predict": "top-10 prediction, s", "peak_mb": "peak memory, MB", "compile": ""}
-    panels["compile"] = "compile time of the step, s"
-    canvas, axes = plt.subplots(1, 4, figsize=(14, 3.2), layout="constrained")
-    for axis, (key, title) in zip(axes, panels.items(), strict=True):
-        for method in LARGEST:
-            points = [
-                (n, r[key]) for (m, n, dtype), r in results.items() if m == method and dtype == "float32" and key in r
-            ]
-            if points:
-                axis.loglog(*zip(*points, strict=True), marker="o", label=method)
-        axis.set_xlabel("labels n")
-        axis.set_title(title)
-    axes[3].set_ylim(0.1, 100)
-    axes[0].legend()
-    canvas.savefig(FIGURE, dpi=120)
+    def points(method: str, key: str) -> list[tuple[float, ...]]:
+        return [(n, r[key]) for (m, n, dtype), r in results.items() if (m, dtype) == (method, "float32") and key in r]
+
+    drawn = [
+        figures.Panel(title, "n, labels", unit, {method: points(method, key) for method in LARGEST})
+        for key, (title, unit) in panels.items()
+    ]
+    figures.save(figures.lines(drawn), FIGURE)
 
 
 def main() -> None:

@@ -19,9 +19,14 @@ def test_a_file_is_replaced_at_the_end_of_the_block(tmp_path):
 def test_a_block_that_raises_leaves_what_was_there(tmp_path):
     path = tmp_path / "report.json"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as part:
-        part.write_text("new")
-        raise ZeroDivisionError
+
+    def half():
+        with replacing(path) as part:
+            part.write_text("new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from sigfft import labels as label_sets
-from sigfft.argmaxability import certificate, lp, probe, search, truths
+from sigfft.argmaxability import certificate, lp, probe, search, streamed, truths
 from sigfft.argmaxability.certificate import Certificate
 from sigfft.argmaxability.report import Layer, Report, Verdict, from_json, to_json, write_lines
 from sigfft.argmaxability.system import System, homogenize, pad_sets
@@ -128,15 +128,23 @@ def check_head(
       label_sets: as `check`.
       rule: as `check`.
       dtype: of the forward pass that will serve the head: "float32", "bfloat16" or "float16".
-      **options: as `check`.
+      **options: as `check`. With more than 2^28 entries of W, which are then made on the fly, only `progress`; see
+        `streamed.check_streamed`.
 
     Returns:
       A report whose `ideal`, `stored` and `deployed` are the three truths; see `truths.HeadReport`.
 
     Raises:
-      ValueError: as `check`, or an unknown dtype.
+      ValueError: as `check`, an unknown dtype, or another rule or option than a head of this size can be checked with.
     """
     truths.check_dtype(dtype)
+    if head.n_labels * head.dim > streamed.HELD:
+        if rule != "threshold" or options.keys() - {"progress"}:
+            raise ValueError(
+                f"W of {head.n_labels} × {head.dim} is too large to hold: it is checked under the threshold rule and "
+                f"with no option but progress; given rule={rule!r} and {', '.join(options) or 'no options'}"
+            )
+        return truths.head_report(head, params, streamed.check_streamed(head, params, label_sets, **options), dtype)
     ids = jnp.arange(head.n_labels)
     bias = head.bias(params, ids)
     report = check(

@@ -44,6 +44,8 @@ class Metrics(NamedTuple):
 
     Attributes:
       names: what `compute` returns values for.
+      top: how many labels the largest cut-off needs ranked.
+      threshold: in logits, above which a label is predicted.
       init: `init()` -> state of no examples.
       update: `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (batch, n_labels);
         labels (batch, any width) padded with n_labels; mask (batch,) is False where a row only fills up the batch.
@@ -53,6 +55,8 @@ class Metrics(NamedTuple):
     """
 
     names: tuple[str, ...]
+    top: int
+    threshold: float
     init: Callable[[], State]
     update: Callable[..., State]
     update_predictions: Callable[..., State]
@@ -104,7 +108,7 @@ def make_metrics(
 
     compute = functools.partial(_compute, ks=cutoffs, with_psp=weights is not None)
     names = tuple(compute(init()._replace(examples=jnp.ones((), jnp.int32))))
-    return Metrics(names, init, update, update_predictions, compute)
+    return Metrics(names, cutoffs[-1], threshold, init, update, update_predictions, compute)
 
 
 @functools.partial(jax.jit, static_argnames=("top", "threshold"))

@@ -76,7 +76,7 @@ class OptimConfig:
     Attributes:
       steps: at most this many.
       batch_size: examples of a step, over all devices of all machines.
-      block_size: labels that the loss visits at a time, never holding all logits; 0: all at once.
+      block_size: labels that loss and evaluation visit at a time, never holding all logits; 0: all at once.
       learning_rate: peak, of the encoder.
       head_learning_rate: peak, of the head; 0: the encoder's.
       warmup_steps: from zero to the peak.

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from sigfft import labels
+from sigfft import labels, predict
 from sigfft.argmaxability import Report, check_head
 from sigfft.data import Dataset, batches
 from sigfft.heads import Head
@@ -18,7 +18,9 @@ from sigfft.training.step import AXIS, split_over_devices
 Evaluate = Callable[[Params], dict[str, float]]
 
 
-def make_evaluate(model: Model, metrics: Metrics, data: Dataset, batch_size: int, max_examples: int = 0) -> Evaluate:
+def make_evaluate(
+    model: Model, metrics: Metrics, data: Dataset, batch_size: int, max_examples: int = 0, block_size: int = 0
+) -> Evaluate:
     """A function from parameters to the metrics of a split, pmapped over the batch like the train step.
 
     Args:
@@ -27,11 +29,18 @@ def make_evaluate(model: Model, metrics: Metrics, data: Dataset, batch_size: int
       data: the split.
       batch_size: over all devices.
       max_examples: use the first so many examples; 0: all.
+      block_size: labels whose logits are held at a time; 0: all.
     """
 
     def of_device(params, batch):
-        logits = model.head.logits(params["head"], model.features(params["encoder"], batch, None))
-        return jax.lax.psum(metrics.update(metrics.init(), logits, batch["labels"], batch["mask"]), AXIS)
+        features, labels, mask = model.features(params["encoder"], batch, None), batch["labels"], batch["mask"]
+        if block_size:
+            options = {"top": metrics.top, "threshold": metrics.threshold, "block_size": block_size}
+            found = predict.predictions(model.head, params["head"], features, labels, mask, **options)
+            state = metrics.update_predictions(metrics.init(), found, labels, mask)
+        else:
+            state = metrics.update(metrics.init(), model.head.logits(params["head"], features), labels, mask)
+        return jax.lax.psum(state, AXIS)
 
     of_batch = jax.pmap(of_device, axis_name=AXIS, in_axes=(None, 0), out_axes=None)
     n_batches = -(-(min(len(data), max_examples) if max_examples else len(data)) // batch_size)

@@ -57,7 +57,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     entries, verdicts = [], {}
     for model in models:
         evaluations = {
-            split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit)
+            split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from sigfft.figures import COLOURS, MARKERS
+from sigfft.figures.style import COLOURS, MARKERS
 
 STYLES = ("-", "--", "-", ":", "-.")  # of the truths in the order in which they are given
 

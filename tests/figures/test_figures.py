@@ -3,6 +3,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from sigfft import figures
+from sigfft.figures.label_sets import _cardinality_bounds
+from sigfft.figures.style import line_style
 
 CURVES = {
     "bottleneck": [
@@ -55,7 +57,7 @@ def test_a_head_keeps_its_looks_in_every_figure():
         for axis in (*figures.learning_curve(CURVES).axes, *figures.metric_against_k(METRICS).axes)
     ]
     assert all(look == looks[0] for look in looks)
-    many = [tuple(figures._line(index, markers=True).values()) for index in range(28)]
+    many = [tuple(line_style(index, markers=True).values()) for index in range(28)]
     assert len(set(many)) == 28
 
 
@@ -82,7 +84,7 @@ def test_argmaxable_share_stacks_to_one():
     ],
 )
 def test_cardinality_bounds_cover_every_set(cardinality, bounds):
-    assert figures._cardinality_bounds(np.array(cardinality)) == bounds
+    assert _cardinality_bounds(np.array(cardinality)) == bounds
     assert np.histogram(cardinality, bounds)[0].sum() == len(cardinality)
 
 
