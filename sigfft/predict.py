@@ -143,7 +143,7 @@ def _walk(head: Head, params: Params, features: Array, block_size: int, start: A
     """`visit(carry, logits, blocks, block)` over all blocks; logits of stale labels are -inf."""
     z = head.project(params, features)
     blocks = label_blocks(head, block_size, None, z.dtype)
-    own, offset = per_label_params(head, params), jnp.zeros((), jnp.int32)
+    own, offset = blocks.split(per_label_params(head, params)), jnp.zeros((), jnp.int32)
     z = z.astype(compute_dtype(z.dtype))
 
     def step(carry, block):

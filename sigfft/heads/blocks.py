@@ -67,20 +67,37 @@ class LabelBlocks:
         """The block's logits from `take`'s params."""
         return self.decode({name: _Own(rows) for name, rows in params.items()}, z, self.labels(block)[0] + offset)
 
-    def take(self, arrays: Any, block: Int[Array, ""]) -> Any:
-        """The block's rows of arrays (held, ...); `arrays` is any pytree of them."""
-        labels = self.labels(block)
+    def split(self, arrays: Any) -> Any:
+        """Arrays (held, ...) as `take` and `add` want them: slices of an axis, since a gather is slow on CPUs."""
         if self.stride == 1:
-            return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, labels[0], self.width), arrays)
-        return jax.tree.map(lambda a: a.at[labels].get(mode="clip"), arrays)
+            return arrays
+        rest = self.width * self.stride - self.held
 
-    def add(self, totals: Any, rows: Any, block: Int[Array, ""]) -> Any:
-        """Arrays (held, ...) with the block's rows added; rows of stale labels must be zero."""
-        labels = self.labels(block)
+        def by_residue(array: Array) -> Array:
+            padded = jnp.pad(array, [(0, rest)] + [(0, 0)] * (array.ndim - 1)) if rest else array
+            return padded.reshape(self.width, self.stride, *array.shape[1:])
+
+        return jax.tree.map(by_residue, arrays)
+
+    def join(self, split: Any) -> Any:
+        """The inverse of `split`."""
         if self.stride == 1:
-            sums = jax.tree.map(jnp.add, self.take(totals, block), rows)
-            return jax.tree.map(lambda a, s: jax.lax.dynamic_update_slice_in_dim(a, s, labels[0], 0), totals, sums)
-        return jax.tree.map(lambda a, r: a.at[labels].add(r, mode="drop", unique_indices=True), totals, rows)
+            return split
+        return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[: self.held], split)
+
+    def take(self, split: Any, block: Int[Array, ""]) -> Any:
+        """The block's rows (width, ...) of split arrays; `split` is any pytree of them."""
+        if self.stride > 1:
+            return jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, block, 1, keepdims=False), split)
+        first = self.labels(block)[0]
+        return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, self.width), split)
+
+    def add(self, split: Any, rows: Any, block: Int[Array, ""]) -> Any:
+        """Split arrays, zero at labels that no block has visited yet, with this block's rows; stale rows are zero."""
+        if self.stride > 1:  # residue classes do not overlap
+            return jax.tree.map(lambda a, r: jax.lax.dynamic_update_index_in_dim(a, r, block, 1), split, rows)
+        first, sums = self.labels(block)[0], jax.tree.map(jnp.add, self.take(split, block), rows)
+        return jax.tree.map(lambda a, s: jax.lax.dynamic_update_slice_in_dim(a, s, first, 0), split, sums)
 
 
 def label_blocks(head: Head, block_size: int, held: int | None, dtype: np.dtype) -> LabelBlocks:

@@ -5,7 +5,7 @@ for all blocks: a product with the rows of the first block (`rotation`), or, whe
 class i₀, i₀ + P, i₀ + 2P, ..., one inverse FFT of length Q whose bin f mod Q collects the frequencies f (`folding`).
 
 Per example and label `rotation` costs 2·dim operations of a matrix product, and `folding` about 8·dim/Q + 2.5·log₂ Q
-elsewhere. On CPUs the FFT is the faster one; accelerators are built for the product.
+elsewhere. On CPUs the FFT is the faster one from some frequencies on; accelerators are built for the product.
 
 Reference: Cooley and Tukey (1965); Markel, FFT pruning, IEEE Trans. Audio Electroacoust. 19 (1971).
 """
@@ -21,6 +21,8 @@ from sigfft import spectrum
 from sigfft.heads.blocks import LabelBlocks, contiguous, product
 from sigfft.precision import compute_dtype
 
+_FOLD_FROM = 80  # frequencies: with fewer the product is faster on CPUs too; see `benchmarks/bench_heads.py`
+
 
 def walk(
     n_labels: int,
@@ -30,9 +32,10 @@ def walk(
     held: int | None,
     dtype: np.dtype,
 ) -> LabelBlocks:
-    """`folding` on CPUs, if all labels are held and `n_fft` has a fit divisor; or `rotation`."""
+    """`folding` on CPUs, for many frequencies, if all labels are held and `n_fft` has a fit divisor; or `rotation`."""
     length = folded_length(n_fft, block_size)
-    if jax.default_backend() == "cpu" and held is None and 2 * length > min(block_size, n_labels):
+    fit = held is None and 2 * length > min(block_size, n_labels)
+    if jax.default_backend() == "cpu" and len(frequencies) >= _FOLD_FROM and fit:
         return folding(n_labels, frequencies, n_fft, length)
     return rotation(n_labels, frequencies, n_fft, block_size, held, dtype)
 

@@ -55,7 +55,7 @@ def sum_over_labels(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _sum(loss, blocks, params, z, labels, offset):
-    z = z.astype(compute_dtype(z.dtype))
+    z, params = z.astype(compute_dtype(z.dtype)), blocks.split(params)
     own_ids = _own_ids(labels, offset, blocks)
 
     def add_block(total, block):
@@ -67,7 +67,7 @@ def _sum(loss, blocks, params, z, labels, offset):
 
 
 def _forward(loss, blocks, params, z, labels, offset):
-    z32 = z.astype(compute_dtype(z.dtype))
+    z32, params = z.astype(compute_dtype(z.dtype)), blocks.split(params)
     own_ids = _own_ids(labels, offset, blocks)
 
     def add_block(sums, block):
@@ -84,7 +84,7 @@ def _forward(loss, blocks, params, z, labels, offset):
 
     start = _Sums(jnp.zeros(len(z), z32.dtype), jax.tree.map(jnp.zeros_like, params), jnp.zeros_like(z32))
     sums, _ = jax.lax.scan(add_block, start, _block_ids(blocks))
-    return sums.value.sum(), (sums.params, sums.z, jnp.zeros((), z.dtype))
+    return sums.value.sum(), (blocks.join(sums.params), sums.z, jnp.zeros((), z.dtype))
 
 
 def _backward(loss, blocks, gradients, cotangent):

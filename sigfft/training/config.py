@@ -56,6 +56,7 @@ class HeadConfig:
       spread: extra fixed frequencies of a DFT head.
       slack: learned columns of a DFT head.
       n_fft: length of the transform of a DFT head; 0: n_labels.
+      order: method of `sigfft.label_order` on the training split that orders the labels of a DFT head; "": none.
       dim: size of a bottleneck; 0, in a baseline: as many parameters as the head beside it, rounded up.
       random_start: start as the paper does, not at the label prior.
     """
@@ -65,6 +66,7 @@ class HeadConfig:
     spread: int = 0
     slack: int = 0
     n_fft: int = 0
+    order: str = ""
     dim: int = 0
     random_start: bool = False
 

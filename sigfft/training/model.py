@@ -13,6 +13,7 @@ from sigfft import labels
 from sigfft.data import Dataset
 from sigfft.encoders import Batch, DenseFeatures, EmbeddingBag
 from sigfft.heads import Head, bottleneck_head, dft_head, sigmoid_head
+from sigfft.seriation import METHODS, label_order
 from sigfft.training.config import Config, EncoderConfig, HeadConfig
 
 Params = dict[str, Any]  # {"encoder": ..., "head": ...}
@@ -60,6 +61,8 @@ def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head
     prior = data.mean_cardinality / data.n_labels
     start = config.random_start
     if config.kind == "dft":
+        if config.order not in ("", *METHODS):
+            raise ValueError(f"head.order={config.order!r} must be empty or one of {', '.join(METHODS)}")
         largest = int(labels.cardinality(data.labels, data.n_labels).max())
         return dft_head(
             data.n_labels,
@@ -68,6 +71,7 @@ def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head
             spread=config.spread,
             slack=config.slack,
             n_fft=config.n_fft or None,
+            order=label_order(data.labels, data.n_labels, config.order).tolist() if config.order else None,
             prior=prior,
             random_start=start,
         )
@@ -108,10 +112,10 @@ def make_model(head: Head, config: EncoderConfig, n_features: int | None, featur
 
 
 def head_name(head: Head) -> str:
-    """The kind of a head and the arguments that shape it, such as "dft k=50 spread=200"."""
+    """The kind of a head and the arguments that shape it, such as "dft k=50 spread=200 ordered"."""
     if head.kind == "bottleneck":
         return f"bottleneck d={head.dim}"
     if head.kind == "dft":
         extras = "".join(f" {name}={head.arguments[name]}" for name in ("spread", "slack") if head.arguments[name])
-        return f"dft k={head.max_cardinality}{extras}"
+        return f"dft k={head.max_cardinality}{extras}{' ordered' if head.arguments['order'] else ''}"
     return head.kind

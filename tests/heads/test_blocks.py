@@ -15,12 +15,17 @@ SIGMOID = sigfft.sigmoid_head(17, feature_dim=3)
 BY_ROWS = dataclasses.replace(SLACK, label_blocks=None)
 
 
+@pytest.fixture(autouse=True)
+def _fold_small_heads(monkeypatch):
+    monkeypatch.setattr(dft_blocks, "_FOLD_FROM", 1)
+
+
 def logits_by_block(head, blocks, params, z, offset=0):
     """All logits held, put together from the blocks' fresh labels; and how often each label was fresh."""
     offset = jnp.int32(offset)
     logits, seen = np.full((len(z), blocks.held), np.nan), np.zeros(blocks.held, int)
     for block in map(jnp.int32, range(blocks.n_blocks)):
-        own = blocks.logits(blocks.take(params, block), z, block, offset)
+        own = blocks.logits(blocks.take(blocks.split(params), block), z, block, offset)
         fresh = np.asarray(blocks.fresh(block, offset))
         labels = np.asarray(blocks.labels(block))[fresh]
         logits[:, labels] = own[:, fresh]
@@ -76,12 +81,12 @@ def test_positions_and_labels_are_inverse(block_size):
 def test_add_is_the_transpose_of_take(block_size):
     for head in (SLACK, BY_ROWS):
         blocks = label_blocks(head, block_size, None, jnp.dtype("float32"))
-        totals = {"": jnp.zeros((57, 2))}
-        values = jnp.arange(114.0).reshape(57, 2)
+        values = blocks.split({"": jnp.arange(114.0).reshape(57, 2)})
+        totals = jax.tree.map(jnp.zeros_like, values)
         for block in map(jnp.int32, range(blocks.n_blocks)):
-            rows = blocks.take({"": values}, block)[""] * blocks.fresh(block, 0)[:, None].astype(jnp.float32)
+            rows = blocks.take(values, block)[""] * blocks.fresh(block, 0)[:, None].astype(jnp.float32)
             totals = blocks.add(totals, {"": rows}, block)
-        np.testing.assert_array_equal(totals[""], values)
+        np.testing.assert_array_equal(blocks.join(totals)[""], np.arange(114.0).reshape(57, 2))
 
 
 @pytest.mark.parametrize("length", [1, 2, 6, 12, 15, 60, 120])
@@ -96,6 +101,13 @@ def test_folding_with_frequencies_beyond_the_short_transform(length):
 @pytest.mark.parametrize(("n_fft", "block_size", "length"), [(60, 11, 10), (60, 100, 60), (57, 18, 3), (59, 58, 1)])
 def test_folded_length_is_the_largest_divisor(n_fft, block_size, length):
     assert dft_blocks.folded_length(n_fft, block_size) == length
+
+
+def test_few_frequencies_are_multiplied_and_many_are_folded(monkeypatch):
+    monkeypatch.setattr(dft_blocks, "_FOLD_FROM", 7)
+    for spread, stride in ((2, 1), (3, 6)):
+        head = sigfft.dft_head(60, 4, feature_dim=3, spread=spread)
+        assert label_blocks(head, 10, None, jnp.dtype("float32")).stride == stride
 
 
 def test_product_sums_in_float32():

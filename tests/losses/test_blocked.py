@@ -5,7 +5,7 @@ import pytest
 from jax.test_util import check_grads
 
 import sigfft
-from sigfft.heads import retrofit_head
+from sigfft.heads import dft_blocks, retrofit_head
 
 FEATURES = 4
 HEADS = {
@@ -18,6 +18,11 @@ HEADS = {
     "retrofit": retrofit_head(57, FEATURES, 3, n_fft=60),
 }
 LABEL_SETS = [[0, 3, 16], [], [5], [2, 9], list(range(7))]
+
+
+@pytest.fixture(autouse=True)
+def _fold_small_heads(monkeypatch):
+    monkeypatch.setattr(dft_blocks, "_FOLD_FROM", 1)
 
 
 def problem(head, dtype):

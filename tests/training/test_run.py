@@ -70,6 +70,21 @@ def test_resumed_run_equals_the_uninterrupted_one(dft_only, tmp_path, monkeypatc
     assert again["heads"][0]["test"] == whole["heads"][0]["test"]
 
 
+def test_labels_in_the_order_of_their_co_occurrence(dft_only, tmp_path):
+    config = dataclasses.replace(
+        dft_only,
+        head=dataclasses.replace(dft_only.head, order="chains"),
+        optim=dataclasses.replace(dft_only.optim, block_size=13),
+    )
+    (entry,) = training.run(config, tmp_path / "run")["heads"]
+    assert entry["name"].endswith(" ordered")
+    assert sorted(entry["head"]["order"]) == list(range(60))
+    assert entry["head"]["order"] != list(range(60))
+    assert training.load_model(tmp_path / "run", entry["name"])[0].head.arguments["order"] == entry["head"]["order"]
+    (as_given,) = training.run(dft_only, tmp_path / "as_given")["heads"]
+    assert entry["test"]["P@1"] > 0.8 * as_given["test"]["P@1"]  # labels and points have not been mixed up
+
+
 def test_patience_stops_and_the_best_step_is_reported(dft_only, tmp_path):
     stuck = dataclasses.replace(
         dft_only,
@@ -136,6 +151,7 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
         ("optim", {"batch_size": 30}, "optim.batch_size=30 must be a positive multiple of the 8 devices; try 32"),
         ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
         ("head", {"kind": "dct"}, "head.kind='dct' must be 'dft', 'bottleneck' or 'sigmoid'"),
+        ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or one of chains, spectral"),
         ("data", {"source": "csv"}, "unknown data source 'csv'"),
         ("data", {"source": "xmc"}, "data.dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
