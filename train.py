@@ -35,7 +35,8 @@ def main(_: list[str]) -> None:
         raise ValueError("--resume needs the --workdir of the run to go on with")
     workdir = Path(values.workdir or new_workdir(values.config.name))
     training.run(values.config, workdir, resume=values.resume)
-    print(f"\n{workdir}: report.json, verdicts/, figures/, metrics.jsonl, events/, checkpoints/")
+    if jax.process_index() == 0:
+        print(f"\n{workdir}: report.json, verdicts/, figures/, metrics.jsonl, events/, checkpoints/")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def check_streamed(head: Head, params: Params, sets: label_sets.LabelSets, *, pr
     padded = label_sets.pad(sets, head.n_labels)
     distinct, inverse, _ = label_sets.dedupe(padded)
     z = truths.proposed(head, params, distinct)
-    proved, layer = _prove(head, params, distinct, z, progress)
+    proved, layer = prove(head, params, distinct, z, progress)
     verdicts = [
         Verdict("argmaxable", (0.0, 1.0), "transform", witness)
         if holds
@@ -48,8 +48,12 @@ def check_streamed(head: Head, params: Params, sets: label_sets.LabelSets, *, pr
     return Report(layer, padded, [verdicts[i] for i in inverse])
 
 
-def _prove(
-    head: Head, params: Params, padded: Int[np.ndarray, "sets width"], z: Float[np.ndarray, "sets dim"], progress: bool
+def prove(
+    head: Head,
+    params: Params,
+    padded: Int[np.ndarray, "sets width"],
+    z: Float[np.ndarray, "sets dim"],
+    progress: bool = False,
 ) -> tuple[Bool[np.ndarray, " sets"], Layer]:
     """Which activations yield exactly their sets, block by block of rows; and the digests of all rows and biases."""
     n_labels, width = head.n_labels, min(head.n_labels, max(1, _BLOCK // head.dim))

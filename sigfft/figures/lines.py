@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, LogLocator, NullFormatter
 
 from sigfft.figures.style import legend, line_style, panels_of, title
 
@@ -47,10 +49,20 @@ def lines(panels: Sequence[Panel]) -> Figure:
             if spread:
                 axis.fill_between(x, spread[0], spread[1], color=style["color"], alpha=0.15, linewidth=0)
         axis.set_xscale("log")
-        axis.set_yscale("log" if panel.log else "linear")
+        _few_ticks(axis.xaxis, EngFormatter(sep=""))
+        if panel.log:
+            axis.set_yscale("log")
+            _few_ticks(axis.yaxis, FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_xlabel(panel.xlabel)
         axis.set_ylabel(panel.ylabel)
         title(axis, panel.title)
     if len(names) > 1:
         legend(figure, max(axes, key=lambda axis: len(axis.get_legend_handles_labels()[0])))
     return figure
+
+
+def _few_ticks(axis: Axis, form: Formatter) -> None:
+    """Ticks at 1, 2 and 5 of each power of ten, so that short ranges have some and long ones not too many."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(form)
+    axis.set_minor_formatter(NullFormatter())

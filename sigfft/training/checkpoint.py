@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
@@ -46,8 +48,9 @@ class Checkpoints:
 
     def save(self, state: TrainState, progress: Progress, metric: float) -> None:
         """Writes a checkpoint of the state's step and drops those that are neither best nor latest."""
+        values = jax.device_get(state._asdict())  # arrays of one host each, equal on all of them: the first one writes
         content = ocp.args.Composite(
-            state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(progress._asdict())
+            state=ocp.args.StandardSave(values), progress=ocp.args.JsonSave(progress._asdict())
         )
         self._manager.save(int(state.step), args=content, metrics={"metric": metric})
 
@@ -70,14 +73,14 @@ class Checkpoints:
             raise ValueError(f"no checkpoint in {self.directory}; start without --resume")
         content = {"state": ocp.args.StandardRestore(_shapes(like._asdict())), "progress": ocp.args.JsonRestore()}
         restored = self._read(step, content)
-        return TrainState(**restored["state"]), Progress(**restored["progress"])
+        return TrainState(**jax.tree.map(jnp.asarray, restored["state"])), Progress(**restored["progress"])
 
     def restore_params(self, like: Any, step: int) -> Any:
         """The parameters alone of the state saved at a step; `like` and errors as in `restore`."""
         target = {"params": _shapes(like)}
         restore_args = ocp.checkpoint_utils.construct_restore_args(target)
         content = {"state": ocp.args.PyTreeRestore(target, restore_args=restore_args, partial_restore=True)}
-        return self._read(step, content)["state"]["params"]
+        return jax.tree.map(jnp.asarray, self._read(step, content)["state"]["params"])
 
     def _read(self, step: int, content: dict[str, Any]) -> Any:
         try:
@@ -99,5 +102,5 @@ def _metric(metrics: dict[str, float]) -> float:
 
 
 def _shapes(tree: Any) -> Any:
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), tree)
+    """Arrays of NumPy without memory: what Orbax is to read, and as what."""
+    return jax.tree.map(lambda x: np.broadcast_to(np.zeros((), x.dtype), x.shape), tree)

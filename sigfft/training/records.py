@@ -1,9 +1,14 @@
 """What a run leaves behind: metrics.jsonl, tensorboard events, a progress bar, and files that are whole or absent."""
 
+import contextlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
+from jax.experimental import multihost_utils
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
@@ -12,6 +17,8 @@ from sigfft.files import replacing
 
 class RunLog:
     """Scalars of one head's training, to metrics.jsonl (shared by the heads of a run), events and a progress bar.
+
+    Of several processes only the first one writes and shows.
 
     Args:
       workdir: of the run.
@@ -22,9 +29,12 @@ class RunLog:
 
     def __init__(self, workdir: Path, head: str, first_step: int, n_steps: int):
         self._head = head
-        self._lines = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(workdir / "events" / slug(head)))
-        self._bar = tqdm(total=n_steps, initial=first_step, desc=head, unit="step", dynamic_ncols=True)
+        first = is_first_process()
+        self._lines = (workdir / "metrics.jsonl" if first else Path(os.devnull)).open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(workdir / "events" / slug(head)), write_to_disk=first)
+        self._bar = tqdm(
+            total=n_steps, initial=first_step, desc=head, unit="step", dynamic_ncols=True, disable=not first
+        )
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """One line and one event per scalar."""
@@ -45,6 +55,23 @@ class RunLog:
         self._lines.close()
 
 
+def is_first_process() -> bool:
+    """Whether this is the process that writes: the only one, or the first of several (`jax.distributed`)."""
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def first_process_first(what: str) -> Iterator[None]:
+    """The first process goes through the block before the others: what it prepares on a shared disk, they find."""
+    if not is_first_process():
+        multihost_utils.sync_global_devices(what)
+    try:
+        yield
+    finally:
+        if is_first_process():
+            multihost_utils.sync_global_devices(what)
+
+
 def read_log(workdir: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, of all heads."""
     path = workdir / "metrics.jsonl"
@@ -53,6 +80,8 @@ def read_log(workdir: Path) -> list[dict[str, Any]]:
 
 def forget_after(workdir: Path, head: str, step: int) -> None:
     """Drops a head's lines after a step: a run that goes on from there writes them again."""
+    if not is_first_process():
+        return
     lines = [line for line in read_log(workdir) if line["head"] != head or line["step"] <= step]
     write_whole(workdir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 

@@ -17,7 +17,7 @@ from sigfft.training.config import Config, check_values, differences
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import Trained, train
 from sigfft.training.model import Model, make_models
-from sigfft.training.records import read_log, slug, write_whole
+from sigfft.training.records import first_process_first, is_first_process, read_log, slug, write_whole
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 
@@ -33,6 +33,9 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     Returns:
       The content of report.json.
 
+    Of several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and
+    the first one writes.
+
     Raises:
       ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
       FloatingPointError: the loss of a step was not finite.
@@ -41,7 +44,8 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     _check_workdir(workdir, config, resume)
     check_values(config)
     _check_batch(config.optim.batch_size)
-    splits = load_splits(config)
+    with first_process_first("data"):
+        splits = load_splits(config)
     models = make_models(config, splits["train"])
     metrics = make_metrics(
         splits["train"].n_labels,
@@ -51,8 +55,10 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
         ),
     )
     _check_stopping(config, metrics, "dev" in splits)
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_whole(workdir / "config.json", json.dumps(dataclasses.asdict(config), indent=2))
+    with first_process_first("folder"):  # all have looked into it before
+        workdir.mkdir(parents=True, exist_ok=True)
+        if is_first_process():
+            write_whole(workdir / "config.json", json.dumps(dataclasses.asdict(config), indent=2))
 
     entries, verdicts = [], {}
     for model in models:
@@ -66,15 +72,13 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
         report = None
         if config.check.max_sets >= 0:
             report = check_label_sets(model.head, trained.params["head"], splits["test"], config.check.max_sets)
-            (workdir / "verdicts").mkdir(exist_ok=True)
-            report.save(workdir / "verdicts" / f"{slug(model.name)}.jsonl")
             verdicts[model.name] = report
         entries.append(_entry(model, trained, test, report))
 
     content = {"name": config.name, "data": _describe(splits), "versions": _versions(), "heads": entries}
-    write_whole(workdir / "report.json", json.dumps(content, indent=2))
-    _draw(workdir, entries, verdicts, splits["test"].n_labels)
-    print(table(entries))
+    if is_first_process():
+        _write(workdir, content, verdicts)
+        print(table(entries))
     return content
 
 
@@ -149,6 +153,14 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "devices": f"{jax.device_count()} × {device.device_kind}",
     }
+
+
+def _write(workdir: Path, content: dict[str, Any], verdicts: dict[str, Report]) -> None:
+    for name, report in verdicts.items():
+        (workdir / "verdicts").mkdir(exist_ok=True)
+        report.save(workdir / "verdicts" / f"{slug(name)}.jsonl")
+    write_whole(workdir / "report.json", json.dumps(content, indent=2))
+    _draw(workdir, content["heads"], verdicts, content["data"]["n_labels"])
 
 
 def _draw(workdir: Path, entries: list[dict], verdicts: dict[str, Report], n_labels: int) -> None:
