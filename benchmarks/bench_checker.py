@@ -11,8 +11,6 @@ all rows, timed on a few of the same sets, between the batches of the checker.
 """
 
 import argparse
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -76,7 +74,7 @@ def generated(n_labels: int, dim: int, seed: int = 0) -> np.ndarray:
 def reachable_sets(weight: np.ndarray, bias: np.ndarray | None, count: int, k: int, seed: int) -> list[list[int]]:
     """The first k labels that come on along random directions from an activation at which all labels are off.
 
-    None where no activation turns all labels off: then no set is known to be reachable beforehand.
+    Empty where no activation turns all labels off: then no set is known to be reachable beforehand.
     """
     base = check(weight, [[]], bias).witness[0]
     if base is None:
@@ -209,8 +207,7 @@ def main() -> None:
     if args.only == "growth":
         figures.save(figure(measured), RESULTS.with_name("checker.png"))
         text += "\n\n![Time for each label set against n, d and the number of sets](checker.png)"
-    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
-    write_section(TITLES[args.only], shlex.join(["python", "benchmarks/bench_checker.py", *words]), text)
+    write_section(TITLES[args.only], text)
 
 
 if __name__ == "__main__":

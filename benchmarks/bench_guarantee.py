@@ -113,8 +113,7 @@ def main() -> None:
     if args.n is None:
         figures.save(figures.truths_against_spread(panels(rows)), RESULTS.with_name("guarantee.png"))
         text = f"{table(HEADER, rows)}\n\n{peak}\n\n![Shares of random label sets against spread](guarantee.png)"
-        command = f"python benchmarks/bench_guarantee.py{' --data' if args.data else ''}"
-        write_section("Guarantee in floating point", command, text)
+        write_section("Guarantee in floating point", text)
 
 
 if __name__ == "__main__":

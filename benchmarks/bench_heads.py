@@ -93,13 +93,13 @@ def main() -> None:
         rows.append(against_reference(name, HEADS[name], args.rounds))
         print(*rows[-1], sep="  ", flush=True)
     text = f"Batch 256, feature_dim 768, blocks of {BLOCK_SIZE} labels, torch {torch.__version__}.\n\n"
-    write_section("Train step of the heads", "python benchmarks/bench_heads.py", text + table(header, rows))
+    write_section("Train step of the heads", text + table(header, rows))
     header = ["head, n = 20,000", "d", "rows on the fly ms", "cached W ms", "rotation ms", "folding ms"]
     rows = []
     for name, arguments in WAYS.items():
         rows.append(ways(name, arguments, args.rounds))
         print(*rows[-1], sep="  ", flush=True)
-    write_section("Ways to evaluate a block", "python benchmarks/bench_heads.py", table(header, rows))
+    write_section("Ways to evaluate a block", table(header, rows))
 
 
 def _reference(head: sigfft.Head) -> torch.nn.Module:

@@ -3,8 +3,8 @@
     SIGFFT_DATA=... python benchmarks/bench_order.py
 
 Orders are learned on the training sets. Sign changes are means over all sets; a set of at most 2k changes is
-argmaxable in the ideal matrix with frequencies 0..k, whatever its cardinality. Margins are of test label sets of at
-most k labels with spread, as `splitting.widen` reaches them.
+argmaxable in the ideal matrix with frequencies 0..k, whatever its cardinality. Margins are of test label sets of 2
+to k labels with spread, as `splitting.widen` reaches them.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def main() -> None:
     args = parser.parse_args()
     folder = Path(os.environ["SIGFFT_DATA"])
     lines = [line for setting in SETTINGS for line in measure(*setting, folder, args.sets)]
-    write_section("Label order", "python benchmarks/bench_order.py", table(HEADER, lines))
+    write_section("Label order", table(HEADER, lines))
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def main() -> None:
     print(table(HEADER, rows))
     figures.save(figures.lines(panels), RESULTS.with_name("parameters.png"))
     text = table(HEADER, rows) + "\n\n![F1@5 against head parameters](parameters.png)"
-    write_section("Scores against head parameters", "python benchmarks/bench_parameters.py --data $SIGFFT_DATA", text)
+    write_section("Scores against head parameters", text)
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def _write(results: dict[tuple[str, int, str], dict[str, float]]) -> None:
         slopes = [exponent(list(blocked), [r[key] for r in blocked.values()]) for key in ("step", "predict")]
         text += f"\n\nBlocked: time grows as n^{slopes[0]:.2f} (step) and n^{slopes[1]:.2f} (top-10 prediction)."
     text += "\n\n![Time and memory against the number of labels](scale.png)"
-    write_section("Up to a million labels", "python benchmarks/bench_scale.py", text)
+    write_section("Up to a million labels", text)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def main() -> None:
             rows.append([n_fft, k, spread, name, f"{worst:.3f}", found, f"{low:.2e}", f"{middle:.2e}"])
             print(*rows[-1], flush=True)
     header = ["n", "k", "spread", "choice", "worst correlation", "sets found", "margin, 10 %", "margin, median"]
-    write_section("Choice of spread frequencies", "python benchmarks/bench_spread.py", table(header, rows))
+    write_section("Choice of spread frequencies", table(header, rows))
 
 
 def _first(sequence: Iterator[int], k: int, count: int) -> np.ndarray:

@@ -4,25 +4,36 @@ import datetime
 import os
 import platform
 import re
+import shlex
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import jax
 
+from sigfft.files import replacing
+
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
-def write_section(title: str, command: str, text: str, path: Path = RESULTS) -> None:
+def write_section(title: str, text: str, path: Path = RESULTS) -> None:
     """Put `text` under the heading `title`, with command, machine, versions and date; replaces that section only."""
-    section = f"## {title}\n\n`{command}`\n\n{machine()}; {versions()}; {datetime.date.today()}.\n\n{text.strip()}\n"
+    section = f"## {title}\n\n`{command()}`\n\n{machine()}; {versions()}; {datetime.date.today()}.\n\n{text.strip()}\n"
     old = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
     found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", old, re.MULTILINE | re.DOTALL)
     if found is None:
         new = f"{old.rstrip()}\n\n{section}"
     else:
         new = f"{old[: found.start()]}{section}\n{old[found.end() :]}".rstrip() + "\n"
-    path.write_text(new, encoding="utf-8")
+    with replacing(path) as part:
+        part.write_text(new, encoding="utf-8")
+
+
+def command() -> str:
+    """How this process was started; of folders and files only the names."""
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
 
 
 def machine() -> str:

@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return args.run(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"sigfft {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
 
@@ -68,6 +68,7 @@ def _add_plan(commands: Any) -> None:
     parser.add_argument("--samples", type=int, default=100, help="sets tried for each spread (default: %(default)s)")
     parser.add_argument("--features", type=int, default=768, help="width of the head's input (default: %(default)s)")
     parser.add_argument("--slack", type=int, default=0, help="learned columns beside the spread (default: %(default)s)")
+    parser.add_argument("--n-fft", type=int, help="points of the transform (default: as many as labels)")
     parser.add_argument("--thorough", action="store_true", help="search longer: a smaller spread, in hours")
     parser.set_defaults(run=_plan)
 
@@ -77,6 +78,7 @@ def _add_retrofit(commands: Any) -> None:
     _add_layer(parser)
     parser.add_argument("--cardinality", required=True, type=int, help="labels of the largest set, k")
     parser.add_argument("--spread", type=int, default=0, help="scattered frequencies; see plan (default: %(default)s)")
+    parser.add_argument("--n-fft", type=int, help="points of the transform (default: as many as labels)")
     parser.add_argument("--sets", type=Path, help="label sets to check before and after")
     parser.add_argument("--out", required=True, type=Path, help=".safetensors to write; sigfft.load_head reads it")
     parser.set_defaults(run=_retrofit)
@@ -112,10 +114,11 @@ def _check(args: argparse.Namespace) -> int:
     if args.epsilon is not None:
         check_epsilon(args.rule, args.epsilon, args.box)
     sets, n_labels = load_label_sets(args.labels)
+    if not sets:
+        raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
     largest = max((max(ids) for ids in sets if ids), default=-1)
     weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest)
-    if n_labels not in (None, len(weight)):
-        raise ValueError(f"{args.labels} is about {n_labels} labels and {args.weights} about {len(weight)}")
+    _same_labels(args.labels, n_labels, args.weights, len(weight))
     print(_layer(weight, bias), file=sys.stderr)
     padded = labels.pad(sets, len(weight))
     options = {"progress": sys.stderr.isatty(), "n_jobs": args.jobs, "resume_dir": args.resume}
@@ -143,8 +146,9 @@ def _plan(args: argparse.Namespace) -> int:
     from sigfft.label_files import load_label_sets
     from sigfft.planning import plan
 
-    sets = None if args.sets is None else load_label_sets(args.sets)[0]
-    settings = {name: getattr(args, name) for name in ("share", "confidence", "samples", "slack", "thorough")}
+    sets, n_labels = (None, None) if args.sets is None else load_label_sets(args.sets)
+    _same_labels(args.sets, n_labels, "--labels", args.labels)
+    settings = {name: getattr(args, name) for name in ("share", "confidence", "samples", "slack", "n_fft", "thorough")}
     print(plan(args.labels, args.cardinality, args.dtype, label_sets=sets, feature_dim=args.features, **settings))
     return 0
 
@@ -159,12 +163,14 @@ def _retrofit(args: argparse.Namespace) -> int:
     if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":
         raise ValueError(f"--out {args.out} must be a .safetensors file in a folder that exists")
     sets, n_labels = ([], None) if args.sets is None else load_label_sets(args.sets)
-    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels)
-    head, params = retrofit(weight, bias, args.cardinality, spread=args.spread)
+    largest = max((max(ids) for ids in sets if ids), default=-1)
+    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest)
+    _same_labels(args.sets, n_labels, args.weights, len(weight))
+    padded = labels.pad(sets, len(weight))
+    head, params = retrofit(weight, bias, args.cardinality, spread=args.spread, n_fft=args.n_fft)
     save_head(args.out, head, params)
     print(f"{_layer(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
     if sets:
-        padded = labels.pad(sets, len(weight))
         print(f"before\n{check(weight, padded, bias).table()}\nafter\n{check_head(head, params, padded).truths()}")
     return 0
 
@@ -178,6 +184,11 @@ def _predict(args: argparse.Namespace) -> int:
     if cut:
         print(f"{cut} examples have more than {args.top} labels above the threshold; raise --top", file=sys.stderr)
     return 0
+
+
+def _same_labels(sets: Any, stated: int | None, other: Any, n_labels: int) -> None:
+    if stated not in (None, n_labels):
+        raise ValueError(f"{sets} is about {stated} labels and {other} about {n_labels}")
 
 
 def _layer(weight: Any, bias: Any) -> str:

@@ -23,7 +23,8 @@ def pad(label_sets: LabelSets, n_labels: int, max_cardinality: int | None = None
     Raises:
       ValueError: an id is negative, beyond `n_labels`, or repeated in a set; or a set exceeds `max_cardinality`.
     """
-    if isinstance(label_sets, np.ndarray) and label_sets.ndim == 2:
+    if getattr(label_sets, "ndim", None) == 2:  # of NumPy or JAX
+        label_sets = np.asarray(label_sets)
         rows, columns = np.nonzero(_integers(label_sets) != n_labels)
         indices = label_sets[rows, columns]
         counts = np.bincount(rows, minlength=len(label_sets))

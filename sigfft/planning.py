@@ -11,6 +11,7 @@ from sigfft import labels
 from sigfft.argmaxability.coverage import clopper_pearson, random_sets
 from sigfft.argmaxability.truths import deployed
 from sigfft.heads import Head, bottleneck_head, dft_head
+from sigfft.heads.base import positive
 
 _FIRST = 20  # sets after which a hopeless spread is given up
 _FINE = 0.06  # the spread is found to within this share of itself
@@ -56,7 +57,7 @@ class Plan:
       share: of label sets to be reproduced.
       confidence: of the intervals.
       trials: the heads that were tried, by spread.
-      chosen: the one with the least spread that reaches the share; None if none does.
+      chosen: the one with the least spread that reaches the share, to within 6 %; None if none of them does.
     """
 
     dtype: str
@@ -71,7 +72,10 @@ class Plan:
         lines = [f"{n:,} labels, every set of up to {k}, {self.dtype}, {head.feature_dim:,} features"]
         lines += [f"  spread {t.spread:>6}, random {k}-sets: {t.random}" + _given(t) for t in self.trials]
         if self.chosen is None:
-            lines.append(f"no spread reaches a share of {self.share:g} in {self.dtype}; try float32 or a larger n_fft")
+            lines.append(
+                f"no spread that was tried reaches a share of {self.share:g} in {self.dtype}; "
+                "raise n_fft, which makes room for more frequencies, or lower the cardinality"
+            )
         else:
             lines.append(
                 f"needed for a share of {self.share:g}, {self.confidence:.0%} intervals: spread {self.chosen.spread}, "
@@ -125,6 +129,13 @@ def plan(
     Raises:
       ValueError: sizes that cannot be; or so few samples that even if all are reproduced the share is not reached.
     """
+    positive(n_labels=n_labels, max_cardinality=max_cardinality, samples=samples)
+    room = ((n_fft or n_labels) - 1) // 2 - max_cardinality
+    if room < 0:
+        raise ValueError(
+            f"max_cardinality={max_cardinality} needs at least {2 * max_cardinality + 1} points; n_labels={n_labels} "
+            f"have {n_fft or n_labels}: lower max_cardinality or raise n_fft"
+        )
     best = clopper_pearson(samples, samples, confidence)[0]
     if not 0 < share <= best:
         raise ValueError(
@@ -152,7 +163,6 @@ def plan(
             trials[spread] = Trial(head, sample(head, random), None if given is None else sample(head, *given))
         return trials[spread].reaches(share)
 
-    room = ((n_fft or n_labels) - 1) // 2 - max_cardinality
     least = _least(reaches, room, _guess(n_labels, max_cardinality))
     tried = [trials[spread] for spread in sorted(trials)]
     return Plan(dtype, share, confidence, tried, None if least is None else trials[least])
@@ -170,6 +180,8 @@ def _least(reaches: Callable[[int], bool], room: int, guess: int) -> int | None:
     """The least spread that reaches, to within `_FINE`; None if not even all frequencies do."""
     if reaches(0):
         return 0
+    if not room:
+        return None
     low, high = 0, max(1, min(guess, room))
     while not reaches(high):
         if high == room:
@@ -194,7 +206,7 @@ def _distinct(
     if not len(padded):
         raise ValueError(f"none of the given label sets has at most max_cardinality={max_cardinality} labels")
     chosen = np.random.default_rng(seed).permutation(len(padded))[:samples]
-    return padded[np.sort(chosen)], len(chosen) == len(padded)
+    return padded[chosen], len(chosen) == len(padded)
 
 
 def _given(trial: Trial) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
@@ -90,10 +91,20 @@ def load_head(path: str | Path) -> tuple[Head, Params]:
             params = {name: jnp.asarray(archive.get_tensor(name)) for name in archive.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    make = getattr(heads, f"{metadata.get('kind')}_head", None)
-    if make is None or "arguments" not in metadata:
-        raise ValueError(f"{path} holds tensors but no head: expected a file that sigfft.save_head wrote")
-    return make(**json.loads(metadata["arguments"])), params
+    try:
+        head = heads.make(metadata["kind"], json.loads(metadata["arguments"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds tensors but no head ({error}): expected a file that sigfft.save_head wrote"
+        ) from error
+    given, expected = _shapes(params), _shapes(jax.eval_shape(head.init, jax.random.key(0)))
+    if given != expected:
+        raise ValueError(f"{path} holds {given}; expected the parameters of its {head.kind} head, {expected}")
+    return head, params
+
+
+def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in params.items()}
 
 
 def _float32(array: np.ndarray, name: str) -> jnp.ndarray:

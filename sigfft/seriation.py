@@ -3,7 +3,7 @@
 Around the circle a set of j labels changes sign 2·(j − a) times, a the number of its labels whose next neighbour is in
 the set as well. Over a data set the sign changes are therefore 2·Σ j − 2·Σ_i C[i, next(i)], with C[i, j] the number of
 examples that have both labels: the best order is the heaviest closed tour through C, a travelling salesman's problem.
-Few sign changes are few frequencies: sets beyond k labels come under the guarantee, sets within it get larger margins.
+Few sign changes are few frequencies: sets beyond k labels come under the guarantee. See `benchmarks/bench_order.py`.
 
 Reference: Grivas et al. (AAAI 2024), section 4, on the alternation of label sets; Atkins, Boman and Hendrickson, A
 spectral algorithm for seriation and the consecutive ones problem (1998).
@@ -27,11 +27,11 @@ def label_order(label_sets: labels.LabelSets, n_labels: int, method: str = "chai
       label_sets: of the training split; repeated sets count as often as they occur.
       n_labels: number of labels.
       method: "chains": agglomerative, chains joined end to end from the heaviest pair down, the greedy heuristic for
-        the tour; moving single labels afterwards gains less than 1 %. "spectral": labels sorted by the Fiedler vector
-        of each connected component; it looks at the whole and gains little. `benchmarks/bench_order.py` compares.
+        the tour. "spectral": labels sorted by the Fiedler vector of each connected component; it looks at the whole,
+        and on real label sets it saves few sign changes or none. `benchmarks/bench_order.py` compares.
 
     Returns:
-      A permutation of 0 .. n_labels - 1. Labels that never occur come last.
+      A permutation of 0 .. n_labels - 1. Labels that occur with no other label come last.
 
     Raises:
       ValueError: ids out of range, or an unknown method.

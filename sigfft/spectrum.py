@@ -35,10 +35,10 @@ def spread_frequencies(n_fft: int, max_cardinality: int, spread: int) -> Int[np.
 
     Neighbouring points differ little in the frequencies 1..k, so that margins there are tiny; in scattered high
     frequencies the correlation of two points is that of random directions. Of up to 64 pseudo-random draws the one is
-    taken whose rows have the lowest worst correlation: for single labels that is the largest margin there is.
-    From some 40 frequencies on it matters little: draws, an exchange search and number-theoretic sets (squares, cubes,
-    powers of a primitive root, Sidon sets) then give the same margins within a few percent. With few frequencies the
-    number-theoretic sets are far behind, since their first members are regular. `benchmarks/bench_spread.py` compares.
+    taken whose rows have the lowest worst correlation. From some 40 frequencies on it matters little: draws, an
+    exchange search and number-theoretic sets (squares, cubes, powers of a primitive root, Sidon sets) then have median
+    margins within some 20 % of each other, none of them best everywhere. With few frequencies the number-theoretic sets
+    are far behind, since their first members are regular. `benchmarks/bench_spread.py` compares.
 
     The same arguments give the same frequencies on every machine and with every version of NumPy: the draws are
     integer arithmetic, and the FFT that ranks them only has to tell apart values that differ by more than 1e-9.

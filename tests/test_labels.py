@@ -1,3 +1,4 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,6 +17,10 @@ def test_pad_sorts_and_fills():
 def test_pad_accepts_padded_arrays_of_any_width():
     wide = np.array([[5, 3, 5, 1], [5, 5, 5, 5]])
     np.testing.assert_array_equal(labels.pad(wide, 5), [[1, 3], [5, 5]])
+
+
+def test_pad_accepts_padded_arrays_of_jax():
+    np.testing.assert_array_equal(labels.pad(jnp.array([[1, 8], [2, 3]]), 8), [[1, 8], [2, 3]])
 
 
 def test_round_trips():

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 import sigfft
@@ -37,6 +38,21 @@ def test_few_samples_cannot_show_a_high_share():
         sigfft.plan(100, 2, samples=10, share=0.99)
     with pytest.raises(ValueError, match="none of the given label sets"):
         sigfft.plan(100, 2, label_sets=[[1, 2, 3]])
+
+
+def test_sizes_that_cannot_be_are_named():
+    with pytest.raises(ValueError, match="max_cardinality=0 must be an int of at least 1"):
+        sigfft.plan(100, 0)
+    with pytest.raises(ValueError, match="max_cardinality=20 needs at least 41 points; n_labels=10 have 10"):
+        sigfft.plan(10, 20)
+
+
+def test_there_may_be_no_room_for_spread(monkeypatch):
+    monkeypatch.setattr(planning, "deployed", lambda head, params, padded, **_: np.zeros(len(padded), bool))
+    plan = sigfft.plan(41, 20)
+    assert plan.chosen is None
+    assert [trial.spread for trial in plan.trials] == [0]
+    assert "no spread that was tried" in str(plan)
 
 
 def test_plan_command(capsys):

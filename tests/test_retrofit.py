@@ -1,3 +1,5 @@
+import json
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -55,6 +57,22 @@ def test_a_saved_head_is_the_same_head(tmp_path):
         sigfft.load_head(tmp_path / "text.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        ("dct", {"n_labels": 4}, "unknown kind of head 'dct'; the kinds are bottleneck, dft, retrofit, sigmoid"),
+        ("sigmoid", {"n_label": 4}, "a sigmoid head cannot be made from {'n_label': 4}"),
+        ("sigmoid", {"n_labels": 5, "feature_dim": 3}, "expected the parameters of its sigmoid head"),
+    ],
+)
+def test_files_that_hold_no_head(tmp_path, kind, arguments, message):
+    path = tmp_path / "head.safetensors"
+    tensors = {"weight": np.zeros((4, 3), np.float32), "bias": np.zeros(4, np.float32)}
+    save_file(tensors, path, {"kind": kind, "arguments": json.dumps(arguments)})
+    with pytest.raises(ValueError, match=message):
+        sigfft.load_head(path)
+
+
 def test_retrofit_command_on_a_file_of_another_framework(tmp_path, capsys):
     save_file(
         {"classifier.weight": WEIGHT.astype(ml_dtypes.bfloat16), "classifier.bias": BIAS.astype(ml_dtypes.bfloat16)},
@@ -70,6 +88,10 @@ def test_retrofit_command_on_a_file_of_another_framework(tmp_path, capsys):
     assert after.splitlines()[-1].split() == ["all", "2", "2", "2", "2"]
     _, params = sigfft.load_head(tmp_path / "head.safetensors")
     np.testing.assert_array_equal(params["weight"], WEIGHT.astype(ml_dtypes.bfloat16).astype(np.float32))
+    (tmp_path / "far.txt").write_text("0,99\n")
+    assert cli.main([*arguments, "--out", str(tmp_path / "far.safetensors"), "--sets", str(tmp_path / "far.txt")]) == 2
+    assert "label id 99" in capsys.readouterr().err
+    assert not (tmp_path / "far.safetensors").exists()
     assert cli.main([*arguments, "--out", str(tmp_path / "head.npz")]) == 2
     assert "must be a .safetensors file" in capsys.readouterr().err
 

@@ -34,7 +34,6 @@ class Certificate:
 
 def array_digest(array: np.ndarray) -> dict:
     """Name an array by its content: dtype, shape, and the SHA-256 of its C-order little-endian bytes."""
-    array = np.asarray(array)
     raw = array.byteswap() if array.dtype.str[0] == ">" else array
     return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": hashlib.sha256(raw.tobytes()).hexdigest()}
 
@@ -157,8 +156,8 @@ def verify(path: str | Path, weight: np.ndarray, bias: np.ndarray | None = None)
 def _well_formed(ids: np.ndarray, y: Float[np.ndarray, " support"], n_ids: int) -> bool:
     if ids.ndim != 1 or ids.shape != y.shape or not len(ids) or ids.dtype.kind not in "iu":
         return False
-    distinct = len(np.unique(ids)) == len(ids)
-    return bool(distinct and ids.min() >= 0 and ids.max() < n_ids and y.min() > 0 and y.max() < np.inf)
+    inside = len(np.unique(ids)) == len(ids) and ids.min() >= 0 and ids.max() < n_ids
+    return bool(inside and y.min() > 0 and y.max() < np.inf)
 
 
 def _read(line: str, about: dict) -> dict:
@@ -180,8 +179,8 @@ def _read(line: str, about: dict) -> dict:
     if status == "argmaxable":
         verdict["witness"] = np.asarray(verdict["witness"], np.float64).reshape(about["dim"])
     if status == "unargmaxable":
-        stored = verdict["certificate"]
-        verdict["certificate"] = Certificate(tuple(stored["labels"]), tuple(map(float, stored["multipliers"])))
+        labels, multipliers = (verdict["certificate"][name] for name in ("labels", "multipliers"))
+        verdict["certificate"] = Certificate(tuple(labels), tuple(map(float, multipliers)))
     return verdict
 
 

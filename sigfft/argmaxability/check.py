@@ -85,10 +85,16 @@ def check(
         passes the error on. Finished batches are in `resume_dir` either way.
 
     Raises:
-      ValueError: weights that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule.
+      ValueError: weights that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule, a
+        batch_size, n_jobs or probes that cannot be.
     """
     if on_error not in ("undecided", "raise"):
         raise ValueError(f"on_error must be 'undecided' or 'raise'; given {on_error!r}")
+    if n_jobs == 0 or probes < 0:
+        raise ValueError(
+            f"n_jobs must be a number of processes, or -1 for all cores, and probes at least 0; "
+            f"given n_jobs={n_jobs}, probes={probes}"
+        )
     problem = Problem.of(weight, bias, rule)
     padded = pad_sets(label_sets, problem.system)
     if not len(padded):
@@ -187,21 +193,36 @@ class _Run:
         """Where a batch's verdicts are kept: named by the layer, the rule and the label sets."""
         if self.folder is None:
             return None
-        name = hashlib.sha256(repr(self.layer).encode() + np.ascontiguousarray(batch, "<i4").tobytes())
-        return self.folder / f"{name.hexdigest()[:32]}.jsonl"
+        content = repr((self.layer, batch.shape)).encode() + np.ascontiguousarray(batch, "<i4").tobytes()
+        return self.folder / f"{hashlib.sha256(content).hexdigest()[:32]}.jsonl"
+
+    def finished(self, batch: np.ndarray) -> list[Verdict] | None:
+        """The verdicts of an earlier run on a batch; None where there are none, or not of exactly these sets."""
+        shard = self.shard(batch)
+        if shard is None or not shard.exists():
+            return None
+        try:
+            found = [from_json(line) for line in shard.read_text(encoding="utf-8").splitlines()]
+        except (ValueError, KeyError, TypeError):
+            return None  # damaged: worked on again
+        about = [(labels, layer) for labels, _, layer in found]
+        if about != [(labels, self.layer) for labels in label_sets.unpack(batch, self.layer.n_labels)]:
+            return None
+        return [verdict for _, verdict, _ in found]
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # its products are small; threads would wait for each other
 def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> list[Verdict]:
-    shard = run.shard(batch)
-    if shard is not None and shard.exists():
-        return [from_json(line)[1] for line in shard.read_text(encoding="utf-8").splitlines()]
+    before = run.finished(batch)
+    if before is not None:
+        return before
     try:
         verdicts = decide(run.problem, batch, run.probes)
     except Exception as error:
         if run.on_error == "raise":
             raise
         return _undecided(len(batch), error)
+    shard = run.shard(batch)
     if shard is not None:
         sets = label_sets.unpack(batch, run.layer.n_labels)
         write_lines(shard, [to_json(s, v, run.layer) for s, v in zip(sets, verdicts, strict=True)])

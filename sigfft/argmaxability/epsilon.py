@@ -50,7 +50,10 @@ def epsilon_argmaxable(
         if lower > epsilon or upper <= epsilon:
             answers[i] = lower > epsilon
         else:
-            answers[i] = chebyshev(weight, labels, bias, box).argmaxable(epsilon)
+            try:
+                answers[i] = chebyshev(weight, labels, bias, box).argmaxable(epsilon)
+            except RuntimeError as error:
+                raise RuntimeError(f"whether set {i} of {len(report)} has room for a ball: {error}") from error
     return answers
 
 
@@ -67,7 +70,7 @@ def _radius(rows: np.ndarray, lengths: np.ndarray, labels: list[int], z: np.ndar
     largest, has_bias = float(np.abs(z).max()), rows.shape[1] > len(z)
     if has_bias and largest > box:
         return -1.0
-    centre = np.append(z, 1.0) if has_bias else z * (box / largest)
+    centre = np.append(z, 1.0) if has_bias else z * (box / largest if largest else 1.0)
     signs = np.full(len(rows), -1.0)
     signs[labels] = 1.0
     error = 2 * (len(centre) + 4) * EPS * np.linalg.norm(rows, axis=1) * np.linalg.norm(centre)

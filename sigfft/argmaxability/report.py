@@ -73,7 +73,7 @@ class Report:
 
     @property
     def method(self) -> np.ndarray:
-        """(m,) names of the stage that decided: "trivial", "probe", "search" or "lp"."""
+        """(m,) names of the stage that decided: "trivial", "probe", "search", "lp" or "transform"; "none": an error."""
         return np.array([v.method for v in self.verdicts], dtype=object)
 
     @property
@@ -109,8 +109,8 @@ class Report:
         sets = label_sets.unpack(self.label_sets, self.layer.n_labels)
         write_lines(path, (to_json(s, v, self.layer) for s, v in zip(sets, self.verdicts, strict=True)))
 
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "Report":
+    @staticmethod
+    def load(path: str | os.PathLike) -> "Report":
         """Read what `save` wrote. This proves nothing: `verify` does.
 
         Raises:
@@ -129,7 +129,7 @@ class Report:
             raise ValueError(f"{path} holds no verdict; expected one JSON object per line, as Report.save writes")
         if any(layer != layers[0] for layer in layers):
             raise ValueError(f"{path} holds verdicts about more than one layer or rule; save one report to a file")
-        return cls(layers[0], label_sets.pad(sets, layers[0].n_labels), verdicts)
+        return Report(layers[0], label_sets.pad(sets, layers[0].n_labels), verdicts)
 
 
 def to_json(labels: Sequence[int], verdict: Verdict, layer: Layer) -> str:

@@ -146,19 +146,21 @@ def _first_dual(
     inner = inner + ridge[:, None, None] * jnp.eye(inner.shape[1])[None]
     wanted = jnp.where(given, 1.0 - (own @ x[0]), 0.0)
     multipliers = jnp.linalg.solve(inner, wanted[..., None])[..., 0]
-    sets = jnp.arange(len(padded))[:, None]
-    return jnp.zeros_like(signs).at[sets, padded].set(2.0 - multipliers, mode="drop")
+    sets, columns = jnp.arange(len(padded))[:, None], jnp.where(given, padded, signs.shape[1])
+    return jnp.zeros_like(signs).at[sets, columns].set(2.0 - multipliers, mode="drop")
 
 
 @partial(jax.jit, static_argnames=("head", "rule"))
 def _steps(head: Head, layer: Layer, inverse: Float[Array, "D D"], signs: Array, state: State, rule: str) -> State:
     """Some steps: least squares to logits − dual, then logits + dual clipped to the right side of ±1."""
     transpose = _transpose(head, layer, rule, state.best.shape)
+    silent = jnp.zeros(signs.shape[1], bool).at[: head.n_labels].set(layer.scale == 0)[None]
+    asks = ~silent | (signs > 0)  # a zero row keeps its label off, which is right where it is inactive
 
     def step(state: State, _: None) -> tuple[State, None]:
         x = transpose(state.logits - state.dual) @ inverse
         values = _forward(head, layer, rule, x)
-        margin = (signs * values).min(axis=1) / jnp.maximum(jnp.linalg.norm(x, axis=1), 1e-30)
+        margin = jnp.where(asks, signs * values, jnp.inf).min(axis=1) / jnp.maximum(jnp.linalg.norm(x, axis=1), 1e-30)
         better = margin > state.margin
         best = jnp.where(better[:, None], x, state.best)
         relaxed = _RELAXATION * values + (1 - _RELAXATION) * state.logits + state.dual
@@ -191,7 +193,7 @@ def _layer(head: Head, params: Params, rule: str) -> Layer:
     total = np.concatenate([np.asarray(_squares(head, params, jnp.asarray(block)), np.float64) for block in blocks])
     bias = head.bias(params, jnp.asarray(ids))
     total += 0.0 if bias is None else np.square(np.asarray(bias, np.float64))
-    total += 0.0 if rule == "threshold" else 1.0
+    total += 0.0 if rule == "threshold" else _LEVEL**2
     scale = np.where(total > 0, 1 / np.sqrt(np.where(total > 0, total, 1.0)), 0.0)
     layer = Layer(params, jnp.asarray(scale, jnp.float32), bias, np.zeros(0))
     width = head.dim + (bias is not None) + (rule != "threshold")

@@ -29,6 +29,8 @@ _LOGITS_AT_ONCE = 1 << 22
 class HeadReport(Report):
     """A report on the head's stored weights, with the closed form and the forward pass beside it.
 
+    `save` writes what is proved: the verdicts on the stored weights.
+
     Attributes:
       ideal: (m,) the closed form. "undecided" where it says nothing: heads without a guarantee, or sets beyond it.
       deployed: (m,) "argmaxable" where an activation in `dtype`, run through the jitted `head.decode` in a batch on
@@ -141,6 +143,8 @@ def search_rows(
     head: Head, params: Params, padded: Int[np.ndarray, "sets width"], rule: str
 ) -> Float[np.ndarray, "sets dim"]:
     """Activations by the search of `check` on the stored rows, without its linear programs; NaN where it finds none."""
+    if not len(padded):
+        return np.zeros((0, head.dim))
     ids = jnp.arange(head.n_labels)
     bias = head.bias(params, ids)
     system = homogenize(np.asarray(head.rows(params, ids)), None if bias is None else np.asarray(bias), rule)
@@ -178,7 +182,9 @@ def reproduced(
             batch = np.resize(at, size)  # one shape: compiled once
             largest = np.maximum(np.abs(z[batch]).max(axis=1, keepdims=True), 1e-300)
             values = z[batch] * (scale * _LARGEST / largest if free else 1.0)
-            yields = _yields(head, params, jnp.asarray(values, dtype), jnp.asarray(padded[batch]), rule)
+            with np.errstate(over="ignore"):  # beyond the largest float16: infinite, and not reproduced
+                cast = jnp.asarray(values.astype(dtype))
+            yields = _yields(head, params, cast, jnp.asarray(padded[batch]), rule)
             done[at] = np.asarray(yields)[: len(at)]
     return done
 
@@ -190,11 +196,13 @@ def _yields(
     logits = head.decode(params, z)
     active = padded < head.n_labels
     own = jnp.take_along_axis(logits, jnp.where(active, padded, 0), axis=1)
+    number = ~jnp.isnan(logits).any(axis=1)
     if rule == "threshold":
-        return jnp.where(active, own > 0, True).all(axis=1) & ((logits > 0).sum(axis=1) == active.sum(axis=1))
+        right = jnp.where(active, own > 0, True).all(axis=1) & ((logits > 0).sum(axis=1) == active.sum(axis=1))
+        return right & number
     lowest = jnp.where(active, own, jnp.inf).min(axis=1)
     others = logits.at[jnp.arange(len(padded))[:, None], padded].set(-jnp.inf, mode="drop")
-    return lowest > others.max(axis=1)
+    return (lowest > others.max(axis=1)) & number
 
 
 def _status(argmaxable: Bool[np.ndarray, " sets"]) -> np.ndarray:

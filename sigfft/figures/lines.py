@@ -57,7 +57,7 @@ def lines(panels: Sequence[Panel]) -> Figure:
         axis.set_ylabel(panel.ylabel)
         title(axis, panel.title)
     if len(names) > 1:
-        legend(figure, max(axes, key=lambda axis: len(axis.get_legend_handles_labels()[0])))
+        legend(figure, *axes)
     return figure
 
 

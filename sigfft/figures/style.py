@@ -46,11 +46,14 @@ def title(axis: Axes, text: str) -> None:
     axis.set_title(text, fontsize=10, loc="left")
 
 
-def legend(figure: Figure, axis: Axes, columns: int = 3) -> None:
-    """The names of one panel's lines, below all panels."""
-    handles, names = axis.get_legend_handles_labels()
-    columns = min(len(names), columns)
-    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9, handlelength=3)
+def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
+    """The names of these panels' lines, each once, below all panels."""
+    by_name: dict[str, Any] = {}
+    for axis in axes:
+        by_name |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    columns = min(len(by_name), columns)
+    looks: dict[str, Any] = {"ncols": columns, "frameon": False, "fontsize": 9, "handlelength": 3}
+    figure.legend(by_name.values(), by_name.keys(), loc="outside lower center", **looks)
 
 
 def line_style(index: int, *, markers: bool) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Head:
       n_labels: number of labels n.
       feature_dim: size of the features.
       dim: size d of the activation z.
-      max_cardinality: every set of up to this many labels is argmaxable; 0 is no guarantee.
+      max_cardinality: every set of up to this many labels is argmaxable in exact arithmetic; 0 is no guarantee.
       init: key -> params, a flat dict of float32 arrays.
       project: (params, features (..., feature_dim)) -> z (..., dim), in the dtype of the features.
       decode: (params, z (..., dim)) -> logits (..., n_labels), in the dtype of z, computed in float32 at least.
@@ -80,10 +80,10 @@ class Head:
 
 
 def positive(**sizes: int) -> None:
-    """Raises ValueError unless every named size is a whole number of at least 1."""
+    """Raises ValueError unless every named size is an int of at least 1."""
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name}={size!r} must be a whole number of at least 1")
+            raise ValueError(f"{name}={size!r} must be an int of at least 1; given {type(size).__name__}")
 
 
 def prior_logit(prior: float | None, expected_cardinality: int, n_labels: int) -> float:

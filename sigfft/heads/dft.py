@@ -40,7 +40,8 @@ def dft_head(
 
     Args:
       n_labels: number of labels n.
-      max_cardinality: k: every set of up to k labels is argmaxable.
+      max_cardinality: k: every set of up to k labels is argmaxable in exact arithmetic. Beyond some hundred labels the
+        stored weights need spread for it: `sigfft.plan` says how much.
       feature_dim: size of the features.
       spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label.
       slack: learned columns of W, n_labels parameters each (the paper's slack).
@@ -159,6 +160,7 @@ def _points(order: Sequence[int] | None, n_labels: int) -> np.ndarray | None:
     points = np.asarray(order)
     if points.shape != (n_labels,) or not np.array_equal(np.sort(points), np.arange(n_labels)):
         raise ValueError(
-            f"order must hold each of 0..{n_labels - 1} once (the point of each label); given shape {points.shape}"
+            f"order must hold each of 0..{n_labels - 1} once (the point of each label); given shape {points.shape}, "
+            f"{len(np.unique(points))} different points"
         )
     return points.astype(np.int32)

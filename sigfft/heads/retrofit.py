@@ -70,8 +70,8 @@ def retrofit_head(
         return jnp.concatenate([params["weight"][labels], added.rows(params, labels)], axis=1)
 
     def label_blocks(block_size, held, dtype):
-        walk = None if added.label_blocks is None else added.label_blocks(block_size, held, dtype)
-        if walk is None:
+        walk = added.label_blocks and added.label_blocks(block_size, held, dtype)
+        if not walk:
             return None
         spectrum_logits = walk.decode
 

@@ -105,7 +105,7 @@ class EvalConfig:
       metric: the dev metric that the best checkpoint is chosen by.
       patience: evaluations without a better metric before training stops; 0: never.
       ks: cut-offs of the ranking metrics.
-      max_dev_examples: evaluate on the first so many; 0: all.
+      max_dev_examples: evaluate on the first so many, rounded up to whole batches; 0: all.
       propensity_a: A of the propensity model (Jain et al. 2016).
       propensity_b: B of the propensity model.
       log_every: steps between lines of training loss.

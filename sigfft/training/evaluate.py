@@ -28,7 +28,7 @@ def make_evaluate(
       metrics: from `sigfft.metrics.make_metrics`.
       data: the split.
       batch_size: over all devices.
-      max_examples: use the first so many examples; 0: all.
+      max_examples: use the first so many examples, rounded up to whole batches; 0: all.
       block_size: labels whose logits are held at a time; 0: all.
     """
 

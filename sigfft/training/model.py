@@ -50,7 +50,13 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
             per_dim = head.feature_dim + 1 + head.n_labels
             baseline = dataclasses.replace(baseline, dim=math.ceil(head.n_parameters() / per_dim))
         heads = [make_head(baseline, config.encoder, data), head]
-    return [make_model(each, config.encoder, data.n_features, data.feature_dim) for each in heads]
+    models = [make_model(each, config.encoder, data.n_features, data.feature_dim) for each in heads]
+    if len({model.name for model in models}) < len(models):
+        raise ValueError(
+            f"baseline and head are both {models[0].name!r}, and would share their checkpoints; "
+            "change one's size, or train them as two runs"
+        )
+    return models
 
 
 def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head:

@@ -75,7 +75,10 @@ def first_process_first(what: str) -> Iterator[None]:
 def read_log(workdir: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, of all heads."""
     path = workdir / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    if not path.exists():
+        return []
+    *whole, _ = path.read_text(encoding="utf-8").split("\n")  # after the last line break there is nothing,
+    return [json.loads(line) for line in whole]  # or the beginning of a line that a killed run could not finish
 
 
 def forget_after(workdir: Path, head: str, step: int) -> None:

@@ -2,12 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jax
 
-import sigfft
-from sigfft.heads import Head
+from sigfft import heads
 from sigfft.training.checkpoint import Checkpoints
 from sigfft.training.config import EncoderConfig
 from sigfft.training.model import Model, Params, make_model
@@ -35,14 +33,11 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Par
         raise ValueError(f"{workdir} has no head {name!r}; its heads are {', '.join(map(repr, entries))}")
     entry = entries[name] if name is not None else report["heads"][-1]
     data = report["data"]
-    model = make_model(_head(entry), EncoderConfig(**config["encoder"]), data["n_features"], data["feature_dim"])
+    head = heads.make(entry["kind"], entry["head"])
+    model = make_model(head, EncoderConfig(**config["encoder"]), data["n_features"], data["feature_dim"])
     checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
     try:
         params = checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), entry["best_step"])
     finally:
         checkpoints.close()
     return model, params
-
-
-def _head(entry: dict[str, Any]) -> Head:
-    return getattr(sigfft, f"{entry['kind']}_head")(**entry["head"])

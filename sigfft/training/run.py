@@ -77,7 +77,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
 
     content = {"name": config.name, "data": _describe(splits), "versions": _versions(), "heads": entries}
     if is_first_process():
-        _write(workdir, content, verdicts)
+        _write(workdir, content, verdicts, config.eval.metric)
         print(table(entries))
     return content
 
@@ -155,22 +155,22 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _write(workdir: Path, content: dict[str, Any], verdicts: dict[str, Report]) -> None:
+def _write(workdir: Path, content: dict[str, Any], verdicts: dict[str, Report], metric: str) -> None:
     for name, report in verdicts.items():
         (workdir / "verdicts").mkdir(exist_ok=True)
         report.save(workdir / "verdicts" / f"{slug(name)}.jsonl")
     write_whole(workdir / "report.json", json.dumps(content, indent=2))
-    _draw(workdir, content["heads"], verdicts, content["data"]["n_labels"])
+    _draw(workdir, content["heads"], verdicts, content["data"]["n_labels"], metric)
 
 
-def _draw(workdir: Path, entries: list[dict], verdicts: dict[str, Report], n_labels: int) -> None:
+def _draw(workdir: Path, entries: list[dict], verdicts: dict[str, Report], n_labels: int, metric: str) -> None:
     folder = workdir / "figures"
     folder.mkdir(exist_ok=True)
     curves: dict[str, list[dict]] = {entry["name"]: [] for entry in entries}
     for line in read_log(workdir):
         if line["head"] in curves:
             curves[line["head"]].append({name.removeprefix("dev "): value for name, value in line.items()})
-    figures.save(figures.learning_curve(curves), folder / "learning_curve.png")
+    figures.save(figures.learning_curve(curves, metric), folder / "learning_curve.png")
     figures.save(
         figures.metric_against_k({entry["name"]: entry["test"] for entry in entries}), folder / "metrics_against_k.png"
     )

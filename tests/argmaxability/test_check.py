@@ -5,7 +5,7 @@ import pytest
 
 import sigfft
 from sigfft.argmaxability import certificate as proofs
-from sigfft.argmaxability import check, check_head, lp, search
+from sigfft.argmaxability import check, check_head, cyclic, lp, search
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.standard_normal((12, 3)).astype(np.float32)
@@ -216,6 +216,20 @@ def test_a_broken_run_goes_on_where_it_stopped(monkeypatch, tmp_path):
     assert len(worked) > count  # other weights never take these shards
 
 
+def test_batches_of_the_same_ids_in_other_sets_do_not_share_a_shard(tmp_path):
+    rows = cyclic.rows(8, 1)
+    check(rows, [[0], [2], [4]], resume_dir=tmp_path)
+    assert check(rows, [[0, 2, 4]], resume_dir=tmp_path).status.tolist() == ["unargmaxable"]
+
+
+@pytest.mark.parametrize("damage", [lambda text: "", lambda text: text[:-40], lambda text: text.split("\n", 1)[1]])
+def test_a_damaged_shard_is_worked_on_again(tmp_path, damage):
+    whole = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    shard = next(iter(tmp_path.iterdir()))
+    shard.write_text(damage(shard.read_text()))
+    assert check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path).status.tolist() == whole.status.tolist()
+
+
 def test_processes_share_the_weights_and_agree_with_one(tmp_path):
     weight = np.random.default_rng(1).standard_normal((2000, 70)).astype(np.float32)  # large enough to be mapped
     sets = [[i, 2 * i + 1] for i in range(20)]
@@ -246,6 +260,8 @@ def test_progress_goes_to_standard_error(capsys):
     [
         ({"on_error": "ignore"}, "on_error must be 'undecided' or 'raise'; given 'ignore'"),
         ({"batch_size": 0}, "batch_size must be at least 1; given 0"),
+        ({"n_jobs": 0}, "given n_jobs=0, probes=0"),
+        ({"probes": -1}, "given n_jobs=1, probes=-1"),
         ({"rule": "argmax"}, "argmax sets have exactly one label"),
         ({"bias": np.full(12, np.nan)}, "bias must be finite"),
     ],

@@ -28,6 +28,11 @@ def test_witnesses_and_margins_settle_sets_without_a_linear_program(monkeypatch)
     assert not epsilon_argmaxable(WEIGHT, report, epsilon=1e6).any()
 
 
+def test_a_layer_of_zeros_leaves_all_room_to_the_empty_set():
+    weight = np.zeros((3, 2))
+    assert epsilon_argmaxable(weight, check(weight, [[], [1]])).tolist() == [True, False]
+
+
 def test_a_zero_row_takes_no_room():
     weight = np.array([[1.0, 0.0], [0.0, 0.0]])
     assert epsilon_argmaxable(weight, check(weight, [[0], [], [1]]), epsilon=1.0).tolist() == [True, True, False]

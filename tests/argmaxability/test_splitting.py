@@ -62,6 +62,27 @@ def test_margins_come_near_the_largest():
     assert (margin > narrow).all()
 
 
+@pytest.mark.parametrize("rule", ["threshold", "top_k"])
+def test_a_zero_row_asks_nothing_of_sets_without_its_label(rule):
+    head = sigfft.bottleneck_head(30, 27, feature_dim=2, random_start=True)
+    params = head.init(jax.random.key(0))
+    params["weight"] = params["weight"].at[4].set(0.0)
+    _, margin = splitting.widen(head, params, np.array([[1, 30], [2, 9], [4, 9]], np.int32), rule)
+    assert (margin[:2] > 0).all()
+    assert (margin[2] > 0) == (rule == "top_k")
+
+
+def test_padding_is_no_wish_about_the_bias():
+    head = HEADS["sigmoid"]
+    params = head.init(jax.random.key(0))
+    layer = splitting._layer(head, params, "threshold")
+    inverse = splitting._inverse(layer.gram, splitting.FEASIBLE)
+    padded = jax.numpy.array([[0, 3, 30], [0, 1, 2]])
+    signs = splitting._signs(padded, 30, True)
+    dual = splitting._first_dual(head, layer._replace(gram=np.zeros(0)), inverse, signs, padded, "threshold")
+    assert np.flatnonzero(np.asarray(dual)[0]).tolist() == [0, 3]
+
+
 def test_a_set_that_cannot_be_is_not_found():
     head = sigfft.dft_head(12, 1, feature_dim=2)
     z, margin = splitting.widen(head, head.init(jax.random.key(0)), np.array([[0, 6]], np.int32))

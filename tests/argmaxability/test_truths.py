@@ -83,6 +83,22 @@ def test_the_scale_of_an_activation_is_kept_where_there_is_a_bias():
     assert not truths.reproduced(head, params, 5 * z, labels.pad([[0], [0]], 2)).any()
 
 
+def test_an_activation_that_overflows_is_not_reproduced():
+    head = sigfft.sigmoid_head(3, feature_dim=2)
+    params = head.init(jax.random.key(0)) | {"weight": np.array([[1.0, -1], [-1, 1], [1, 1]], np.float32)}
+    z = np.array([[1e5, 2e5]])
+    assert truths.reproduced(head, params, z, np.array([[1, 2]])).tolist() == [True]
+    for padded in ([[3, 3]], [[1, 2]]):
+        assert truths.reproduced(head, params, z, np.array(padded), dtype="float16").tolist() == [False]
+
+
+def test_a_saved_head_report_keeps_what_is_proved(tmp_path):
+    head = sigfft.dft_head(20, 2, feature_dim=2)
+    report = sigfft.check_head(head, head.init(jax.random.key(0)), [[1], [2, 5]])
+    report.save(tmp_path / "v.jsonl")
+    assert type(report).load(tmp_path / "v.jsonl").status.tolist() == report.stored.tolist()
+
+
 def test_a_head_report_is_a_report():
     head = sigfft.dft_head(11, 2, feature_dim=2)
     report = sigfft.check_head(head, init(head), [[1], [1, 4], [1, 4, 8], [1]], dtype="bfloat16")

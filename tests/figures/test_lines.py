@@ -15,6 +15,11 @@ def test_a_name_keeps_its_looks_and_points_are_sorted():
     assert band.get_paths()[0].get_extents().get_points()[:, 1].tolist() == [2, 4]
 
 
+def test_the_legend_names_the_lines_of_all_panels():
+    figure = lines([Panel("a", "n", "s", {"dense": [(1, 1)]}), Panel("b", "n", "s", {"blocked": [(1, 1)]})])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["dense", "blocked"]
+
+
 def test_nothing_to_draw():
     for panels in ([], [Panel("a", "n", "s", {"dense": []})]):
         with pytest.raises(ValueError, match="at least one point"):

@@ -85,6 +85,18 @@ def test_labels_in_the_order_of_their_co_occurrence(dft_only, tmp_path):
     assert entry["test"]["P@1"] > 0.8 * as_given["test"]["P@1"]  # labels and points have not been mixed up
 
 
+def test_heads_of_one_name_would_share_checkpoints(dft_only, tmp_path):
+    twin = dataclasses.replace(dft_only, baseline=dataclasses.replace(dft_only.head, random_start=True))
+    with pytest.raises(ValueError, match="baseline and head are both 'dft k=6 spread=10 slack=2'"):
+        training.run(twin, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_line_that_a_killed_run_left_half_written_is_left_out(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"head": "a", "step": 1}\n{"head": "a", "st')
+    assert read_log(tmp_path) == [{"head": "a", "step": 1}]
+
+
 def test_patience_stops_and_the_best_step_is_reported(dft_only, tmp_path):
     stuck = dataclasses.replace(
         dft_only,

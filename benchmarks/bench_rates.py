@@ -1,0 +1,69 @@
+"""Which learning rates and which start suit a head: F1@5 on a development split, one seed.
+
+    python benchmarks/bench_rates.py --data FOLDER [--dataset delicious] [--workdir runs/rates]
+
+FOLDER holds one folder for each data set. Where a data set has no development split, a tenth of the training split is
+held out. `bench_parameters.py` trains each kind of head with the rates that are best here. Runs that are there already
+are not repeated.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench_parameters import COMMON, DATASETS
+from results import table, write_section
+
+HEADS = {
+    "bottleneck 50": "--config.head.kind=bottleneck --config.head.dim=50",
+    "DFT, slack 50": "--config.head.spread=0 --config.head.slack=50",
+    "DFT, spread 100": "--config.head.spread=100",
+    "DFT, spread 100, uniform start": "--config.head.spread=100 --config.head.random_start=true",
+}
+ENCODER, HEAD = (3e-3, 1e-2), (3e-4, 1e-3, 3e-3, 1e-2)
+
+
+def runs(dataset: str) -> Iterator[tuple[str, float, float, str, str]]:
+    """Head, the two peak learning rates, folder name and options of train.py, folders apart."""
+    for head, options in HEADS.items():
+        for encoder in ENCODER:
+            for own in HEAD:
+                rates = f"--config.optim.learning_rate={encoder} --config.optim.head_learning_rate={own}"
+                held_out = " --config.data.dev_share=0.1" if dataset == "delicious" else ""
+                flags = f"{COMMON} {DATASETS[dataset]}{held_out} --config.check.max_sets=-1 {options} {rates}"
+                yield head, encoder, own, f"{head.replace(', ', '_').replace(' ', '')}_{encoder}_{own}", flags
+
+
+def dev_score(workdir: Path) -> float:
+    """F1@5 on the development split after the last step."""
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [line["dev F1@5"] for line in lines if "dev F1@5" in line][-1]
+
+
+def main() -> None:
+    """Run what is missing, print and write the table: a line for each head and rate of the encoder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--dataset", default="delicious", choices=DATASETS)
+    parser.add_argument("--workdir", type=Path, default=Path("runs/rates"))
+    args = parser.parse_args()
+    scores: dict[tuple[str, float], list[str]] = {}
+    for head, encoder, own, folder, flags in runs(args.dataset):
+        workdir = args.workdir / args.dataset / folder
+        if not (workdir / "report.json").exists():
+            resume = ["--resume"] if (workdir / "config.json").exists() else []
+            places = [f"--config.data.dir={args.data / args.dataset}", f"--workdir={workdir}"]
+            subprocess.run([sys.executable, "train.py", *shlex.split(flags), *places, *resume], check=True)
+        scores.setdefault((head, encoder), []).append(f"{dev_score(workdir):.4f}")
+        print(head, encoder, own, scores[head, encoder][-1], sep="\t", flush=True)
+    header = ["head", "encoder's rate", *(f"head's rate {own:g}" for own in HEAD)]
+    lines = [[head, f"{encoder:g}", *values] for (head, encoder), values in scores.items()]
+    write_section(f"Learning rates, {args.dataset}", "F1@5, development split.\n\n" + table(header, lines))
+
+
+if __name__ == "__main__":
+    main()
