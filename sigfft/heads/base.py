@@ -83,7 +83,7 @@ def positive(**sizes: int) -> None:
     """Raises ValueError unless every named size is an int of at least 1."""
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name}={size!r} must be an int of at least 1; given {type(size).__name__}")
+            raise ValueError(f"{name}={size!r} must be an int of at least 1")
 
 
 def prior_logit(prior: float | None, expected_cardinality: int, n_labels: int) -> float:

@@ -110,7 +110,7 @@ def label_blocks(head: Head, block_size: int, held: int | None, dtype: np.dtype)
       dtype: of the activations; matrix products have operands of this dtype and sums of float32 at least.
 
     Raises:
-      ValueError: `block_size` is not a whole number of at least 1.
+      ValueError: `block_size` is not an int of at least 1.
     """
     positive(block_size=block_size)
     own = head.label_blocks(block_size, held, dtype) if head.label_blocks else None

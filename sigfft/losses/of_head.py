@@ -27,7 +27,7 @@ def bce(
         also the faster way; 1000 to 4000 is a good size on CPUs.
 
     Raises:
-      ValueError: `block_size` is not a whole number of at least 1.
+      ValueError: `block_size` is not an int of at least 1.
     """
     return _of_head(binary_cross_entropy(), head, params, features, labels, block_size)
 

@@ -94,7 +94,7 @@ def test_the_program_does_not_grow_with_the_label_space():
 def test_impossible_arguments_raise():
     head = HEADS["sigmoid"]
     params, features, labels = problem(head, jnp.float32)
-    with pytest.raises(ValueError, match="block_size=0 must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="block_size=0 must be an int of at least 1"):
         sigfft.losses.bce(head, params, features, labels, 0)
     params["bias"] = params["bias"][:-1]
     with pytest.raises(ValueError, match=r"params\['bias'\] has 16 rows; expected one for each of 17 labels"):
