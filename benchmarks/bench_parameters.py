@@ -67,7 +67,7 @@ NAMES = {
     "both": "DFT + spread + slack",
 }
 HEADER = (
-    *("data", "head", "head parameters", "P@1", "P@5", "F1@5", "F1@5 of each seed", "seconds"),
+    *("data", "head", "head parameters", "P@1", "P@5", "F1@5", "F1@5 of each seed"),
     "test sets argmaxable",
 )
 
@@ -144,10 +144,9 @@ def main() -> None:
         for (_, name), entries in sorted(found.items(), key=lambda item: (item[0][0], item[1][0]["parameters"])):
             means = [f"{statistics.mean(e['test'][m] for e in entries):.3f}" for m in ("P@1", "P@5", "F1@5")]
             each = ", ".join(f"{e['test']['F1@5']:.3f}" for e in entries)
-            seconds = f"{statistics.median(e['seconds'] for e in entries):.0f}"
             counts = next((e["argmaxability"] for e in entries if e["argmaxability"]), None)
             share = f"{counts['argmaxable']:,} of {counts['checked']:,}" if counts else ""
-            rows.append([dataset, name, f"{entries[0]['parameters']:,}", *means, each, seconds, share])
+            rows.append([dataset, name, f"{entries[0]['parameters']:,}", *means, each, share])
         panels += [panel(dataset, found)] if found else []
     print(table(HEADER, rows))
     figures.save(figures.lines(panels), RESULTS.with_name("parameters.png"))

@@ -34,6 +34,12 @@ def test_links_lead_somewhere():
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
+def test_files_that_are_named_exist():
+    named = re.findall(r"\b((?:benchmarks|configs|notebooks|sigfft)/[\w./]*\w)", TEXT)
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 @pytest.mark.parametrize("command", re.findall(r"^sigfft (\w+)", TEXT, re.MULTILINE))
 def test_subcommands_exist(command, capsys):
     with pytest.raises(SystemExit) as stop:
