@@ -31,7 +31,7 @@ DATASETS = {
     "--config.data.max_features=128",
 }
 # peak learning rates of the encoder and of the head, and where another pair was better
-RATES = dict.fromkeys(("spread", "both"), (0.01, 0.001)) | {"sigmoid": (1e-2, 1e-2), "bottleneck": (1e-2, 1e-2)}
+RATES = dict.fromkeys(("spread", "both"), (0.01, 0.001)) | {"sigmoid": (1e-2, 3e-2), "bottleneck": (1e-2, 1e-2)}
 RATES |= {"slack": (1e-2, 3e-3), "ordered": (1e-2, 3e-3)}
 OWN_RATES = {
     "delicious": {"slack": (3e-3, 1e-2), "ordered": (3e-3, 1e-2)},

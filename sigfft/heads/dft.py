@@ -33,8 +33,10 @@ def dft_head(
     orthonormal for n_fft = n_labels.
 
     *Scale.* A row's entries are about √(2/n_fft), so logits of order 1 need a z of order √n_fft. `project` therefore
-    multiplies by √n_fft, and slack columns are stored times √n_fft: all parameters are of order 1 or smaller and one
-    Adam learning rate serves them, whatever n is. A slack column starts as N(0, 1) in that scale: its norm is then 1
+    multiplies by √n_fft, and slack columns are stored times √n_fft: all parameters are of order 1 or smaller, and the
+    learning rate does not depend on n. A step of Adam moves a logit through all columns at once, so that heads with
+    some hundred spread columns train best at a third to a tenth of the encoder's rate; with them, the start hardly
+    matters (`benchmarks/bench_rates.py`). A slack column starts as N(0, 1) in that scale: its norm is then 1
     in expectation, like that of a spread or any other DFT column, and no kind of column drowns another. The kernel
     starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
 
