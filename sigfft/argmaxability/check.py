@@ -105,7 +105,7 @@ def check(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; given {batch_size}")
     batches = [distinct[i : i + batch_size] for i in range(0, len(distinct), batch_size)]
-    run = _Run(problem, problem.layer(), probes, None if resume_dir is None else Path(resume_dir), on_error)
+    run = _Run(problem, problem.layer(), probes, None if resume_dir is None else Path(resume_dir).resolve(), on_error)
     import joblib  # a third of a second, which `import sigfft` need not wait for
 
     parallel = joblib.Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")

@@ -238,6 +238,14 @@ def test_processes_share_the_weights_and_agree_with_one(tmp_path):
     assert len(list(tmp_path.glob("*.jsonl"))) == 4
 
 
+def test_a_folder_is_relative_to_the_caller_not_to_its_processes(tmp_path, monkeypatch):
+    check(WEIGHT, SETS[:4], n_jobs=2, batch_size=2)  # starts the processes here
+    monkeypatch.chdir(tmp_path)
+    report = check(WEIGHT, SETS[:4], n_jobs=2, batch_size=2, resume_dir="batches", on_error="raise")
+    assert "undecided" not in report.status
+    assert len(list((tmp_path / "batches").iterdir())) == 2
+
+
 @pytest.mark.filterwarnings("ignore")  # of the cluster, not of the package
 def test_a_dask_cluster_agrees_with_one_process():
     distributed = pytest.importorskip("distributed")
