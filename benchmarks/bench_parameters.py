@@ -124,20 +124,15 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workdir", type=Path, default=Path("runs/parameters"))
-    parser.add_argument("--list", action="store_true", help="only print the command of each run")
     args = parser.parse_args()
     for dataset in args.datasets:
         for kind, size, seed, folder in runs(dataset, args.seeds):
             workdir = args.workdir / dataset / folder
             places = f" --config.data.dir={args.data / dataset} --workdir={workdir}"
             command = f"{sys.executable} train.py {flags(dataset, kind, size, seed)}{places}"
-            if args.list:
-                print(command)
-            elif not (workdir / "report.json").exists():
+            if not (workdir / "report.json").exists():
                 resume = ["--resume"] if (workdir / "config.json").exists() else []
                 subprocess.run([*shlex.split(command), *resume], check=True)
-    if args.list:
-        return
     rows, panels = [], []
     for dataset in DATASETS:
         found = collect(args.workdir, dataset, args.seeds)

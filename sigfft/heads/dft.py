@@ -34,16 +34,16 @@ def dft_head(
 
     *Scale.* A row's entries are about √(2/n_fft), so logits of order 1 need a z of order √n_fft. `project` therefore
     multiplies by √n_fft, and slack columns are stored times √n_fft: all parameters are of order 1 or smaller, and the
-    learning rate does not depend on n. A step of Adam moves a logit through all columns at once, so that heads with
-    some hundred spread columns train best at a third to a tenth of the encoder's rate; with them, the start hardly
-    matters (`benchmarks/bench_rates.py`). A slack column starts as N(0, 1) in that scale: its norm is then 1
-    in expectation, like that of a spread or any other DFT column, and no kind of column drowns another. The kernel
-    starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
+    learning rate does not depend on n. A step of Adam moves a logit through all columns at once: beside an encoder at
+    a rate of 1e-2, a head with spread 100 trained best at 1e-3 to 3e-3, a bottleneck at 1e-2; how the projection
+    starts hardly mattered (`benchmarks/bench_rates.py`, delicious). A slack column starts as N(0, 1) in that scale:
+    its norm is then 1 in expectation, like that of a spread or any other DFT column, and no kind of column drowns
+    another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
 
     Args:
       n_labels: number of labels n.
-      max_cardinality: k: every set of up to k labels is argmaxable in exact arithmetic. Beyond some hundred labels the
-        stored weights need spread for it: `sigfft.plan` says how much.
+      max_cardinality: k: every set of up to k labels is argmaxable in exact arithmetic. For the weights as stored that
+        takes spread, the more the larger n and k are: `sigfft.plan` says how much.
       feature_dim: size of the features.
       spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label.
       slack: learned columns of W, n_labels parameters each (the paper's slack).

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array
 
 from sigfft import labels, predict
-from sigfft.argmaxability import Report, check_head
+from sigfft.argmaxability import HeadReport, check_head
 from sigfft.data import Dataset, batches
 from sigfft.heads import Head
 from sigfft.heads import Params as HeadParams
@@ -56,7 +56,7 @@ def make_evaluate(
     return evaluate
 
 
-def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: int) -> Report:
+def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: int) -> HeadReport:
     """The verdicts on a split's distinct label sets.
 
     Args:

@@ -10,7 +10,7 @@ import jax
 
 import sigfft
 from sigfft import figures, labels
-from sigfft.argmaxability import Report
+from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Dataset, load
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.training.config import Config, check_values, differences
@@ -60,7 +60,8 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
         if is_first_process():
             write_whole(workdir / "config.json", json.dumps(dataclasses.asdict(config), indent=2))
 
-    entries, verdicts = [], {}
+    entries: list[dict[str, Any]] = []
+    verdicts: dict[str, Report] = {}
     for model in models:
         evaluations = {
             split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
@@ -119,7 +120,7 @@ def table(entries: list[dict[str, Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _entry(model: Model, trained: Trained, test: dict[str, float], report: Report | None) -> dict[str, Any]:
+def _entry(model: Model, trained: Trained, test: dict[str, float], report: HeadReport | None) -> dict[str, Any]:
     return {
         "name": model.name,
         "kind": model.head.kind,
@@ -129,8 +130,14 @@ def _entry(model: Model, trained: Trained, test: dict[str, float], report: Repor
         "best_step": trained.best_step,
         "seconds": round(trained.seconds, 2),
         "test": test,
-        "argmaxability": None if report is None else report.counts(),
+        "argmaxability": None if report is None else report.counts() | _truths(report),
     }
+
+
+def _truths(report: HeadReport) -> dict[str, int]:
+    """How many sets the closed form promises, and how many the forward pass yields."""
+    truths = {"ideal": report.ideal, "deployed": report.deployed}
+    return {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
 
 
 def _describe(splits: dict[str, Dataset]) -> dict[str, Any]:

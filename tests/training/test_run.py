@@ -28,7 +28,11 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
         assert entry["argmaxability"]["checked"] == 30
         assert {"P@1", "F1@5", "nDCG@5", "PSP@1", "macro F1", "exact match"} <= entry["test"].keys()
     assert bottleneck["argmaxability"]["unargmaxable"] > 0
-    assert dft["argmaxability"]["argmaxable"] == 30
+    assert dft["argmaxability"] == {
+        **dict.fromkeys(("checked", "argmaxable", "ideal", "deployed"), 30),
+        **dict.fromkeys(("unargmaxable", "undecided"), 0),
+    }
+    assert bottleneck["argmaxability"]["ideal"] == 0
     assert dft["parameters"] == sigfft.dft_head(**dft["head"]).n_parameters()
     for figure in ("learning_curve", "metrics_against_k", "argmaxable_share"):
         assert (tmp_path / "a" / "figures" / f"{figure}.png").stat().st_size > 10_000
