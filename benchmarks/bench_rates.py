@@ -24,17 +24,23 @@ HEADS = {
     "DFT, spread 100": "--config.head.spread=100",
     "DFT, spread 100, uniform start": "--config.head.spread=100 --config.head.random_start=true",
 }
-ENCODER, HEAD = (3e-3, 1e-2), (3e-4, 1e-3, 3e-3, 1e-2)
+LARGE = ("bottleneck 50", "DFT, slack 50", "DFT, spread 100")
+GRIDS = {  # heads, peak rates of the encoder, peak rates of the head
+    "delicious": (tuple(HEADS), (3e-3, 1e-2), (3e-4, 1e-3, 3e-3, 1e-2)),
+    "tate": (LARGE, (1e-2, 3e-2), (1e-3, 3e-3, 1e-2, 3e-2)),
+    "tibkat_en": (LARGE, (1e-2, 3e-2), (1e-3, 3e-3, 1e-2, 3e-2)),
+}
 
 
 def runs(dataset: str) -> Iterator[tuple[str, float, float, str, str]]:
     """Head, the two peak learning rates, folder name and options of train.py, folders apart."""
-    for head, options in HEADS.items():
-        for encoder in ENCODER:
-            for own in HEAD:
+    heads, encoder_rates, head_rates = GRIDS[dataset]
+    for head in heads:
+        for encoder in encoder_rates:
+            for own in head_rates:
                 rates = f"--config.optim.learning_rate={encoder} --config.optim.head_learning_rate={own}"
                 held_out = " --config.data.dev_share=0.1" if dataset == "delicious" else ""
-                flags = f"{COMMON} {DATASETS[dataset]}{held_out} --config.check.max_sets=-1 {options} {rates}"
+                flags = f"{COMMON} {DATASETS[dataset]}{held_out} --config.check.max_sets=-1 {HEADS[head]} {rates}"
                 yield head, encoder, own, f"{head.replace(', ', '_').replace(' ', '')}_{encoder}_{own}", flags
 
 
@@ -48,7 +54,7 @@ def main() -> None:
     """Run what is missing, print and write the table: a line for each head and rate of the encoder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--dataset", default="delicious", choices=DATASETS)
+    parser.add_argument("--dataset", default="delicious", choices=GRIDS)
     parser.add_argument("--workdir", type=Path, default=Path("runs/rates"))
     args = parser.parse_args()
     scores: dict[tuple[str, float], list[str]] = {}
@@ -60,7 +66,7 @@ def main() -> None:
             subprocess.run([sys.executable, "train.py", *shlex.split(flags), *places, *resume], check=True)
         scores.setdefault((head, encoder), []).append(f"{dev_score(workdir):.4f}")
         print(head, encoder, own, scores[head, encoder][-1], sep="\t", flush=True)
-    header = ["head", "encoder's rate", *(f"head's rate {own:g}" for own in HEAD)]
+    header = ["head", "encoder's rate", *(f"head's rate {own:g}" for own in GRIDS[args.dataset][2])]
     lines = [[head, f"{encoder:g}", *values] for (head, encoder), values in scores.items()]
     write_section(f"Learning rates, {args.dataset}", "F1@5, development split.\n\n" + table(header, lines))
 

@@ -79,6 +79,8 @@ class OptimConfig:
       steps: at most this many.
       batch_size: examples of a step, over all devices of all machines.
       block_size: labels that loss and evaluation visit at a time, never holding all logits; 0: all at once.
+      label_shards: devices that share one copy of the parameters per label, each with a range of labels; copies split
+        the batch. It must divide the devices of each process. 1: every device holds all labels.
       learning_rate: peak, of the encoder.
       head_learning_rate: peak, of the head; 0: the encoder's.
       warmup_steps: from zero to the peak.
@@ -89,6 +91,7 @@ class OptimConfig:
     steps: int = 1000
     batch_size: int = 256
     block_size: int = 0
+    label_shards: int = 1
     learning_rate: float = 3e-3
     head_learning_rate: float = 0.0
     warmup_steps: int = 100
@@ -163,7 +166,15 @@ def check_overrides(arguments: Sequence[str]) -> None:
 def check_values(config: Config) -> None:
     """Raises ValueError for the first number that is out of its range."""
     least = {
-        "optim": {"steps": 1, "batch_size": 1, "block_size": 0, "warmup_steps": 0, "weight_decay": 0, "clip_norm": 0},
+        "optim": {
+            "steps": 1,
+            "batch_size": 1,
+            "block_size": 0,
+            "label_shards": 1,
+            "warmup_steps": 0,
+            "weight_decay": 0,
+            "clip_norm": 0,
+        },
         "eval": {"every": 1, "log_every": 1, "patience": 0, "max_dev_examples": 0},
         "encoder": {"dim": 0, "dropout": 0, "feature_dropout": 0},
         "data": {"max_features": 0, "dev_share": 0},

@@ -15,8 +15,9 @@ from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import Config
 from sigfft.training.evaluate import Evaluate
 from sigfft.training.model import Model, Params
+from sigfft.training.parallel import make_label_parallel, make_mesh
 from sigfft.training.records import RunLog, forget_after, slug
-from sigfft.training.step import TrainState, init_state, make_optimizer, make_train_step, split_over_devices
+from sigfft.training.step import OnDevices, make_data_parallel
 
 
 class Trained(NamedTuple):
@@ -55,21 +56,21 @@ def train(
       FloatingPointError: the loss of a step was not finite.
       ValueError: the checkpoint to go on from is damaged or of another model.
     """
-    optimizer = make_optimizer(config.optim)
-    train_step = make_train_step(model, optimizer, config.seed, config.optim.block_size or None)
+    devices = _on_devices(model, config)
     checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
-    state, progress = init_state(model, optimizer, config.seed), Progress()
+    state, progress = devices.init(), Progress()
     if resume and checkpoints.latest_step() is not None:
         state, progress = checkpoints.restore(state)
     step = int(state.step)
+    state = devices.place(state)
     forget_after(workdir, model.name, step)
     log = RunLog(workdir, model.name, step, config.optim.steps)
-    stream = _stream(train_data, config, step)
+    stream = map(devices.feed, _stream(train_data, config, step))
     pending: list[Array] = []  # losses stay on the device until they are logged
     started = time.perf_counter()
     try:
         while step < config.optim.steps and not _exhausted(progress, config):
-            state, info = train_step(state, next(stream))
+            state, info = devices.step(state, next(stream))
             step += 1
             pending.append(info.loss)
             evaluation = step % config.eval.every == 0 or step == config.optim.steps
@@ -82,23 +83,31 @@ def train(
                 log.write(step, {"loss": float(losses.mean()), "gradient_norm": norm, "examples_per_second": rate})
                 log.progress(step, loss=f"{losses.mean():.4g}", examples_per_second=f"{rate:.0f}")
                 if evaluation:
-                    progress = _evaluate(state, step, progress, evaluate_dev, config, log)
-                    checkpoints.save(state, progress, progress.best_metric if progress.best_step == step else -math.inf)
+                    saved = devices.whole(state)
+                    progress = _evaluate(saved.params, step, progress, evaluate_dev, config, log)
+                    checkpoints.save(saved, progress, progress.best_metric if progress.best_step == step else -math.inf)
                 started = time.perf_counter()
+        best = devices.whole(state)
         if progress.best_step != step:
-            state, _ = checkpoints.restore(state, progress.best_step)
+            best, _ = checkpoints.restore(best, progress.best_step)
     finally:
         log.close()
         checkpoints.close()
-    return Trained(state.params, step, progress.best_step, progress.seconds)
+    return Trained(best.params, step, progress.best_step, progress.seconds)
+
+
+def _on_devices(model: Model, config: Config) -> OnDevices:
+    shards = config.optim.label_shards
+    if shards == 1:
+        return make_data_parallel(model, config.optim, config.seed)
+    return make_label_parallel(model, config.optim, config.seed, make_mesh(jax.device_count() // shards, shards))
 
 
 def _stream(data: Dataset, config: Config, first_step: int) -> Iterator[Batch]:
     host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    stream = batches(
+    return batches(
         data, config.optim.batch_size, seed=config.seed, shuffle=True, num_epochs=None, start_step=first_step, **host
     )
-    return (split_over_devices(batch, jax.local_device_count()) for batch in stream)
 
 
 def _finite(losses: list[Array], last_step: int) -> np.ndarray:
@@ -113,11 +122,11 @@ def _finite(losses: list[Array], last_step: int) -> np.ndarray:
 
 
 def _evaluate(
-    state: TrainState, step: int, progress: Progress, evaluate_dev: Evaluate | None, config: Config, log: RunLog
+    params: Params, step: int, progress: Progress, evaluate_dev: Evaluate | None, config: Config, log: RunLog
 ) -> Progress:
     if evaluate_dev is None:
         return progress._replace(best_metric=float(step), best_step=step)
-    metrics = evaluate_dev(state.params)
+    metrics = evaluate_dev(params)
     log.write(step, {f"dev {name}": value for name, value in metrics.items()})
     metric = metrics[config.eval.metric]
     if metric > progress.best_metric:

@@ -8,37 +8,25 @@ are summed; nothing as long as the label space ever travels there.
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
+from sigfft.data import Batch as HostBatch
 from sigfft.encoders import Batch
 from sigfft.heads.blocks import label_blocks, per_label_params
 from sigfft.losses import PerLabelLoss, binary_cross_entropy, sum_over_labels
 from sigfft.training.config import OptimConfig
 from sigfft.training.model import Model, Params
-from sigfft.training.step import StepInfo, TrainState, init_state, make_optimizer
+from sigfft.training.step import OnDevices, StepInfo, TrainState, init_state, make_optimizer
 
 DATA, LABELS = "data", "labels"
-
-
-class LabelParallel(NamedTuple):
-    """Training over a mesh.
-
-    Attributes:
-      init: () -> the state before the first step, each part on the devices that own it.
-      step: (state, batch (examples, ...)) -> (state, StepInfo); jitted, the state is donated.
-      whole: parameters of a state -> the model's parameters on the host, in the shapes of `model.init`.
-    """
-
-    init: Callable[[], TrainState]
-    step: Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]
-    whole: Callable[[Params], Params]
 
 
 def make_mesh(data: int, labels: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
@@ -60,43 +48,60 @@ def make_label_parallel(
     config: OptimConfig,
     seed: int,
     mesh: Mesh,
-    block_size: int = 4096,
     loss: PerLabelLoss | None = None,
-) -> LabelParallel:
+) -> OnDevices:
     """Training of a model with its labels split over a mesh; it takes the same steps as one device would.
 
-    If the labels cannot be split evenly, the last device's range is filled up with rows that never count.
+    If the labels cannot be split evenly, the last device's range is filled up with rows that never count; `whole` drops
+    them. A state is made, and written, in one piece: the memory of one device, or of the host, must hold it then.
 
     Args:
       model: what is trained.
-      config: of the optimiser; gradients are clipped by the norm over all devices.
+      config: of the optimiser, and its block_size, of each device's labels; gradients are clipped by the norm over all.
       seed: of the start and of dropout, which differs along "data" and not along "labels".
       mesh: from `make_mesh`.
-      block_size: labels that a device holds the logits of at one time.
       loss: default: binary cross-entropy.
     """
     held = -(-model.head.n_labels // mesh.shape[LABELS])
     # The norm of one device's part is not the gradient's: clipping is done here.
     optimizer = make_optimizer(dataclasses.replace(config, clip_norm=0.0))
     device_step = _make_device_step(
-        model, optimizer, config.clip_norm, seed, held, block_size, loss or binary_cross_entropy()
+        model,
+        optimizer,
+        config.clip_norm,
+        seed,
+        held,
+        min(config.block_size or held, held),
+        loss or binary_cross_entropy(),
     )
-    specs = _specs(jax.eval_shape(lambda: init_state(model, optimizer, seed)), model)
 
     def init() -> TrainState:
-        def place(leaf, spec):
+        return init_state(model, optimizer, seed)
+
+    specs = _specs(jax.eval_shape(init), model)
+    by_example = NamedSharding(mesh, PartitionSpec(DATA))
+
+    def place(state: TrainState) -> TrainState:
+        def place_leaf(leaf, spec):
+            values = np.asarray(leaf)
             if spec == PartitionSpec(LABELS):
-                rows = held * mesh.shape[LABELS] - len(leaf)
-                leaf = np.pad(np.asarray(leaf), [(0, rows)] + [(0, 0)] * (leaf.ndim - 1))
-            return jax.device_put(leaf, NamedSharding(mesh, spec))
+                rows = held * mesh.shape[LABELS] - len(values)
+                values = np.pad(values, [(0, rows)] + [(0, 0)] * (values.ndim - 1))
+            return jax.device_put(values, NamedSharding(mesh, spec))
 
-        return jax.tree.map(place, init_state(model, optimizer, seed), specs)
+        return jax.tree.map(place_leaf, state, specs)
 
-    def whole(params: Params) -> Params:
-        def cut(leaf, spec):
-            return np.asarray(leaf)[: model.head.n_labels] if spec == PartitionSpec(LABELS) else np.asarray(leaf)
+    def feed(batch: HostBatch) -> Batch:
+        return {name: jax.make_array_from_process_local_data(by_example, value) for name, value in batch.items()}
 
-        return jax.tree.map(cut, params, specs.params)
+    def whole(state: TrainState) -> TrainState:
+        def gather(leaf, spec):
+            own = spec == PartitionSpec(LABELS)
+            if own and not leaf.is_fully_addressable:
+                leaf = multihost_utils.process_allgather(leaf, tiled=True)
+            return np.asarray(leaf)[: model.head.n_labels] if own else np.asarray(leaf)
+
+        return jax.tree.map(gather, state, specs)
 
     # Replication is not checked: the loss's gradient is our own, and its sum over "labels" is made by hand below.
     step = jax.shard_map(
@@ -106,7 +111,7 @@ def make_label_parallel(
         out_specs=(specs, PartitionSpec()),
         check_vma=False,
     )
-    return LabelParallel(init, jax.jit(step, donate_argnums=0), whole)
+    return OnDevices(init, place, feed, jax.jit(step, donate_argnums=0), whole)
 
 
 def _make_device_step(

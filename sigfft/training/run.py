@@ -13,7 +13,7 @@ from sigfft import figures, labels
 from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Dataset, load
 from sigfft.metrics import Metrics, make_metrics, propensities
-from sigfft.training.config import Config, check_values, differences
+from sigfft.training.config import Config, OptimConfig, check_values, differences
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import Trained, train
 from sigfft.training.model import Model, make_models
@@ -43,7 +43,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     workdir = Path(workdir)
     _check_workdir(workdir, config, resume)
     check_values(config)
-    _check_batch(config.optim.batch_size)
+    _check_devices(config.optim)
     with first_process_first("data"):
         splits = load_splits(config)
     models = make_models(config, splits["train"])
@@ -203,11 +203,17 @@ def _check_workdir(workdir: Path, config: Config, resume: bool) -> None:
         raise ValueError(f"{workdir} holds a run of another config; it differs in {', '.join(changed)}")
 
 
-def _check_batch(batch_size: int) -> None:
-    if batch_size < 1 or batch_size % jax.device_count():
+def _check_devices(optim: OptimConfig) -> None:
+    count, local = jax.device_count(), jax.local_device_count()
+    if optim.batch_size % count:
         raise ValueError(
-            f"optim.batch_size={batch_size} must be a positive multiple of the {jax.device_count()} devices; "
-            f"try {max(1, round(batch_size / jax.device_count())) * jax.device_count()}"
+            f"optim.batch_size={optim.batch_size} must be a multiple of the {count} devices; "
+            f"try {max(1, round(optim.batch_size / count)) * count}"
+        )
+    if local % optim.label_shards:
+        possible = ", ".join(str(shards) for shards in range(1, local + 1) if local % shards == 0)
+        raise ValueError(
+            f"optim.label_shards={optim.label_shards} must divide the {local} devices of a process; try {possible}"
         )
 
 

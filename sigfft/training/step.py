@@ -32,6 +32,24 @@ class StepInfo(NamedTuple):
     gradient_norm: Float[Array, ""]
 
 
+class OnDevices(NamedTuple):
+    """How a state lives on devices and takes steps there.
+
+    Attributes:
+      init: () -> the state before the first step, on one device.
+      place: state of one device -> the same, each part on the devices that own it.
+      feed: this host's share of a batch, (examples, ...) -> what `step` takes.
+      step: (state, fed batch) -> (state, StepInfo); the state is donated.
+      whole: state -> the same for one device; the opposite of `place`.
+    """
+
+    init: Callable[[], TrainState]
+    place: Callable[[TrainState], TrainState]
+    feed: Callable[[HostBatch], Any]
+    step: Callable[[TrainState, Any], tuple[TrainState, StepInfo]]
+    whole: Callable[[TrainState], TrainState]
+
+
 def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
     """Adam or AdamW with a learning rate each for encoder and head, warm-up and cosine decay."""
 
@@ -102,6 +120,24 @@ def make_train_step(
     """
     step = make_device_step(model, optimizer, seed, block_size)
     return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0, devices=devices)
+
+
+def make_data_parallel(model: Model, config: OptimConfig, seed: int) -> OnDevices:
+    """Every device of every process holds the whole state and takes a share of each batch.
+
+    Args:
+      model: what is trained.
+      config: of the optimiser, and its block_size.
+      seed: of the start and of dropout.
+    """
+    optimizer = make_optimizer(config)
+    return OnDevices(
+        init=lambda: init_state(model, optimizer, seed),
+        place=lambda state: state,
+        feed=lambda batch: split_over_devices(batch, jax.local_device_count()),
+        step=make_train_step(model, optimizer, seed, config.block_size or None),
+        whole=lambda state: state,
+    )
 
 
 def split_over_devices(batch: HostBatch, n_devices: int) -> HostBatch:

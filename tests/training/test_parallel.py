@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import jax
 import numpy as np
@@ -8,7 +9,8 @@ from sigfft.data import batches
 from sigfft.training.config import HeadConfig
 from sigfft.training.model import make_models
 from sigfft.training.parallel import make_label_parallel, make_mesh
-from sigfft.training.run import load_splits
+from sigfft.training.restore import load_model
+from sigfft.training.run import load_splits, run
 from sigfft.training.step import init_state, make_optimizer, make_train_step, split_over_devices
 
 N_STEPS = 6
@@ -25,7 +27,7 @@ def setup(dft_only, request):
         dft_only,
         head=HEADS[getattr(request, "param", "dft")],
         encoder=dataclasses.replace(dft_only.encoder, dropout=0.0),
-        optim=dataclasses.replace(dft_only.optim, clip_norm=0.5, weight_decay=0.1),
+        optim=dataclasses.replace(dft_only.optim, block_size=6, clip_norm=0.5, weight_decay=0.1),
     )
     data = load_splits(config)["train"]
     return make_models(config, data)[0], config.optim, data
@@ -46,12 +48,12 @@ def on_one_device(model, optim, data):
 
 
 def on_a_mesh(model, optim, data, shape):
-    parallel = make_label_parallel(model, optim, 0, make_mesh(*shape), block_size=6)
-    state, infos = parallel.init(), []
+    parallel = make_label_parallel(model, optim, 0, make_mesh(*shape))
+    state, infos = parallel.place(parallel.init()), []
     for _, batch in stream(data):
-        state, info = parallel.step(state, batch)
+        state, info = parallel.step(state, parallel.feed(batch))
         infos.append([float(info.loss), float(info.gradient_norm)])
-    return parallel.whole(state.params), infos
+    return parallel.whole(state).params, infos
 
 
 @pytest.mark.parametrize(
@@ -68,9 +70,8 @@ def test_a_mesh_takes_the_steps_of_one_device(setup, shape):
 
 def test_each_device_owns_a_range_of_labels_and_no_label_space_travels(setup):
     model, optim, data = setup
-    mesh = make_mesh(2, 4)
-    parallel = make_label_parallel(model, optim, 0, mesh, block_size=6)
-    state = parallel.init()
+    parallel = make_label_parallel(model, optim, 0, make_mesh(2, 4))
+    state = parallel.place(parallel.init())
     slacks = [
         leaf
         for path, leaf in jax.tree.leaves_with_path((state.params, state.optimizer))
@@ -80,7 +81,7 @@ def test_each_device_owns_a_range_of_labels_and_no_label_space_travels(setup):
     for slack in slacks:
         assert slack.shape == (60, 2)
         assert {shard.data.shape for shard in slack.addressable_shards} == {(15, 2)}
-    hlo = parallel.step.lower(state, next(iter(batches(data, 64)))).compile().as_text()
+    hlo = parallel.step.lower(state, parallel.feed(next(iter(batches(data, 64))))).compile().as_text()
     for collective in ("all-gather", "all-to-all", "collective-permute"):
         assert collective not in hlo
     summed = [line for line in hlo.splitlines() if " all-reduce(" in line or " all-reduce-start(" in line]
@@ -91,3 +92,34 @@ def test_each_device_owns_a_range_of_labels_and_no_label_space_travels(setup):
 def test_a_mesh_of_more_devices_than_there_are_raises():
     with pytest.raises(ValueError, match="a mesh of 4 × 4 needs 16 devices; there are 8"):
         make_mesh(4, 4)
+
+
+def test_a_state_comes_back_as_it_was_placed(setup):
+    model, optim, _ = setup
+    parallel = make_label_parallel(model, optim, 0, make_mesh(1, 8))  # 60 labels: the last device holds 4 of 8
+    state = parallel.init()
+    jax.tree.map(np.testing.assert_array_equal, parallel.whole(parallel.place(state)), state)
+
+
+def test_a_config_splits_labels_and_the_run_is_that_of_one_shard(config, tmp_path):
+    sharded = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, dropout=0.0))
+    whole = dataclasses.replace(sharded, optim=dataclasses.replace(config.optim, block_size=16))
+    sharded.optim = dataclasses.replace(whole.optim, label_shards=4)
+    expected, content = run(whole, tmp_path / "whole"), run(sharded, tmp_path / "sharded")
+    for ours, theirs in zip(content["heads"], expected["heads"], strict=True):
+        assert ours["test"] == pytest.approx(theirs["test"], abs=0.02)
+        assert ours["argmaxability"]["checked"] == theirs["argmaxability"]["checked"]
+    model, params = load_model(tmp_path / "sharded")
+    assert params["head"]["slack"].shape == (model.head.n_labels, 2)
+    again = shutil.copytree(tmp_path / "sharded", tmp_path / "again")
+    shutil.rmtree(again / "checkpoints" / "dft_k6_spread10_slack2" / "40")
+    resumed = run(sharded, again, resume=True)
+    for ours, theirs in zip(resumed["heads"], content["heads"], strict=True):
+        assert ours["test"] == theirs["test"]
+
+
+def test_shards_that_do_not_divide_the_devices_raise(config, tmp_path):
+    config.optim.label_shards = 3
+    with pytest.raises(ValueError, match=r"label_shards=3 must divide the 8 devices of a process; try 1, 2, 4, 8"):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -49,7 +49,9 @@ def finish(process):
     return output
 
 
-def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(tmp_path, cache_dir):
+@pytest.mark.parametrize("devices", [1, 2])
+def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(tmp_path, cache_dir, devices):
+    """With two devices each, every process splits the labels over its own."""
     finish(start(tmp_path / "one", cache_dir, devices=2))
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -57,7 +59,12 @@ def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(tm
     mpi = {"OMPI_MCA_orte_hnp_uri": "1.0;tcp://127.0.0.1:1", "JAX_COORDINATOR_ADDRESS": address}
     ranks = [{"OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_LOCAL_RANK": rank} for rank in "01"]
     processes = [
-        start(tmp_path / "two", cache_dir, "--distributed", **mpi, **rank, OMPI_COMM_WORLD_SIZE="2") for rank in ranks
+        start(
+            *(tmp_path / "two", cache_dir, "--distributed", f"--config.optim.label_shards={devices}"),
+            **(mpi | rank | {"OMPI_COMM_WORLD_SIZE": "2"}),
+            devices=devices,
+        )
+        for rank in ranks
     ]
     first, second = map(finish, processes)
     assert "dft k=5" in first

@@ -164,7 +164,7 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
-        ("optim", {"batch_size": 30}, "optim.batch_size=30 must be a positive multiple of the 8 devices; try 32"),
+        ("optim", {"batch_size": 30}, "optim.batch_size=30 must be a multiple of the 8 devices; try 32"),
         ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
         ("head", {"kind": "dct"}, "head.kind='dct' must be 'dft', 'bottleneck' or 'sigmoid'"),
         ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or one of chains, spectral"),
