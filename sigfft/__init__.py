@@ -12,12 +12,13 @@ from sigfft.argmaxability import verify as verify
 from sigfft.heads import Head as Head
 from sigfft.heads import bottleneck_head as bottleneck_head
 from sigfft.heads import dft_head as dft_head
+from sigfft.heads import feature_layer as feature_layer
+from sigfft.heads import load_head as load_head
+from sigfft.heads import retrofit as retrofit
 from sigfft.heads import retrofit_head as retrofit_head
+from sigfft.heads import save_head as save_head
 from sigfft.heads import sigmoid_head as sigmoid_head
 from sigfft.planning import plan as plan
-from sigfft.retrofit import load_head as load_head
-from sigfft.retrofit import retrofit as retrofit
-from sigfft.retrofit import save_head as save_head
 from sigfft.seriation import label_order as label_order
 
 __version__ = "0.1.0"

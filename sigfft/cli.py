@@ -156,8 +156,8 @@ def _plan(args: argparse.Namespace) -> int:
 def _retrofit(args: argparse.Namespace) -> int:
     from sigfft import labels
     from sigfft.argmaxability.check import check, check_head
+    from sigfft.heads import retrofit, save_head
     from sigfft.label_files import load_label_sets
-    from sigfft.retrofit import retrofit, save_head
     from sigfft.weights import load_weights
 
     if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":

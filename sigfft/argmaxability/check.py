@@ -1,9 +1,8 @@
-"""Decide and prove which label sets a layer can output: cheap stages first, every verdict proved exactly."""
+"""Which label sets a layer can output: batches worked on by processes, kept as they finish, gathered in a report."""
 
 import hashlib
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,12 @@ import tqdm
 from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
-from sigfft import labels as label_sets
-from sigfft.argmaxability import certificate, lp, probe, search, streamed, truths
-from sigfft.argmaxability.certificate import Certificate
+from sigfft.argmaxability import streamed, truths
+from sigfft.argmaxability.decide import Problem, decide
 from sigfft.argmaxability.report import Layer, Report, Verdict, from_json, to_json, write_lines
-from sigfft.argmaxability.system import System, homogenize, pad_sets
+from sigfft.argmaxability.system import pad_sets
 from sigfft.heads import Head, Params
+from sigfft.labels import LabelSets, dedupe, unpack
 
 if TYPE_CHECKING:
     import joblib
@@ -26,32 +25,9 @@ if TYPE_CHECKING:
 _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What every batch shares; its large arrays reach worker processes as memory maps."""
-
-    weight: np.ndarray
-    bias: np.ndarray | None
-    system: System
-    basis: search.Basis
-
-    @classmethod
-    def of(cls, weight: np.ndarray, bias: np.ndarray | None, rule: str) -> "Problem":
-        """Validate a layer and bring it into the form that the stages share."""
-        weight, bias = np.asarray(weight), None if bias is None else np.asarray(bias)
-        system = homogenize(weight, bias, rule)
-        return cls(weight, bias, system, search.Basis.of(system))
-
-    def layer(self) -> Layer:
-        """The digests and sizes that a report carries."""
-        bias = None if self.bias is None else certificate.array_digest(self.bias)
-        n_labels, dim = self.weight.shape
-        return Layer(self.system.rule, n_labels, dim, certificate.array_digest(self.weight), bias)
-
-
 def check(
     weight: Float[np.ndarray, "labels dim"],
-    label_sets: label_sets.LabelSets,
+    label_sets: LabelSets,
     bias: Float[np.ndarray, " labels"] | None = None,
     rule: str = "threshold",
     *,
@@ -99,7 +75,7 @@ def check(
     padded = pad_sets(label_sets, problem.system)
     if not len(padded):
         return Report(problem.layer(), padded, [])
-    distinct, inverse, _ = _dedupe(padded)
+    distinct, inverse, _ = dedupe(padded)
     if batch_size is None:
         batch_size = max(1, min(256, _MARGINS_AT_ONCE // problem.system.n_constraints))
     if batch_size < 1:
@@ -120,7 +96,7 @@ def check(
 def check_head(
     head: Head,
     params: Params,
-    label_sets: label_sets.LabelSets,
+    label_sets: LabelSets,
     rule: str = "threshold",
     *,
     dtype: str = "float32",
@@ -157,9 +133,6 @@ def check_head(
         np.asarray(head.rows(params, ids)), label_sets, None if bias is None else np.asarray(bias), rule, **options
     )
     return truths.head_report(head, params, report, dtype)
-
-
-_dedupe = label_sets.dedupe
 
 
 @dataclass(frozen=True)
@@ -206,7 +179,7 @@ class _Run:
         except (ValueError, KeyError, TypeError):
             return None  # damaged: worked on again
         about = [(labels, layer) for labels, _, layer in found]
-        if about != [(labels, self.layer) for labels in label_sets.unpack(batch, self.layer.n_labels)]:
+        if about != [(labels, self.layer) for labels in unpack(batch, self.layer.n_labels)]:
             return None
         return [verdict for _, verdict, _ in found]
 
@@ -224,84 +197,10 @@ def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> list[Verdict]:
         return _undecided(len(batch), error)
     shard = run.shard(batch)
     if shard is not None:
-        sets = label_sets.unpack(batch, run.layer.n_labels)
+        sets = unpack(batch, run.layer.n_labels)
         write_lines(shard, [to_json(s, v, run.layer) for s, v in zip(sets, verdicts, strict=True)])
     return verdicts
 
 
 def _undecided(count: int, error: Exception) -> list[Verdict]:
     return [Verdict("undecided", (-1.0, 1.0), "none", reason=f"{type(error).__name__}: {error}")] * count
-
-
-def decide(problem: Problem, padded: Int[np.ndarray, "sets width"], probes: int = 0) -> list[Verdict]:
-    """Verdicts of one batch of distinct label sets: each stage takes what the cheaper ones left open."""
-    verdicts: list[Verdict | None] = [_silent_label(problem.system, label_set) for label_set in padded]
-    findings: dict[int, search.Finding] = {}
-
-    def stage(name: str, find: Callable[[np.ndarray], list[search.Finding]]) -> None:
-        left = np.array([i for i, v in enumerate(verdicts) if v is None or v.status == "undecided"], int)
-        if not len(left):
-            return
-        begun = time.perf_counter()
-        found = find(left)
-        proved = _prove(problem, padded[left], found, name)
-        seconds = (time.perf_counter() - begun) / len(left)
-        for i, finding, verdict in zip(left.tolist(), found, proved, strict=True):
-            earlier = verdicts[i]
-            if earlier is not None:  # both stages' bounds hold
-                low, high = max(earlier.margin[0], verdict.margin[0]), min(earlier.margin[1], verdict.margin[1])
-                verdict = replace(verdict, margin=(low, max(low, high)))
-            verdicts[i] = replace(verdict, seconds=seconds + (earlier.seconds if earlier else 0.0))
-            findings[i] = finding
-
-    system, basis = problem.system, problem.basis
-    if probes:
-        stage("probe", lambda left: _probe(system, padded[left], probes))
-    stage("search", lambda left: search.search(system, basis, padded[left]))
-    stage("lp", lambda left: [_linear_program(problem, padded[i], findings[i]) for i in left.tolist()])
-    return [v for v in verdicts if v is not None]
-
-
-def _probe(system: System, padded: np.ndarray, n_directions: int) -> list[search.Finding]:
-    solutions = probe.probe(system, padded, n_directions)
-    lowest = system.margins(padded, solutions).min(axis=1) - system.unit_error
-    return [search.Finding(z, float(low), 1.0, None, padded[0, :0]) for z, low in zip(solutions, lowest, strict=True)]
-
-
-def _linear_program(problem: Problem, label_set: np.ndarray, earlier: search.Finding) -> search.Finding:
-    """A solver that gives up leaves the set as it was, and the others of the batch alone."""
-    try:
-        return lp.max_margin(problem.system, problem.basis, label_set, earlier.working)
-    except RuntimeError as error:
-        return replace(earlier, note=str(error))
-
-
-def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
-    """A set with a label that is off for every activation: that label alone is the certificate."""
-    silent = [i for i in label_set[label_set < system.n_labels].tolist() if system.silent[i]]
-    if not silent:
-        return None
-    return Verdict("unargmaxable", (-1.0, 0.0), "trivial", certificate=Certificate((silent[0],), (1.0,)))
-
-
-def _prove(problem: Problem, padded: np.ndarray, found: list[search.Finding], method: str) -> list[Verdict]:
-    """Verdicts from findings: a status only where its proof holds exactly."""
-    layer = (problem.weight, problem.bias, problem.system.rule)
-    error = problem.system.unit_error
-    verdicts = [Verdict("undecided", (f.lower, max(f.lower, f.upper)), method, reason=f.note) for f in found]
-    hopeful = [i for i, f in enumerate(found) if f.certificate is None and f.lower + error > 0]
-    if hopeful:
-        witnesses = problem.system.witness(np.stack([found[i].solution for i in hopeful]))
-        proved = certificate.proves_witnesses(*layer, padded[hopeful], witnesses)
-        for i, witness, holds in zip(hopeful, witnesses, proved, strict=True):
-            if holds:
-                low = max(found[i].lower, 0.0)
-                verdicts[i] = Verdict("argmaxable", (low, max(low, found[i].upper)), method, witness)
-    claims = [(i, f.certificate) for i, f in enumerate(found) if f.certificate is not None]
-    if claims:
-        at, proofs = [i for i, _ in claims], [c for _, c in claims]
-        for (i, proof), holds in zip(claims, certificate.proves_certificates(*layer, padded[at], proofs), strict=True):
-            if holds:
-                low = min(found[i].lower, 0.0)
-                verdicts[i] = Verdict("unargmaxable", (low, 0.0), method, certificate=proof)
-    return verdicts

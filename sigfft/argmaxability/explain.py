@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sigfft.argmaxability.check import Problem, decide
+from sigfft.argmaxability.decide import Problem, decide
 from sigfft.argmaxability.report import Verdict
 from sigfft.argmaxability.search import start
 from sigfft.argmaxability.system import pad_sets

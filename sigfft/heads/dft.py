@@ -1,4 +1,4 @@
-"""The DFT head: a fixed trigonometric W through `jnp.fft`, every set of up to k labels argmaxable."""
+"""The DFT head: a fixed trigonometric W through `jnp.fft`; some z yields every set of up to k labels."""
 
 import dataclasses
 import math
@@ -40,9 +40,12 @@ def dft_head(
     its norm is then 1 in expectation, like that of a spread or any other DFT column, and no kind of column drowns
     another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
 
+    *Features.* The guarantee is about z. Fewer than dim = 2k + 1 + 2·spread + slack features cannot reach every z;
+    `sigfft.feature_layer` gives the layer that they see, for `sigfft.check`.
+
     Args:
       n_labels: number of labels n.
-      max_cardinality: k: every set of up to k labels is argmaxable in exact arithmetic. For the weights as stored that
+      max_cardinality: k: some z yields every set of up to k labels, in exact arithmetic. For the weights as stored that
         takes spread, the more the larger n and k are: `sigfft.plan` says how much.
       feature_dim: size of the features.
       spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label.

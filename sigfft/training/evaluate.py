@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Array
 
 from sigfft import labels, predict
-from sigfft.argmaxability import HeadReport, check_head
+from sigfft.argmaxability import HeadReport, Report, check, check_head
+from sigfft.argmaxability.streamed import HELD
 from sigfft.data import Dataset, batches
-from sigfft.heads import Head
+from sigfft.heads import Head, feature_layer
 from sigfft.heads import Params as HeadParams
 from sigfft.metrics import Metrics
 from sigfft.training.model import Model, Params
@@ -56,19 +57,27 @@ def make_evaluate(
     return evaluate
 
 
-def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: int) -> HeadReport:
-    """The verdicts on a split's distinct label sets.
+def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: int) -> tuple[HeadReport, Report | None]:
+    """The verdicts on a split's distinct label sets, for z and for the features that z is made from.
 
     Args:
       head: the output layer.
       params: its parameters.
       data: the split.
       max_sets: if there are more distinct sets, check so many, evenly spaced in order of appearance; 0: all.
+
+    Returns:
+      The report of `check_head`; and that of `check` on `feature_layer`, where the head has fewer features than
+      dimensions, so that they cannot reach every z, and where that layer is not too large to hold.
     """
     distinct, _, _ = labels.dedupe(data.labels)
     if 0 < max_sets < len(distinct):
         distinct = distinct[np.linspace(0, len(distinct) - 1, max_sets).astype(int)]
-    return check_head(head, params, distinct, progress=True)
+    report = check_head(head, params, distinct, progress=True)
+    if head.feature_dim >= head.dim or head.n_labels * head.feature_dim > HELD:
+        return report, None
+    weight, bias = feature_layer(head, params)
+    return report, check(weight, distinct, bias, progress=True)
 
 
 def _widen(leaf: Array) -> np.ndarray:

@@ -70,11 +70,13 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
         }
         trained = train(model, config, splits["train"], evaluations.get("dev"), workdir, resume)
         test = evaluations["test"](trained.params)
-        report = None
+        entries.append(_entry(model, trained, test))
         if config.check.max_sets >= 0:
-            report = check_label_sets(model.head, trained.params["head"], splits["test"], config.check.max_sets)
-            verdicts[model.name] = report
-        entries.append(_entry(model, trained, test, report))
+            of_z, of_features = check_label_sets(
+                model.head, trained.params["head"], splits["test"], config.check.max_sets
+            )
+            verdicts[model.name] = of_z
+            entries[-1] |= _argmaxability(of_z, of_features)
 
     content = {"name": config.name, "data": _describe(splits), "versions": _versions(), "heads": entries}
     if is_first_process():
@@ -98,10 +100,12 @@ def load_splits(config: Config) -> dict[str, Dataset]:
 
 def table(entries: list[dict[str, Any]]) -> str:
     """The heads of a report side by side, as text."""
-    header = ["head", "parameters", *TABLE_METRICS, "best step", "seconds", "sets", "unargmaxable", "undecided"]
+    header = ["head", "parameters", *TABLE_METRICS, "best step", "seconds"]
+    header += ["sets", "unargmaxable", "undecided", "unargmaxable on features"]
     rows = [header]
     for entry in entries:
         counts = entry["argmaxability"] or dict.fromkeys(("checked", "unargmaxable", "undecided"), "-")
+        on_features = entry["argmaxability_on_features"] or counts
         rows.append(
             [
                 entry["name"],
@@ -110,6 +114,7 @@ def table(entries: list[dict[str, Any]]) -> str:
                 str(entry["best_step"]),
                 f"{entry['seconds']:.0f}",
                 *(str(counts[name]) for name in ("checked", "unargmaxable", "undecided")),
+                str(on_features["unargmaxable"]),
             ]
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
@@ -120,7 +125,7 @@ def table(entries: list[dict[str, Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _entry(model: Model, trained: Trained, test: dict[str, float], report: HeadReport | None) -> dict[str, Any]:
+def _entry(model: Model, trained: Trained, test: dict[str, float]) -> dict[str, Any]:
     return {
         "name": model.name,
         "kind": model.head.kind,
@@ -130,14 +135,17 @@ def _entry(model: Model, trained: Trained, test: dict[str, float], report: HeadR
         "best_step": trained.best_step,
         "seconds": round(trained.seconds, 2),
         "test": test,
-        "argmaxability": None if report is None else report.counts() | _truths(report),
+        "argmaxability": None,
+        "argmaxability_on_features": None,
     }
 
 
-def _truths(report: HeadReport) -> dict[str, int]:
-    """How many sets the closed form promises, and how many the forward pass yields."""
-    truths = {"ideal": report.ideal, "deployed": report.deployed}
-    return {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
+def _argmaxability(of_z: HeadReport, of_features: Report | None) -> dict[str, Any]:
+    """Counts of label sets: what z yields, promised and deployed as well, and what the features reach."""
+    truths = {"ideal": of_z.ideal, "deployed": of_z.deployed}
+    counts = of_z.counts() | {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
+    on_features = None if of_features is None else of_features.counts()
+    return {"argmaxability": counts, "argmaxability_on_features": on_features}
 
 
 def _describe(splits: dict[str, Dataset]) -> dict[str, Any]:

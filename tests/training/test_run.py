@@ -33,6 +33,8 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
         **dict.fromkeys(("unargmaxable", "undecided"), 0),
     }
     assert bottleneck["argmaxability"]["ideal"] == 0
+    assert bottleneck["argmaxability_on_features"] is None  # 16 features reach every z of 2 dimensions
+    assert dft["argmaxability_on_features"]["checked"] == 30  # but not of 35
     assert dft["parameters"] == sigfft.dft_head(**dft["head"]).n_parameters()
     for figure in ("learning_curve", "metrics_against_k", "argmaxable_share"):
         assert (tmp_path / "a" / "figures" / f"{figure}.png").stat().st_size > 10_000

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from sigfft.heads.base import Circle, Head, add, matmul, positive
+from sigfft.heads.base import Head, Params, add, matmul, positive
 from sigfft.heads.blocks import product
 from sigfft.heads.dft import dft_head
 
@@ -103,7 +104,73 @@ def retrofit_head(
         decode=decode,
         rows=rows,
         bias=lambda params, labels: params["bias"][labels] if bias else None,
-        circle=Circle(None if order is None else np.asarray(order), max_cardinality, alone=False),
+        circle=added.circle and added.circle._replace(alone=False),
         per_label=frozenset({"weight", "bias"} if bias else {"weight"}),
         label_blocks=label_blocks,
     )
+
+
+def retrofit(
+    weight: Float[np.ndarray, "labels dim"],
+    bias: Float[np.ndarray, " labels"] | None,
+    max_cardinality: int,
+    *,
+    spread: int = 0,
+    n_fft: int | None = None,
+    order: Sequence[int] | None = None,
+    extra_features: int = 0,
+) -> tuple[Head, Params]:
+    """A head with the logits of the given layer, and with the guarantee for sets of up to k labels.
+
+    Cyclic and spread columns are appended to W, and their projection starts at zero. `sigfft.plan` says which spread
+    lets the guarantee survive floating point; `sigfft.check` of the old layer and `sigfft.check_head` of the new one
+    say what it buys. See `sigfft.retrofit_head` for what z is, and for when inputs can reach all of it.
+
+    Args:
+      weight: (n_labels, dim), of any framework; a Flax kernel is its transpose.
+      bias: (n_labels,) or None.
+      max_cardinality: k.
+      spread: as `sigfft.dft_head`.
+      n_fft: as `sigfft.dft_head`.
+      order: as `sigfft.dft_head`.
+      extra_features: as `sigfft.retrofit_head`.
+
+    Returns:
+      The head and its parameters, float32 as every head's.
+
+    Raises:
+      ValueError: shapes that do not fit, values that are not finite in float32, or sizes that cannot be.
+    """
+    weight, bias = np.asarray(weight), None if bias is None else np.asarray(bias)
+    if weight.ndim != 2 or not weight.size:
+        raise ValueError(f"weight must be (n_labels, dim), both at least 1; given shape {weight.shape}")
+    n_labels, dim = weight.shape
+    if bias is not None and bias.shape != (n_labels,):
+        hint = "; is the weight transposed?" if bias.shape == (dim,) else ""
+        raise ValueError(f"bias must be (n_labels,) = ({n_labels},); given shape {bias.shape}{hint}")
+    head = retrofit_head(
+        n_labels,
+        dim,
+        max_cardinality,
+        spread=spread,
+        n_fft=n_fft,
+        order=order,
+        bias=bias is not None,
+        extra_features=extra_features,
+    )
+    params = {
+        "projection_kernel": jnp.zeros((head.feature_dim, head.dim - dim), jnp.float32),
+        "projection_bias": jnp.zeros((head.dim - dim,), jnp.float32),
+        "weight": _float32(weight, "weight"),
+    }
+    return head, params if bias is None else params | {"bias": _float32(bias, "bias")}
+
+
+def _float32(array: np.ndarray, name: str) -> jnp.ndarray:
+    with np.errstate(over="ignore"):
+        values = array.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} must be finite in float32; index {np.argwhere(~np.isfinite(values))[0].tolist()} is not"
+        )
+    return jnp.asarray(values)

@@ -1,0 +1,75 @@
+"""Heads in files: a head from its kind and arguments, and its parameters beside them."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError, safe_open
+
+from sigfft.files import replacing
+from sigfft.heads.base import Head, Params
+from sigfft.heads.bottleneck import bottleneck_head
+from sigfft.heads.dft import dft_head
+from sigfft.heads.retrofitting import retrofit_head
+from sigfft.heads.sigmoid import sigmoid_head
+
+_MAKERS: dict[str, Callable[..., Head]] = {
+    "bottleneck": bottleneck_head,
+    "dft": dft_head,
+    "retrofit": retrofit_head,
+    "sigmoid": sigmoid_head,
+}
+
+
+def make(kind: str, arguments: Mapping[str, Any]) -> Head:
+    """The head whose `kind` and `arguments` these are.
+
+    Raises:
+      ValueError: an unknown kind, or arguments that the head of this kind does not take.
+    """
+    if kind not in _MAKERS:
+        raise ValueError(f"unknown kind of head {kind!r}; the kinds are {', '.join(_MAKERS)}")
+    try:
+        return _MAKERS[kind](**arguments)
+    except TypeError as error:
+        raise ValueError(f"a {kind} head cannot be made from {dict(arguments)}: {error}") from error
+
+
+def save_head(path: str | Path, head: Head, params: Params) -> None:
+    """Write a head to a .safetensors file: its parameters by name, its kind and arguments as metadata."""
+    metadata = {"kind": head.kind, "arguments": json.dumps(dict(head.arguments))}
+    with replacing(path) as part:
+        safetensors.numpy.save_file({name: np.asarray(value) for name, value in params.items()}, part, metadata)
+
+
+def load_head(path: str | Path) -> tuple[Head, Params]:
+    """Read what `save_head` wrote.
+
+    Raises:
+      ValueError: the file is no safetensors file, or names no head of this package.
+    """
+    try:
+        with safe_open(path, framework="numpy") as archive:
+            metadata = archive.metadata() or {}
+            params = {name: jnp.asarray(archive.get_tensor(name)) for name in archive.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    try:
+        head = make(metadata["kind"], json.loads(metadata["arguments"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds tensors but no head ({error}): expected a file that sigfft.save_head wrote"
+        ) from error
+    given, expected = _shapes(params), _shapes(jax.eval_shape(head.init, jax.random.key(0)))
+    if given != expected:
+        raise ValueError(f"{path} holds {given}; expected the parameters of its {head.kind} head, {expected}")
+    return head, params
+
+
+def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in params.items()}
