@@ -123,12 +123,12 @@ def _with_way(head: sigfft.Head, way: str) -> sigfft.Head:
     """The head with its blocks evaluated in one way on every backend."""
 
     def label_blocks(block_size, held, dtype):
-        with_way = dft_blocks.walk
+        with_way = dft_blocks.label_blocks
         try:
-            dft_blocks.walk = forced
+            dft_blocks.label_blocks = forced
             return head.label_blocks(block_size, held, dtype)
         finally:
-            dft_blocks.walk = with_way
+            dft_blocks.label_blocks = with_way
 
     def forced(n_labels, frequencies, n_fft, block_size, held, dtype):
         if way == "rotation":

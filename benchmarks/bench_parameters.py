@@ -23,9 +23,9 @@ from results import RESULTS, table, write_section
 
 import sigfft
 from sigfft import figures, labels
+from sigfft.files import write_text
 from sigfft.label_files import load_label_sets
 from sigfft.training import load_model
-from sigfft.training.records import write_whole
 
 COMMON = "--config=configs/xmc.py --config.optim.block_size=2000"
 DATASETS = {
@@ -118,7 +118,7 @@ def on_features(workdir: Path, test: Path) -> str:
         distinct, _, _ = labels.dedupe(labels.pad(sets, n_labels))
         weight, bias = sigfft.feature_layer(model.head, params["head"])
         report = sigfft.check(weight, distinct, bias, n_jobs=-1, progress=True)
-        write_whole(kept, json.dumps(report.counts()))
+        write_text(kept, json.dumps(report.counts()))
     counts = json.loads(kept.read_text(encoding="utf-8"))
     undecided = f", {counts['undecided']} undecided" if counts["undecided"] else ""
     return f"{counts['argmaxable']:,} of {counts['checked']:,}{undecided}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jax
 
-from sigfft.files import replacing
+from sigfft.files import write_text
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -26,8 +26,7 @@ def write_section(title: str, text: str, path: Path = RESULTS) -> None:
         new = f"{old.rstrip()}\n\n{section}"
     else:
         new = f"{old[: found.start()]}{section}\n{old[found.end() :]}".rstrip() + "\n"
-    with replacing(path) as part:
-        part.write_text(new, encoding="utf-8")
+    write_text(path, new)
 
 
 def command() -> str:

@@ -188,7 +188,7 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _same_labels(sets: Any, stated: int | None, other: Any, n_labels: int) -> None:
     if stated not in (None, n_labels):
-        raise ValueError(f"{sets} is about {stated} labels and {other} about {n_labels}")
+        raise ValueError(f"{sets} is for {stated} labels, but {other} has {n_labels}")
 
 
 def _layer(weight: Any, bias: Any) -> str:

@@ -127,7 +127,7 @@ def plan(
       seed: of the sample.
 
     Raises:
-      ValueError: sizes that cannot be; or so few samples that even if all are reproduced the share is not reached.
+      ValueError: sizes below 1, more columns than points, or so few samples that the share is out of reach.
     """
     positive(n_labels=n_labels, max_cardinality=max_cardinality, samples=samples)
     room = ((n_fft or n_labels) - 1) // 2 - max_cardinality

@@ -140,7 +140,7 @@ def predictions(
 
 
 def _walk(head: Head, params: Params, features: Array, block_size: int, start: Any, visit: Callable[..., Any]) -> Any:
-    """`visit(carry, logits, blocks, block)` over all blocks; logits of stale labels are -inf."""
+    """`visit(carry, logits, blocks, block)` over all blocks; logits of labels that are not counted are -inf."""
     z = head.project(params, features)
     blocks = label_blocks(head, block_size, None, z.dtype)
     own, offset = blocks.split(per_label_params(head, params)), jnp.zeros((), jnp.int32)
@@ -148,7 +148,7 @@ def _walk(head: Head, params: Params, features: Array, block_size: int, start: A
 
     def step(carry, block):
         logits = blocks.logits(blocks.take(own, block), z, block, offset)
-        logits = jnp.where(blocks.fresh(block, offset)[None], logits, -jnp.inf)
+        logits = jnp.where(blocks.counted(block, offset)[None], logits, -jnp.inf)
         return visit(carry, logits, blocks, block), None
 
     return jax.lax.scan(step, start, jnp.arange(blocks.n_blocks, dtype=jnp.int32))[0]

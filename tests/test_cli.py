@@ -95,7 +95,7 @@ def test_rules_and_other_formats(folder, capsys):
         ("check --weights pickled.npy --labels sets.txt --out v.jsonl", "pickled arrays are refused"),
         ("check --weights nan.npy --labels sets.txt --out v.jsonl", "must be finite"),
         ("check --weights W.npz --labels far.txt --out v.jsonl", "label id 4 in set 1"),
-        ("check --weights W.npz --labels other.txt --out v.jsonl", "about 5 labels"),
+        ("check --weights W.npz --labels other.txt --out v.jsonl", "is for 5 labels, but W.npz has 4"),
         ("check --weights W.npz --labels words.txt --out v.jsonl", "line 1: expected label ids"),
         ("check --weights W.npz --labels sets.txt --rule argmax --out v.jsonl", "argmax"),
         ("check --weights W.npz --labels sets.txt --out v.jsonl --epsilon -1", "epsilon must be at least 0"),

@@ -63,7 +63,8 @@ def proves_witnesses(
     """
     exact.check_layer(weight, bias)
     exact.check_rule(rule, padded, len(weight))
-    rows, z = exact.system_rows(weight, bias, "threshold", np.arange(len(weight))), exact.exact64(witnesses)
+    rows = exact.system_rows(weight, bias, "threshold", np.arange(len(weight)))
+    z = exact.exact64(witnesses, "witnesses")
     if z.shape != (len(padded), weight.shape[1]):
         raise ValueError(f"witnesses must be (sets, dim) = {(len(padded), weight.shape[1])}; given {z.shape}")
     if bias is not None:

@@ -62,7 +62,7 @@ def check(
 
     Raises:
       ValueError: weights that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule, a
-        batch_size, n_jobs or probes that cannot be.
+        batch_size below 1, n_jobs of 0, or negative probes.
     """
     if on_error not in ("undecided", "raise"):
         raise ValueError(f"on_error must be 'undecided' or 'raise'; given {on_error!r}")

@@ -84,7 +84,7 @@ def coverage(
       **options: of `check`, such as n_jobs.
 
     Raises:
-      ValueError: as `check`; sizes or a confidence that cannot be.
+      ValueError: as `check`; sizes below 1, or a confidence outside (0, 1).
     """
 
     def decide(padded):

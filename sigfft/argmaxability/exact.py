@@ -21,7 +21,7 @@ Vector = Float[np.ndarray, " _"]
 Ids = Int[np.ndarray, " ids"]
 
 
-def exact64(array: np.ndarray) -> Float[np.ndarray, "..."]:
+def exact64(array: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
     """The same values in float64.
 
     Raises:
@@ -29,7 +29,7 @@ def exact64(array: np.ndarray) -> Float[np.ndarray, "..."]:
     """
     array = np.asarray(array)
     if array.dtype.name not in ("float16", "bfloat16", "float32", "float64"):
-        raise ValueError(f"expected float16, bfloat16, float32 or float64 values; given {array.dtype}")
+        raise ValueError(f"{name} must be float16, bfloat16, float32 or float64; given {array.dtype}")
     return array.astype(np.float64)
 
 
@@ -45,8 +45,14 @@ def check_rule(rule: str, padded: Int[np.ndarray, "sets width"], n_labels: int) 
     """Raise ValueError unless `rule` is one of RULES and, for argmax, every set has exactly one label."""
     if rule not in RULES:
         raise ValueError(f"unknown rule {rule!r}; the rules are {', '.join(RULES)}")
-    if rule == "argmax" and ((padded < n_labels).sum(axis=1) != 1).any():
-        raise ValueError("the argmax rule has exactly one active label in each set; for more, the rule is top_k")
+    if rule == "argmax":
+        sizes = (padded < n_labels).sum(axis=1)
+        wrong = np.flatnonzero(sizes != 1)
+        if len(wrong):
+            raise ValueError(
+                f"the argmax rule has exactly one label in each set; set {wrong[0]} has {sizes[wrong[0]]}: "
+                "for more, the rule is top_k"
+            )
 
 
 def system_rows(
@@ -61,8 +67,8 @@ def system_rows(
     """
     label = ids < len(weight)
     at = np.where(label, ids, 0)
-    columns = [exact64(weight[at])]
-    columns += [] if bias is None else [exact64(bias[at])]
+    columns = [exact64(weight[at], "weight")]
+    columns += [] if bias is None else [exact64(bias[at], "bias")]
     columns += [] if rule == "threshold" else [np.ones(len(ids))]
     rows = np.column_stack(columns)
     rows[~label] = np.arange(rows.shape[1]) == weight.shape[1]

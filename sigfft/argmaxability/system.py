@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sigfft import labels as label_sets
+from sigfft.argmaxability.exact import RULES, check_rule, exact64
 
-RULES = ("threshold", "argmax", "top_k")
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -111,12 +111,12 @@ def homogenize(
     """
     if rule not in RULES:
         raise ValueError(f"unknown rule {rule!r}; the rules are {', '.join(RULES)}")
-    weight = _widen(weight, "weight")
+    weight = _finite(weight, "weight")
     if weight.ndim != 2 or not weight.size:
         raise ValueError(f"weight must be (n_labels, dim), both at least 1; given shape {weight.shape}")
     columns = [weight]
     if bias is not None:
-        bias = _widen(bias, "bias")
+        bias = _finite(bias, "bias")
         if bias.shape != (len(weight),):
             raise ValueError(f"bias must be (n_labels,) = ({len(weight)},); given shape {bias.shape}")
         columns.append(bias[:, None])
@@ -147,20 +147,12 @@ def pad_sets(
       ValueError: an id is out of range or repeated, or an argmax set has not exactly one label.
     """
     padded = label_sets.pad(sets, system.n_labels, max_cardinality)
-    if system.rule == "argmax":
-        wrong = np.flatnonzero(label_sets.cardinality(padded, system.n_labels) != 1)
-        if len(wrong):
-            raise ValueError(
-                f"argmax sets have exactly one label; set {wrong[0]} has not (for more, the rule is top_k)"
-            )
+    check_rule(system.rule, padded, system.n_labels)
     return padded
 
 
-def _widen(array: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
-    array = np.asarray(array)
-    if array.dtype.name not in ("float16", "bfloat16", "float32", "float64"):
-        raise ValueError(f"{name} must be float16, bfloat16, float32 or float64; given {array.dtype}")
-    wide = np.ascontiguousarray(array.astype(np.float64))
+def _finite(array: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
+    wide = np.ascontiguousarray(exact64(array, name))
     if not np.isfinite(wide).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
         raise ValueError(f"{name} must be finite; it holds {wide[where]} at index {where}")

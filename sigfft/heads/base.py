@@ -37,6 +37,7 @@ class Head:
     """An output layer as pure functions: z = project(features), logits = z @ rows.T + bias.
 
     Attributes:
+      name: the kind and the sizes that shape it, such as "dft k=50 spread=200"; in tables, and for files.
       kind: "sigmoid", "bottleneck", "dft" or "retrofit".
       arguments: what the constructor was called with; `kind` and these make the head again.
       n_labels: number of labels n.
@@ -55,6 +56,7 @@ class Head:
         `rows`; it may return None. None: there is no such way.
     """
 
+    name: str
     kind: str
     arguments: Mapping[str, Any]
     n_labels: int

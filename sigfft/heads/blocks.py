@@ -18,13 +18,13 @@ class LabelBlocks:
     """`n_blocks` blocks of `width` labels each: arithmetic progressions that cover labels 0 .. held - 1.
 
     With stride 1 block b holds labels b·width .. (b+1)·width - 1; the last one is pulled back to end at `held`, and
-    its first labels, which an earlier block has, are stale. With stride n_blocks it holds b, b + stride, ...; what
-    lies beyond `held` is stale. Stale labels are computed and not counted: every block has one shape and one program.
+    its first labels are repeated: an earlier block has them. With stride n_blocks it holds b, b + stride, ..., perhaps
+    past the end. Such labels are computed but not `counted`: every block has one shape and one program.
 
     Labels are counted from the first that is held; `offset` is the head's id of that one.
 
     Attributes:
-      n_labels: of the head; labels that are held beyond it are stale too.
+      n_labels: of the head; labels that are held beyond it are not counted either.
       held: number of labels held.
       width: labels a block.
       n_blocks: number of blocks.
@@ -41,12 +41,12 @@ class LabelBlocks:
     decode: Callable[[Any, Float[Array, "batch dim"], Int[Array, ""]], Float[Array, "batch width"]]
 
     def labels(self, block: Int[Array, ""]) -> Int[Array, " width"]:
-        """The block's labels; stale ones are among them."""
+        """The block's labels, those that are not `counted` among them."""
         first = jnp.minimum(block * self.width, self.held - self.width) if self.stride == 1 else block
         return first + np.arange(0, self.stride * self.width, self.stride, dtype=np.int32)
 
-    def fresh(self, block: Int[Array, ""], offset: Int[Array, ""]) -> Bool[Array, " width"]:
-        """Which of the block's labels count."""
+    def counted(self, block: Int[Array, ""], offset: Int[Array, ""]) -> Bool[Array, " width"]:
+        """Which of the block's labels count: all but repeated ones and those past the end."""
         labels = self.labels(block)
         once = labels >= block * self.width if self.stride == 1 else labels < self.held
         return once & (labels + offset < self.n_labels)
@@ -93,7 +93,7 @@ class LabelBlocks:
         return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, self.width), split)
 
     def add(self, split: Any, rows: Any, block: Int[Array, ""]) -> Any:
-        """Split arrays, zero at labels that no block has visited yet, with this block's rows; stale rows are zero."""
+        """Split arrays, zero where no block has been yet, with this block's rows; zero where not counted."""
         if self.stride > 1:  # residue classes do not overlap
             return jax.tree.map(lambda a, r: jax.lax.dynamic_update_index_in_dim(a, r, block, 1), split, rows)
         first, sums = self.labels(block)[0], jax.tree.map(jnp.add, self.take(split, block), rows)
@@ -138,9 +138,9 @@ def _by_rows(head: Head, block_size: int, held: int | None, dtype: np.dtype) -> 
         logits = product(z, head.rows(others | params, labels).astype(z.dtype), dtype)
         return logits if bias is None else logits + jnp.broadcast_to(bias.astype(z.dtype), logits.shape)
 
-    walk = contiguous(head.n_labels, held, block_size, decode)
-    width = walk.width
-    return walk
+    blocks = contiguous(head.n_labels, held, block_size, decode)
+    width = blocks.width
+    return blocks
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))

@@ -59,6 +59,7 @@ def bottleneck_head(
         return matmul(z, params["weight"].T).astype(z.dtype)
 
     return Head(
+        name=f"bottleneck d={dim}",
         kind="bottleneck",
         arguments={
             "n_labels": n_labels,

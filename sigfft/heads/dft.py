@@ -59,7 +59,7 @@ def dft_head(
         bias starts at the prior all the same, as in the paper.
 
     Raises:
-      ValueError: sizes that cannot be, 2k + 1 + 2·spread > n_fft, n_fft < n_labels, an order that is no permutation.
+      ValueError: a size below its least, 2k + 1 + 2·spread > n_fft, n_fft < n_labels, an order that is no permutation.
 
     Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, n_fft > n and order are ours.
     """
@@ -118,13 +118,13 @@ def dft_head(
     def label_blocks(block_size, held, dtype):
         if points is not None:
             return None
-        walk = dft_blocks.walk(n_labels, frequencies, length, block_size, held, dtype)
+        blocks = dft_blocks.label_blocks(n_labels, frequencies, length, block_size, held, dtype)
 
         def block_logits(params, z, first):
-            logits = walk.decode(params, z[..., :needed], first)
+            logits = blocks.decode(params, z[..., :needed], first)
             return logits + product(z[..., needed:], params["slack"][first], dtype) / gain
 
-        return dataclasses.replace(walk, decode=block_logits) if slack else walk
+        return dataclasses.replace(blocks, decode=block_logits) if slack else blocks
 
     def rows(params, labels):
         at = labels if points is None else jnp.asarray(points)[labels]
@@ -132,6 +132,10 @@ def dft_head(
         return jnp.concatenate([fixed, params["slack"][labels] / gain], axis=1) if slack else fixed
 
     return Head(
+        name=f"dft k={max_cardinality}"
+        + (f" spread={spread}" if spread else "")
+        + (f" slack={slack}" if slack else "")
+        + (" ordered" if order is not None else ""),
         kind="dft",
         arguments={
             "n_labels": n_labels,

@@ -24,7 +24,7 @@ from sigfft.precision import compute_dtype
 _FOLD_FROM = 80  # frequencies: with fewer the product is faster on CPUs too; see `benchmarks/bench_heads.py`
 
 
-def walk(
+def label_blocks(
     n_labels: int,
     frequencies: Int[np.ndarray, " pairs"],
     n_fft: int,
@@ -32,7 +32,7 @@ def walk(
     held: int | None,
     dtype: np.dtype,
 ) -> LabelBlocks:
-    """`folding` on CPUs, for many frequencies, if all labels are held and `n_fft` has a fit divisor; or `rotation`."""
+    """`folding` on CPUs for many frequencies, if all labels are held and a divisor of `n_fft` fits; else `rotation`."""
     length = folded_length(n_fft, block_size)
     fit = held is None and 2 * length > min(block_size, n_labels)
     if jax.default_backend() == "cpu" and len(frequencies) >= _FOLD_FROM and fit:

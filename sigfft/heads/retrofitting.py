@@ -71,19 +71,20 @@ def retrofit_head(
         return jnp.concatenate([params["weight"][labels], added.rows(params, labels)], axis=1)
 
     def label_blocks(block_size, held, dtype):
-        walk = added.label_blocks and added.label_blocks(block_size, held, dtype)
-        if not walk:
+        blocks = added.label_blocks and added.label_blocks(block_size, held, dtype)
+        if not blocks:
             return None
-        spectrum_logits = walk.decode
+        spectrum_logits = blocks.decode
 
         def block_logits(params, z, first):
             old = product(z[..., :dim], params["weight"][first], dtype)
             old = add(old, params["bias"][first]) if bias else old
             return old + spectrum_logits(params, z[..., dim:], first)
 
-        return dataclasses.replace(walk, decode=block_logits)
+        return dataclasses.replace(blocks, decode=block_logits)
 
     return Head(
+        name=f"retrofit d={dim} + {added.name}",
         kind="retrofit",
         arguments={
             "n_labels": n_labels,
@@ -139,7 +140,7 @@ def retrofit(
       The head and its parameters, float32 as every head's.
 
     Raises:
-      ValueError: shapes that do not fit, values that are not finite in float32, or sizes that cannot be.
+      ValueError: shapes that do not fit, values that are not finite in float32, or sizes that `dft_head` refuses.
     """
     weight, bias = np.asarray(weight), None if bias is None else np.asarray(bias)
     if weight.ndim != 2 or not weight.size:

@@ -46,6 +46,7 @@ def sigmoid_head(n_labels: int, *, feature_dim: int, prior: float | None = None,
         return add(matmul(z, params["weight"].T), params["bias"]).astype(z.dtype)
 
     return Head(
+        name="sigmoid",
         kind="sigmoid",
         arguments={"n_labels": n_labels, "feature_dim": feature_dim, "prior": prior, "random_start": random_start},
         n_labels=n_labels,

@@ -60,8 +60,8 @@ def _sum(loss, blocks, params, z, labels, offset):
 
     def add_block(total, block):
         logits = blocks.logits(blocks.take(params, block), z, block, offset)
-        active, is_active, fresh, _ = _targets(blocks, block, own_ids, logits, offset)
-        return total + _loss(loss, logits, active, is_active, fresh), None
+        active, is_active, counted, _ = _targets(blocks, block, own_ids, logits, offset)
+        return total + _loss(loss, logits, active, is_active, counted), None
 
     return jax.lax.scan(add_block, jnp.zeros(len(z), z.dtype), _block_ids(blocks))[0].sum()
 
@@ -74,9 +74,9 @@ def _forward(loss, blocks, params, z, labels, offset):
         logits, pull_back = jax.vjp(
             lambda rows, z: blocks.logits(rows, z, block, offset), blocks.take(params, block), z32
         )
-        active, is_active, fresh, positions = _targets(blocks, block, own_ids, logits, offset)
-        value = sums.value + _loss(loss, logits, active, is_active, fresh)
-        slope = _slope(loss.inactive, logits, jnp.broadcast_to(fresh[None], logits.shape))
+        active, is_active, counted, positions = _targets(blocks, block, own_ids, logits, offset)
+        value = sums.value + _loss(loss, logits, active, is_active, counted)
+        slope = _slope(loss.inactive, logits, jnp.broadcast_to(counted[None], logits.shape))
         correction = _slope(loss.correction, active, is_active)
         slope = slope.at[np.arange(len(z), dtype=np.int32)[:, None], positions].add(correction, mode="drop")
         rows, dz = pull_back(slope)
@@ -109,12 +109,12 @@ def _targets(blocks, block, own_ids, logits, offset):
     positions = blocks.positions(block, own_ids)
     active = jnp.take_along_axis(logits, positions, axis=1, mode="fill", fill_value=0)
     is_active = (positions < blocks.width).astype(logits.dtype)
-    return active, is_active, blocks.fresh(block, offset).astype(logits.dtype), positions
+    return active, is_active, blocks.counted(block, offset).astype(logits.dtype), positions
 
 
-def _loss(loss, logits, active, is_active, fresh):
+def _loss(loss, logits, active, is_active, counted):
     # A product with 0s and 1s: XLA's sums along rows are several times slower on CPUs.
-    return loss.inactive(logits) @ fresh + (loss.correction(active) * is_active).sum(1)
+    return loss.inactive(logits) @ counted + (loss.correction(active) * is_active).sum(1)
 
 
 def _slope(function, x, weight):

@@ -48,7 +48,7 @@ class EncoderConfig:
 
 @dataclasses.dataclass
 class HeadConfig:
-    """The output layer; fields that its kind does not know are left alone.
+    """The output layer; fields that its kind does not know are ignored.
 
     Attributes:
       kind: "dft", "bottleneck" or "sigmoid"; for a baseline also "none".

@@ -48,10 +48,10 @@ def make_evaluate(
 
     def evaluate(params: Params) -> dict[str, float]:
         host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-        total = jax.tree.map(_widen, metrics.init())
+        total = jax.tree.map(_wide, metrics.init())
         for _, batch in zip(range(n_batches), batches(data, batch_size, **host), strict=False):
             state = of_batch(params, split_over_devices(batch, jax.local_device_count()))
-            total = jax.tree.map(np.add, total, jax.tree.map(_widen, state))
+            total = jax.tree.map(np.add, total, jax.tree.map(_wide, state))
         return metrics.compute(total)
 
     return evaluate
@@ -80,6 +80,6 @@ def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: in
     return report, check(weight, distinct, bias, progress=True)
 
 
-def _widen(leaf: Array) -> np.ndarray:
+def _wide(leaf: Array) -> np.ndarray:
     values = np.asarray(leaf)
     return values.astype(np.int64 if np.issubdtype(values.dtype, np.integer) else np.float64)

@@ -40,7 +40,7 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
     """The models of an experiment, baseline first.
 
     Raises:
-      ValueError: an unknown kind of head, or sizes that cannot be.
+      ValueError: an unknown kind of head, or sizes that its constructor refuses.
     """
     head = make_head(config.head, config.encoder, data)
     heads = [head]
@@ -114,14 +114,4 @@ def make_model(head: Head, config: EncoderConfig, n_features: int | None, featur
     def features(encoder: Any, batch: Batch, key: Key[Array, ""] | None) -> Float[Array, "batch feature_dim"]:
         return nnx.merge(graphdef, encoder)(batch, key)
 
-    return Model(head_name(head), head, init, features)
-
-
-def head_name(head: Head) -> str:
-    """The kind of a head and the arguments that shape it, such as "dft k=50 spread=200 ordered"."""
-    if head.kind == "bottleneck":
-        return f"bottleneck d={head.dim}"
-    if head.kind == "dft":
-        extras = "".join(f" {name}={head.arguments[name]}" for name in ("spread", "slack") if head.arguments[name])
-        return f"dft k={head.max_cardinality}{extras}{' ordered' if head.arguments['order'] else ''}"
-    return head.kind
+    return Model(head.name, head, init, features)

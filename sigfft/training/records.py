@@ -1,18 +1,15 @@
-"""What a run leaves behind: metrics.jsonl, tensorboard events, a progress bar, and files that are whole or absent."""
+"""What a run tells while it trains: metrics.jsonl, tensorboard events, a progress bar."""
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
-from jax.experimental import multihost_utils
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
-from sigfft.files import replacing
+from sigfft.files import write_text
+from sigfft.training.processes import is_first_process
 
 
 class RunLog:
@@ -55,23 +52,6 @@ class RunLog:
         self._lines.close()
 
 
-def is_first_process() -> bool:
-    """Whether this is the process that writes: the only one, or the first of several (`jax.distributed`)."""
-    return jax.process_index() == 0
-
-
-@contextlib.contextmanager
-def first_process_first(what: str) -> Iterator[None]:
-    """The first process goes through the block before the others: what it prepares on a shared disk, they find."""
-    if not is_first_process():
-        multihost_utils.sync_global_devices(what)
-    try:
-        yield
-    finally:
-        if is_first_process():
-            multihost_utils.sync_global_devices(what)
-
-
 def read_log(workdir: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, of all heads."""
     path = workdir / "metrics.jsonl"
@@ -86,13 +66,7 @@ def forget_after(workdir: Path, head: str, step: int) -> None:
     if not is_first_process():
         return
     lines = [line for line in read_log(workdir) if line["head"] != head or line["step"] <= step]
-    write_whole(workdir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file such that readers see the old one or the new one, never a part."""
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_text(workdir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def slug(name: str) -> str:

@@ -12,12 +12,14 @@ import sigfft
 from sigfft import figures, labels
 from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Dataset, load
+from sigfft.files import write_text
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.training.config import Config, OptimConfig, check_values, differences
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import Trained, train
 from sigfft.training.model import Model, make_models
-from sigfft.training.records import first_process_first, is_first_process, read_log, slug, write_whole
+from sigfft.training.processes import first_process_first, is_first_process
+from sigfft.training.records import read_log, slug
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 
@@ -58,7 +60,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     with first_process_first("folder"):  # all have looked into it before
         workdir.mkdir(parents=True, exist_ok=True)
         if is_first_process():
-            write_whole(workdir / "config.json", json.dumps(dataclasses.asdict(config), indent=2))
+            write_text(workdir / "config.json", json.dumps(dataclasses.asdict(config), indent=2))
 
     entries: list[dict[str, Any]] = []
     verdicts: dict[str, Report] = {}
@@ -174,7 +176,7 @@ def _write(workdir: Path, content: dict[str, Any], verdicts: dict[str, Report], 
     for name, report in verdicts.items():
         (workdir / "verdicts").mkdir(exist_ok=True)
         report.save(workdir / "verdicts" / f"{slug(name)}.jsonl")
-    write_whole(workdir / "report.json", json.dumps(content, indent=2))
+    write_text(workdir / "report.json", json.dumps(content, indent=2))
     _draw(workdir, content["heads"], verdicts, content["data"]["n_labels"], metric)
 
 
@@ -230,6 +232,6 @@ def _check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:
         raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join(metrics.names)}")
     if config.eval.patience and not has_dev:
         raise ValueError(
-            f"eval.patience={config.eval.patience} needs a dev split, which this data set has not; "
+            f"eval.patience={config.eval.patience} needs a dev split, which this data set lacks; "
             "set --config.data.dev_share=0.1 to hold one out, or --config.eval.patience=0"
         )

@@ -201,7 +201,7 @@ def test_wrong_arguments_are_named():
         ((weight, None, "top_k", padded, np.ones((1, 2))), "witnesses must be"),
         ((weight * np.nan, None, "top_k", padded, np.ones((1, 3))), "NaN or infinity"),
         ((weight.astype(int), None, "top_k", padded, np.ones((1, 3))), "given int64"),
-        ((weight, None, "argmax", np.array([[0, 1]]), np.ones((1, 3))), "exactly one active label"),
+        ((weight, None, "argmax", np.array([[0, 1]]), np.ones((1, 3))), "exactly one label in each set"),
     ]:
         with pytest.raises(ValueError, match=message):
             proofs.proves_witnesses(*call)

@@ -270,7 +270,7 @@ def test_progress_goes_to_standard_error(capsys):
         ({"batch_size": 0}, "batch_size must be at least 1; given 0"),
         ({"n_jobs": 0}, "given n_jobs=0, probes=0"),
         ({"probes": -1}, "given n_jobs=1, probes=-1"),
-        ({"rule": "argmax"}, "argmax sets have exactly one label"),
+        ({"rule": "argmax"}, "exactly one label in each set"),
         ({"bias": np.full(12, np.nan)}, "bias must be finite"),
     ],
 )

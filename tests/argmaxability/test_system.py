@@ -90,8 +90,12 @@ def test_bad_layers_are_refused(weight, bias, rule, message):
     [
         ([[0, 4]], "threshold", "label id 4 in set 0 is not one of the 4 labels"),
         ([[0], [1, 1]], "top_k", "label id 1 is repeated in set 1"),
-        ([[0], [1, 2]], "argmax", "argmax sets have exactly one label; set 1 has not"),
-        ([[]], "argmax", "argmax sets have exactly one label; set 0 has not"),
+        (
+            [[0], [1, 2]],
+            "argmax",
+            "set 1 has 2: for more, the rule is top_k",
+        ),
+        ([[]], "argmax", "the argmax rule has exactly one label in each set; set 0 has 0"),
     ],
 )
 def test_bad_sets_are_refused(sets, rule, message):

@@ -81,7 +81,7 @@ def test_a_bias_is_part_of_the_claim(tmp_path):
         (1, {"status": "argmaxable", "margin": [0.1, 0.2]}, "without a witness"),
         (1, {"margin": [0.1, 0.2]}, "contradicts"),
         (2, {"margin": [0.1, 0.2]}, "contradicts"),
-        (3, {"rule": "argmax"}, "exactly one active label"),
+        (3, {"rule": "argmax"}, "exactly one label in each set"),
         (3, {"witness": [-1.0, 1.0]}, "witness does not prove"),
         (3, {"weight": array_digest(WEIGHT.astype(np.float64))}, "other weights"),
         (3, {"weight": array_digest(WEIGHT + 1)}, "other weights"),

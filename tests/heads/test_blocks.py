@@ -21,14 +21,14 @@ def _fold_small_heads(monkeypatch):
 
 
 def logits_by_block(head, blocks, params, z, offset=0):
-    """All logits held, put together from the blocks' fresh labels; and how often each label was fresh."""
+    """All logits held, put together from the blocks' counted labels; and how often each label was counted."""
     offset = jnp.int32(offset)
     logits, seen = np.full((len(z), blocks.held), np.nan), np.zeros(blocks.held, int)
     for block in map(jnp.int32, range(blocks.n_blocks)):
         own = blocks.logits(blocks.take(blocks.split(params), block), z, block, offset)
-        fresh = np.asarray(blocks.fresh(block, offset))
-        labels = np.asarray(blocks.labels(block))[fresh]
-        logits[:, labels] = own[:, fresh]
+        counted = np.asarray(blocks.counted(block, offset))
+        labels = np.asarray(blocks.labels(block))[counted]
+        logits[:, labels] = own[:, counted]
         seen[labels] += 1
     return logits, seen
 
@@ -70,7 +70,7 @@ def test_positions_and_labels_are_inverse(block_size):
             positions = np.asarray(blocks.positions(block, jnp.arange(-1, 58)[None]))[0]
             inside = positions < blocks.width
             np.testing.assert_array_equal(np.asarray(labels)[positions[inside]], np.arange(-1, 58)[inside])
-            np.testing.assert_array_equal(inside[1:-1].sum(), np.asarray(blocks.fresh(block, 0)).sum())
+            np.testing.assert_array_equal(inside[1:-1].sum(), np.asarray(blocks.counted(block, 0)).sum())
             found += inside[1:-1]
             assert not inside[0]
             assert not inside[-1]
@@ -84,7 +84,7 @@ def test_add_is_the_transpose_of_take(block_size):
         values = blocks.split({"": jnp.arange(114.0).reshape(57, 2)})
         totals = jax.tree.map(jnp.zeros_like, values)
         for block in map(jnp.int32, range(blocks.n_blocks)):
-            rows = blocks.take(values, block)[""] * blocks.fresh(block, 0)[:, None].astype(jnp.float32)
+            rows = blocks.take(values, block)[""] * blocks.counted(block, 0)[:, None].astype(jnp.float32)
             totals = blocks.add(totals, {"": rows}, block)
         np.testing.assert_array_equal(blocks.join(totals)[""], np.arange(114.0).reshape(57, 2))
 
