@@ -174,20 +174,16 @@ def million(args: argparse.Namespace) -> Iterator[Row]:
 
 def figure(measured: list[Row]) -> Figure:
     """Time for each set against n, d and the number of sets."""
-    panels = {
-        "n, labels": ("d = 51, 128 sets", [(r.n_labels, r.check_ms) for r in measured if (r.dim, r.sets) == (51, 128)]),
-        "d, dimensions": (
-            "n = 8,000, 64 sets",
-            [(r.dim, r.check_ms) for r in measured if (r.n_labels, r.sets) == (8000, 64)],
-        ),
-        "number of label sets": (
-            "n = 8,000, d = 51",
-            [(r.sets, r.check_ms) for r in measured if (r.n_labels, r.dim) == (8000, 51)],
-        ),
-    }
-    return figures.lines(
-        [Panel(name, x, "ms for each set, proof included", {"check": points}) for x, (name, points) in panels.items()]
-    )
+    by_labels = [(r.n_labels, r.check_ms) for r in measured if (r.dim, r.sets) == (51, 128)]
+    by_dim = [(r.dim, r.check_ms) for r in measured if (r.n_labels, r.sets) == (8000, 64)]
+    by_sets = [(r.sets, r.check_ms) for r in measured if (r.n_labels, r.dim) == (8000, 51)]
+    unit = "ms for each set, proof included"
+    panels = [
+        Panel("growth with n (d = 51, 128 sets)", "n, labels", unit, {"check": by_labels}),
+        Panel("growth with d (n = 8,000, 64 sets)", "d, dimensions", unit, {"check": by_dim}),
+        Panel("more sets at once (n = 8,000, d = 51)", "number of label sets", unit, {"check": by_sets}),
+    ]
+    return figures.lines(panels, sharey=True)
 
 
 def main() -> None:

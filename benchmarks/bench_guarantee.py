@@ -42,6 +42,8 @@ RANDOM = (
 )
 THOROUGH = 1_000_000  # weights up to which sets that are left get the slower search
 DATA = (("delicious", 25, 100), ("tate", 50, 200), ("tibkat_en", 34, 150))
+NAMES = {"ideal": "ideal (real numbers)", "stored": "stored (float32 rows, proved)"}
+NAMES |= {dtype: f"forward pass, {dtype}" for dtype in truths.DTYPES}
 HEADER = ("label sets", "n", "k", "spread", "d", "sets", "ideal", "stored", *truths.DTYPES, "float32 share, 95 %", "s")
 
 
@@ -86,7 +88,7 @@ def panels(rows: list[list[Any]]) -> dict[str, list[dict[str, float]]]:
     for row in rows:
         record = dict(zip(HEADER, row, strict=True))
         if record["label sets"] == "random" and record["n"] < 1_000_000:
-            counts = {name: record[name] / record["sets"] for name in ("ideal", "stored", *truths.DTYPES)}
+            counts = {text: record[name] / record["sets"] for name, text in NAMES.items()}
             title = f"n = {record['n']:,}, k = {record['k']}"
             by_setting.setdefault(title, []).append({"spread": record["spread"], **counts})
     return by_setting

@@ -63,7 +63,7 @@ SIZES: dict[str, dict[str, tuple[Any, ...]]] = {
     "tibkat_en": LARGE,
 }
 NAMES = {
-    "sigmoid": "full rank",
+    "sigmoid": "sigmoid (full rank)",
     "bottleneck": "bottleneck",
     "slack": "DFT + slack",
     "ordered": "DFT + slack, labels ordered",
@@ -131,8 +131,7 @@ def panel(dataset: str, found: dict[tuple[str, str], list[dict[str, Any]]]) -> f
         scores = [entry["test"]["F1@5"] for entry in entries]
         point = (entries[0]["parameters"], statistics.mean(scores), min(scores), max(scores))
         lines.setdefault(NAMES[kind], []).append(point)
-    seeds = max(len(entries) for entries in found.values())
-    return figures.Panel(f"{dataset}: mean and range of {seeds} seeds", "head parameters", "F1@5", lines, log=False)
+    return figures.Panel(dataset, "head parameters", "F1@5", lines, log=False)
 
 
 def main() -> None:
@@ -162,7 +161,8 @@ def main() -> None:
             rows.append([dataset, name, f"{entries[0]['parameters']:,}", *means, each, share])
         panels += [panel(dataset, found)] if found else []
     print(table(HEADER, rows))
-    figures.save(figures.lines(panels), RESULTS.with_name("parameters.png"))
+    note = f"mean of {args.seeds} seeds (bar: their range); full rank: 1 seed"
+    figures.save(figures.lines(panels, note=note), RESULTS.with_name("parameters.png"))
     text = table(HEADER, rows) + "\n\n![F1@5 against head parameters](parameters.png)"
     write_section("Scores against head parameters", text)
 

@@ -95,24 +95,26 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 
 
 def figure(results: dict[tuple[str, int, str], dict[str, float]]) -> None:
-    """Log-log panels of time and memory against n."""
+    """Panels of time and memory against n; log-log where a quantity grows by powers of ten."""
     from sigfft import figures
 
     panels = {
-        "step": ("Train step", "seconds"),
-        "predict": ("Top-10 prediction of a batch", "seconds"),
-        "peak_mb": ("Peak memory of the process", "MB"),
-        "compile": ("Compile time of the step", "seconds"),
+        "step": ("Train step", "seconds", True),
+        "predict": ("Top-10 prediction of a batch", "seconds", True),
+        "peak_mb": ("Peak memory of the process", "MB", False),
+        "compile": ("Compile time of the step", "seconds", False),
     }
 
     def points(method: str, key: str) -> list[tuple[float, ...]]:
         return [(n, r[key]) for (m, n, dtype), r in results.items() if (m, dtype) == (method, "float32") and key in r]
 
     drawn = [
-        figures.Panel(title, "n, labels", unit, {method: points(method, key) for method in LARGEST})
-        for key, (title, unit) in panels.items()
+        figures.Panel(
+            title, "n, labels", unit, {m: points(m, key) for m in LARGEST}, log=log, bottom=None if log else 0
+        )
+        for key, (title, unit, log) in panels.items()
     ]
-    figures.save(figures.lines(drawn), FIGURE)
+    figures.save(figures.lines(drawn, columns=2), FIGURE)
 
 
 def main() -> None:

@@ -12,36 +12,36 @@ from matplotlib.ticker import PercentFormatter
 from sigfft.figures.style import legend, panels_of, title
 
 STATUS_STYLE: dict[str, dict[str, Any]] = {
-    "argmaxable": {"color": "#0072B2", "label": "argmaxable: some input gives it"},
+    "argmaxable": {"color": "#0072B2", "label": "argmaxable: some activation z gives it"},
     "undecided": {"color": "#DDDDDD", "hatch": "..", "edgecolor": "#777777", "label": "undecided"},
     "unargmaxable": {
         "color": "#D55E00",
         "hatch": "///",
         "edgecolor": "white",
-        "label": "unargmaxable: no input gives it",
+        "label": "unargmaxable: no activation z gives it",
     },
 }
 
-Report = tuple[Int[np.ndarray, " sets"], Sequence[str] | np.ndarray]
+Statuses = tuple[Int[np.ndarray, " sets"], Sequence[str] | np.ndarray]
 
 
-def argmaxable_share(reports_by_head: Mapping[str, Report]) -> Figure:
+def argmaxable_share(statuses_by_head: Mapping[str, Statuses]) -> Figure:
     """How many of the label sets of each cardinality each head can output, as shares that add up to 100%.
 
     Args:
-      reports_by_head: by head, the cardinality and the status ("argmaxable", "unargmaxable" or "undecided") of each
+      statuses_by_head: by head, the cardinality and the status ("argmaxable", "unargmaxable" or "undecided") of each
         distinct test label set.
 
     Raises:
       ValueError: no label sets, lengths that differ, or an unknown status.
     """
-    reports = {head: _checked_report(head, *report) for head, report in reports_by_head.items()}
-    if not reports:
-        raise ValueError("reports_by_head is empty; give at least one head with its cardinalities and statuses")
-    bounds = _cardinality_bounds(np.concatenate([cardinality for cardinality, _ in reports.values()]))
+    checked = {head: _checked(head, *statuses) for head, statuses in statuses_by_head.items()}
+    if not checked:
+        raise ValueError("statuses_by_head is empty; give at least one head with its cardinalities and statuses")
+    bounds = _cardinality_bounds(np.concatenate([cardinality for cardinality, _ in checked.values()]))
     names = [f"{low}" if low == high - 1 else f"{low}–{high - 1}" for low, high in itertools.pairwise(bounds)]
-    figure, axes = panels_of(len(reports), 1, width=max(7.2, 0.62 * len(names)), height=1.9, sharex=True)
-    for axis, (head, (cardinality, status)) in zip(axes, reports.items(), strict=True):
+    figure, axes = panels_of(len(checked), 1, width=max(7.2, 0.62 * len(names)), height=1.9, sharex=True)
+    for axis, (head, (cardinality, status)) in zip(axes, checked.items(), strict=True):
         counts = {s: np.histogram(cardinality[status == s], bounds)[0] for s in STATUS_STYLE}
         total = sum(counts.values(), np.zeros(len(names), int))
         bottom = np.zeros(len(names))
@@ -58,11 +58,11 @@ def argmaxable_share(reports_by_head: Mapping[str, Report]) -> Figure:
         title(axis, f"{head}: {verdicts} of {len(status):,} sets")
     axes[-1].set_xlabel("cardinality: active labels of a set (above each bar: number of sets)")
     figure.supylabel("share of distinct test label sets", fontsize=9)
-    legend(figure, axes[0])
+    legend(figure, axes[0], columns=2)
     return figure
 
 
-def _checked_report(
+def _checked(
     head: str, cardinality: Int[np.ndarray, " sets"], status: Sequence[str] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     cardinality, status = np.asarray(cardinality), np.asarray(status, str)

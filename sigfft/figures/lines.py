@@ -1,12 +1,14 @@
 """Lines of measured numbers, one panel a quantity: how time, memory or a score depends on a size."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, FixedLocator, Formatter, FuncFormatter, NullFormatter
 
 from sigfft.figures.style import legend, line_style, panels_of, title
 
@@ -20,6 +22,7 @@ class Panel(NamedTuple):
       ylabel: beside it, with the unit.
       lines: by name, points (x, y), or (x, y, lowest y, highest y) where a measurement was repeated.
       log: whether both axes are logarithmic, or only x.
+      bottom: where y begins; None: a little below the lowest point.
     """
 
     title: str
@@ -27,10 +30,17 @@ class Panel(NamedTuple):
     ylabel: str
     lines: Mapping[str, Sequence[tuple[float, ...]]]
     log: bool = True
+    bottom: float | None = None
 
 
-def lines(panels: Sequence[Panel]) -> Figure:
+def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, note: str = "") -> Figure:
     """One panel beside the other; a name keeps its looks in all of them.
+
+    Args:
+      panels: in the order of reading.
+      columns: how many stand in a row.
+      sharey: whether all have one y axis, with the first panel's label.
+      note: what holds for all panels, above them.
 
     Raises:
       ValueError: no panels, or a panel without a point.
@@ -38,31 +48,47 @@ def lines(panels: Sequence[Panel]) -> Figure:
     if not panels or not all(any(panel.lines.values()) for panel in panels):
         raise ValueError(f"every panel needs at least one point; given {[panel.title for panel in panels]}")
     names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
-    figure, axes = panels_of(1, len(panels), width=3.8, height=3.2)
+    figure, axes = panels_of(len(panels), columns, width=3.8, height=3.2, sharey=sharey)
     for axis, panel in zip(axes, panels, strict=True):
-        for name, points in panel.lines.items():
-            if not points:
-                continue
-            x, y, *spread = np.asarray(sorted(points), np.float64).T
-            style = line_style(names.index(name), markers=True)
-            axis.plot(x, y, label=name, **style)
-            if spread:
-                axis.fill_between(x, spread[0], spread[1], color=style["color"], alpha=0.15, linewidth=0)
-        axis.set_xscale("log")
-        _few_ticks(axis.xaxis, EngFormatter(sep=""))
+        _draw(axis, panel, names)
+        axis.set_ylabel("" if sharey else panel.ylabel)
+    for axis, panel in zip(axes, panels, strict=True):
+        _few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
         if panel.log:
-            axis.set_yscale("log")
-            _few_ticks(axis.yaxis, FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_xlabel(panel.xlabel)
-        axis.set_ylabel(panel.ylabel)
-        title(axis, panel.title)
+            _few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(lambda value, _: f"{value:g}"))
+    if sharey:
+        figure.supylabel(panels[0].ylabel, fontsize=9)
+    if note:
+        figure.suptitle(note, fontsize=9)
     if len(names) > 1:
         legend(figure, *axes)
     return figure
 
 
-def _few_ticks(axis: Axis, form: Formatter) -> None:
-    """Ticks at 1, 2 and 5 of each power of ten, so that short ranges have some and long ones not too many."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+def _draw(axis: Axes, panel: Panel, names: Sequence[str]) -> None:
+    for name, points in panel.lines.items():
+        if not points:
+            continue
+        x, y, *spread = np.asarray(sorted(points), np.float64).T
+        style = line_style(names.index(name), markers=True)
+        axis.plot(x, y, label=name, **style)
+        if spread:
+            axis.vlines(x, *spread, color=style["color"], linewidth=style["linewidth"])
+    axis.set_xscale("log")
+    axis.set_yscale("log" if panel.log else "linear")
+    if panel.bottom is not None:
+        axis.set_ylim(bottom=panel.bottom)
+    axis.set_xlabel(panel.xlabel)
+    title(axis, panel.title)
+
+
+def _few_ticks(axis: Axis, set_limits: Callable[[float, float], object], form: Formatter) -> None:
+    """Ticks at 1, 2 and 5 of each power of ten; limits that hold fewer than three are widened to the next ones."""
+    low, high = axis.get_view_interval()
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    if sum(low <= tick <= high for tick in ticks) < 3:
+        set_limits(max(tick for tick in ticks if tick <= low), min(tick for tick in ticks if tick >= high))
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(form)
     axis.set_minor_formatter(NullFormatter())

@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sigfft.files import replacing
 
@@ -28,10 +29,17 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def panels_of(
-    rows: int, columns: int, *, width: float, height: float, sharex: bool = False
+    count: int, columns: int, *, width: float, height: float, sharex: bool = False, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width * columns, height * rows + 0.8), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex).flat)
+    """A figure of `count` panels, at most `columns` in a row, each about `width` by `height` inches."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
+    figure = Figure(figsize=(width * columns, height * rows + 0.8), layout=layout)
+    grid = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
+    axes, surplus = grid[:count], grid[count:]
+    for axis in surplus:
+        axis.remove()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", color="#E5E5E5", linewidth=0.8)
@@ -52,15 +60,22 @@ def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
     for axis in axes:
         by_name |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     columns = min(len(by_name), columns)
-    looks: dict[str, Any] = {"ncols": columns, "frameon": False, "fontsize": 9, "handlelength": 3}
+    looks: dict[str, Any] = {"ncols": columns, "frameon": False, "fontsize": 9, "handlelength": 4}
     figure.legend(by_name.values(), by_name.keys(), loc="outside lower center", **looks)
 
 
-def line_style(index: int, *, markers: bool) -> dict[str, Any]:
-    """Colour, dashes and marker of the head at a place in the comparison."""
+def line_style(index: int, *, markers: bool, covered_by: int = 0) -> dict[str, Any]:
+    """Colour, dashes and marker of the head at a place in the comparison.
+
+    Args:
+      index: the place.
+      markers: whether each point is marked.
+      covered_by: the number of lines drawn later that may coincide with this one; it is so much wider that it shows.
+    """
     style = {
         "color": COLOURS[index % len(COLOURS)],
         "linestyle": LINE_STYLES[index % len(LINE_STYLES)],
-        "linewidth": 1.6,
+        "linewidth": 1.6 + 0.8 * covered_by,
     }
-    return style | ({"marker": MARKERS[index % len(MARKERS)], "markersize": 5} if markers else {})
+    marked = {"marker": MARKERS[index % len(MARKERS)], "markersize": 5 + 2.5 * covered_by}
+    return style | (marked if markers else {})

@@ -37,7 +37,7 @@ def learning_curve(curves: Mapping[str, Curve], metric: str = "P@1") -> Figure:
     panels = [key for key, lines in points.items() if any(len(steps) for steps, _ in lines.values())]
     if not panels:
         raise ValueError(f'no record holds "loss" or "{metric}" beside its "step"; heads given: {list(curves)}')
-    figure, axes = panels_of(1, len(panels), width=4.6, height=3.6, sharex=True)
+    figure, axes = panels_of(len(panels), len(panels), width=4.6, height=3.6, sharex=True)
     for axis, key in zip(axes, panels, strict=True):
         for index, (head, (steps, values)) in enumerate(points[key].items()):
             line = line_style(index, markers=len(steps) <= 40)
@@ -65,7 +65,7 @@ def metric_against_k(metrics_by_head: Mapping[str, Mapping[str, float]], names: 
     Raises:
       ValueError: a head has no value of a metric.
     """
-    figure, axes = panels_of(1, len(names), width=4.6, height=3.6)
+    figure, axes = panels_of(len(names), len(names), width=4.6, height=3.6)
     for axis, name in zip(axes, names, strict=True):
         seen: set[int] = set()
         for index, (head, metrics) in enumerate(metrics_by_head.items()):

@@ -3,8 +3,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from sigfft import figures
-from sigfft.figures.label_sets import _cardinality_bounds
-from sigfft.figures.style import line_style
+from sigfft.figures.label_sets import STATUS_STYLE, _cardinality_bounds
+from sigfft.figures.style import line_style, panels_of
 
 CURVES = {
     "bottleneck": [
@@ -61,6 +61,13 @@ def test_a_head_keeps_its_looks_in_every_figure():
     assert len(set(many)) == 28
 
 
+def test_panels_fill_rows_and_leave_no_empty_axes():
+    figure, axes = panels_of(5, 3, width=2, height=1)
+    assert figure.axes == axes
+    assert [axis.get_subplotspec().rowspan.start for axis in axes] == [0, 0, 0, 1, 1]
+    assert figure.get_size_inches().tolist() == [6, 2.8]
+
+
 def test_argmaxable_share_stacks_to_one():
     cardinality = np.array([1, 1, 1, 1, 3, 3])
     status = ["argmaxable", "argmaxable", "undecided", "unargmaxable", "unargmaxable", "unargmaxable"]
@@ -71,6 +78,15 @@ def test_argmaxable_share_stacks_to_one():
     assert [text.get_text() for text in first.texts] == ["4", "0", "2"]
     assert first.get_title(loc="left") == "a: 2 argmaxable, 1 undecided, 3 unargmaxable of 6 sets"
     assert second.get_title(loc="left") == "b: 1 argmaxable of 1 sets"
+
+
+def test_the_legend_of_statuses_speaks_of_activations_and_fits():
+    figure = figures.argmaxable_share({"a": (np.array([1, 1, 1]), list(STATUS_STYLE))})
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    texts = {text.get_text() for text in legend.get_texts()}
+    assert {"argmaxable: some activation z gives it", "unargmaxable: no activation z gives it"} < texts
+    assert figure.bbox.x0 <= legend.get_window_extent().x0 < legend.get_window_extent().x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,51 @@ def test_a_name_keeps_its_looks_and_points_are_sorted():
     assert np.asarray(first.lines[0].get_xydata()).tolist() == [[1, 1], [10, 2]]
     assert first.lines[1].get_color() == second.lines[0].get_color() != first.lines[0].get_color()
     assert (first.get_yscale(), second.get_yscale()) == ("log", "linear")
-    (band,) = first.collections
-    assert band.get_paths()[0].get_extents().get_points()[:, 1].tolist() == [2, 4]
+    (bar,) = first.collections
+    assert bar.get_segments()[0].tolist() == [[1, 2], [1, 4]]
 
 
 def test_the_legend_names_the_lines_of_all_panels():
     figure = lines([Panel("a", "n", "s", {"dense": [(1, 1)]}), Panel("b", "n", "s", {"blocked": [(1, 1)]})])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["dense", "blocked"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (2.62, 6.44, [2, 5, 10]),
+        (3.1, 3.2, [2, 5]),
+        (0.021, 2.025, [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]),
+        (1.0, 1000.0, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]),
+    ],
+)
+def test_ticks_are_at_1_2_and_5(low, high, shown):
+    (axis,) = lines([Panel("a", "n", "s", {"dense": [(low, low), (high, high)]})]).axes
+    for line in (axis.xaxis, axis.yaxis):
+        below, above = line.get_view_interval()
+        assert below < low < high < above
+        assert [tick for tick in line.get_majorticklocs() if below <= tick <= above] == pytest.approx(shown)
+
+
+def test_one_y_axis_for_panels_of_different_heights():
+    panels = [
+        Panel("a", "n", "ms", {"check": [(1, 2.6), (2, 6.4)]}),
+        Panel("b", "d", "ms", {"check": [(1, 27), (2, 1)]}),
+    ]
+    figure = lines(panels, sharey=True)
+    first, second = figure.axes
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_ylim()[0] < 1 < 27 < first.get_ylim()[1]
+    assert (figure.get_supylabel(), first.get_ylabel(), second.get_ylabel()) == ("ms", "", "")
+
+
+def test_bottom_columns_and_note():
+    panel = Panel("a", "n", "s", {"dense": [(1, 0.3), (2, 0.8)]}, log=False, bottom=0)
+    figure = lines([panel] * 3, columns=2, note="3 seeds")
+    assert figure.axes[0].get_ylim()[0] == 0
+    assert figure.axes[0].get_ylim()[1] > 0.8
+    assert figure.axes[2].get_subplotspec().rowspan.start == 1
+    assert figure.get_suptitle() == "3 seeds"
 
 
 def test_nothing_to_draw():
