@@ -2,8 +2,10 @@
 
     python benchmarks/bench_heads.py           # about 4 minutes on 2 cores; needs torch: pip install sigfft[bench]
 
-Batch 256, feature_dim 768, float32; forward, backward and Adam. Times are interleaved (ours, dense, reference, ours,
-...); a ratio is the median of the rounds' ratios. Temporary memory is what XLA plans for the compiled step.
+Batch 256, feature_dim 768, float32; forward, backward and Adam. blocked: the loss visits blocks of labels; dense: it
+holds all logits; PyTorch: the published layer, written straightforwardly. Times are interleaved (blocked, dense,
+PyTorch, blocked, ...) and medians; a ratio is the median of the rounds' ratios. MB: temporary memory that XLA plans
+for the compiled step.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch_reference
-from results import table, write_section
+from results import explained, table, write_section
 from steps import BLOCK_SIZE, FEATURE_DIM, batch, interleaved, train_step
 
 import sigfft
@@ -31,6 +33,11 @@ HEADS: dict[str, dict[str, Any]] = {
     "n_fft = 8,960, slack 100": {"n_labels": 8_921, "max_cardinality": 80, "n_fft": 8_960, "slack": 100},
     "bottleneck": {"n_labels": 20_000, "dim": 101},
 }
+ABOUT_WAYS = (
+    "Milliseconds of the whole blocked step above, by how a block's logits are made: from cosines and sines "
+    "computed for the block; from a W held in memory; from the first block's rows, after a turn of the "
+    "spectrum (rotation); by one short inverse FFT of a residue class of labels (folding)."
+)
 WAYS = {"k = 50": {}, "k = 50, spread 200": {"spread": 200}, "k = 50, slack 100": {"slack": 100}}
 
 
@@ -92,14 +99,14 @@ def main() -> None:
     for name in args.heads:
         rows.append(against_reference(name, HEADS[name], args.rounds))
         print(*rows[-1], sep="  ", flush=True)
-    text = f"Batch 256, feature_dim 768, blocks of {BLOCK_SIZE} labels, torch {torch.__version__}.\n\n"
-    write_section("Train step of the heads", text + table(header, rows))
+    sizes = f"Blocks of {BLOCK_SIZE} labels, torch {torch.__version__}."
+    write_section("Train step of the heads", f"{explained(__doc__)}\n\n{sizes}", table(header, rows))
     header = ["head, n = 20,000", "d", "rows on the fly ms", "cached W ms", "rotation ms", "folding ms"]
     rows = []
     for name, arguments in WAYS.items():
         rows.append(ways(name, arguments, args.rounds))
         print(*rows[-1], sep="  ", flush=True)
-    write_section("Ways to evaluate a block", table(header, rows))
+    write_section("Ways to evaluate a block", ABOUT_WAYS, table(header, rows))
 
 
 def _reference(head: sigfft.Head) -> torch.nn.Module:

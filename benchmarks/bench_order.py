@@ -1,20 +1,20 @@
 """What a label order from co-occurrence buys: sign changes of real label sets, and margins, before and after.
 
-    SIGFFT_DATA=... python benchmarks/bench_order.py
+    python benchmarks/bench_order.py --data FOLDER    # a folder for each data set; some minutes
 
-Orders are learned on the training sets. Sign changes are means over all sets; a set of at most 2k changes is
-argmaxable in the ideal matrix with frequencies 0..k, whatever its cardinality. Margins are of test label sets of 2
-to k labels with spread, as `splitting.widen` reaches them.
+Orders are learned on the training sets. changes: mean sign changes of a label set around the circle of labels; a set
+of at most 2k changes (within 2k) is argmaxable in the ideal matrix with frequencies 0..k, whatever its cardinality.
+Margins (10 %: the tenth percentile) are of test label sets of 2 to k labels, with spread, as `splitting.widen`
+reaches them.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-from results import table, write_section
+from results import explained, table, write_section
 
 import sigfft
 from sigfft import labels
@@ -61,12 +61,12 @@ def _moved(sets: list[list[int]], n_labels: int, order: np.ndarray) -> np.ndarra
 
 def main() -> None:
     """Measure, print, and write the section."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=100, help="test label sets whose margins are measured")
+    parser.add_argument("--data", type=Path, required=True, help="folder of data sets, a folder each")
     args = parser.parse_args()
-    folder = Path(os.environ["SIGFFT_DATA"])
-    lines = [line for setting in SETTINGS for line in measure(*setting, folder, args.sets)]
-    write_section("Label order", table(HEADER, lines))
+    lines = [line for setting in SETTINGS for line in measure(*setting, args.data, args.sets)]
+    write_section("Label order", explained(__doc__), table(HEADER, lines))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
     python benchmarks/bench_parameters.py --data FOLDER [--datasets tate] [--seeds 3] [--workdir runs/parameters]
 
 FOLDER holds one folder for each data set. All heads of a data set have one encoder and one number of steps; each kind
-of head has the learning rates that gave one of its kind the best F1@5 on a development split (delicious: a tenth of the
-training split) with seed 0, among three to six pairs from 3e-4 to 1e-1. The full-rank head is trained with one seed.
-All distinct test label sets are checked, for seed 0, on the layer that the features see (`sigfft.feature_layer`): can
-any features yield them? Runs and checks that are there already are not repeated. Scores are of the test split.
+of head has the learning rates that gave one of its kind the best F1@5 on a development split (delicious: a tenth of
+the training split) with seed 0, among three to six pairs from 3e-4 to 1e-1. The full-rank head is trained with one
+seed. All distinct test label sets are checked, for seed 0, on the layer that the features see
+(`sigfft.feature_layer`): can any features yield them? Runs and checks that are there already are not repeated. Scores
+are of the test split.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from results import RESULTS, table, write_section
+from results import RESULTS, explained, table, write_section
 
 import sigfft
 from sigfft import figures, labels
@@ -153,7 +154,8 @@ def main() -> None:
     rows, panels = [], []
     for dataset in DATASETS:
         found = collect(args.workdir, dataset, args.seeds)
-        for (_, name), entries in sorted(found.items(), key=lambda item: (item[0][0], item[1][0]["parameters"])):
+        kinds = list(NAMES)
+        for (_, name), entries in sorted(found.items(), key=lambda i: (kinds.index(i[0][0]), i[1][0]["parameters"])):
             means = [f"{statistics.mean(e['test'][m] for e in entries):.3f}" for m in ("P@1", "P@5", "F1@5")]
             each = ", ".join(f"{e['test']['F1@5']:.3f}" for e in entries)
             first = args.workdir / dataset / entries[0]["folder"]
@@ -164,7 +166,7 @@ def main() -> None:
     note = f"mean of {args.seeds} seeds (bar: their range); full rank: 1 seed"
     figures.save(figures.lines(panels, note=note), RESULTS.with_name("parameters.png"))
     text = table(HEADER, rows) + "\n\n![F1@5 against head parameters](parameters.png)"
-    write_section("Scores against head parameters", text)
+    write_section("Scores against head parameters", explained(__doc__), text)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python benchmarks/bench_rates.py --data FOLDER [--dataset delicious] [--workdir runs/rates]
 
-FOLDER holds one folder for each data set. Where a data set has no development split, a tenth of the training split is
-held out. `bench_parameters.py` trains each kind of head with the rates that are best here. Runs that are there already
-are not repeated.
+F1@5 by peak learning rates. FOLDER holds one folder for each data set. Where a data set has no development split, a
+tenth of the training split is held out. `bench_parameters.py` trains each kind of head with the rates that are best
+here. Runs that are there already are not repeated.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench_parameters import COMMON, DATASETS
-from results import table, write_section
+from results import explained, table, write_section
 
 HEADS = {
     "bottleneck 50": "--config.head.kind=bottleneck --config.head.dim=50",
@@ -68,7 +68,7 @@ def main() -> None:
         print(head, encoder, own, scores[head, encoder][-1], sep="\t", flush=True)
     header = ["head", "encoder's rate", *(f"head's rate {own:g}" for own in GRIDS[args.dataset][2])]
     lines = [[head, f"{encoder:g}", *values] for (head, encoder), values in scores.items()]
-    write_section(f"Learning rates, {args.dataset}", "F1@5, development split.\n\n" + table(header, lines))
+    write_section(f"Learning rates, {args.dataset}", explained(__doc__), table(header, lines))
 
 
 if __name__ == "__main__":

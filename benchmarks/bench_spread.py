@@ -2,8 +2,10 @@
 
     python benchmarks/bench_spread.py
 
-Every choice has the frequencies 1..k and the same number of further ones. Margins are those that
-`sigfft.argmaxability.splitting.widen` reaches, so lower bounds up to float32 rounding.
+Every choice has the frequencies 1..k and the same number of further ones. Worst correlation: the largest |cosine| of
+two rows of W. Sets found: random sets of exactly k labels for which an activation was found. Margins (10 %: the tenth
+percentile) are those that `sigfft.argmaxability.splitting.widen` reaches, so lower bounds up to float32 rounding; a
+negative one belongs to a set that was not found.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from unittest import mock
 
 import jax
 import numpy as np
-from results import table, write_section
+from results import explained, table, write_section
 
 import sigfft
 from sigfft import spectrum
@@ -66,7 +68,7 @@ def main() -> None:
             rows.append([n_fft, k, spread, name, f"{worst:.3f}", found, f"{low:.2e}", f"{middle:.2e}"])
             print(*rows[-1], flush=True)
     header = ["n", "k", "spread", "choice", "worst correlation", "sets found", "margin, 10 %", "margin, median"]
-    write_section("Choice of spread frequencies", table(header, rows))
+    write_section("Choice of spread frequencies", explained(__doc__), table(header, rows))
 
 
 def _first(sequence: Iterator[int], k: int, count: int) -> np.ndarray:

@@ -17,9 +17,17 @@ from sigfft.files import write_text
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
-def write_section(title: str, text: str, path: Path = RESULTS) -> None:
-    """Put `text` under the heading `title`, with command, machine, versions and date; replaces that section only."""
-    section = f"## {title}\n\n`{command()}`\n\n{machine()}; {versions()}; {datetime.date.today()}.\n\n{text.strip()}\n"
+def write_section(title: str, about: str, text: str, path: Path = RESULTS) -> None:
+    """Put a table under the heading `title`, with what tells how to read and judge it; replaces that section only.
+
+    Args:
+      title: the heading.
+      about: what the columns mean; `explained(__doc__)` takes it from a benchmark's docstring.
+      text: the table, and perhaps a figure.
+      path: the file.
+    """
+    origin = f"`{command()}`\n\n{machine()}; {versions()}; {datetime.date.today()}."
+    section = f"## {title}\n\n{origin}\n\n{about}\n\n{text.strip()}\n"
     old = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
     found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", old, re.MULTILINE | re.DOTALL)
     if found is None:
@@ -27,6 +35,12 @@ def write_section(title: str, text: str, path: Path = RESULTS) -> None:
     else:
         new = f"{old[: found.start()]}{section}\n{old[found.end() :]}".rstrip() + "\n"
     write_text(path, new)
+
+
+def explained(docstring: str) -> str:
+    """The paragraphs of a module's docstring after its first line and its commands."""
+    paragraphs = docstring.strip().split("\n\n")[1:]
+    return "\n\n".join(paragraph for paragraph in paragraphs if not paragraph.startswith(" "))
 
 
 def command() -> str:
