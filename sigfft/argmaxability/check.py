@@ -1,6 +1,7 @@
 """Which label sets a layer can output: batches worked on by processes, kept as they finish, gathered in a report."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from sigfft.argmaxability import streamed, truths
+from sigfft.argmaxability.certificate import verify
 from sigfft.argmaxability.decide import Problem, decide
 from sigfft.argmaxability.report import Layer, Report, Verdict, from_json, to_json, write_lines
 from sigfft.argmaxability.system import pad_sets
@@ -54,7 +56,8 @@ def check(
       batch_size: label sets worked on together; default: as many as keep their margins within 64 MB, at most 256.
       probes: random activations tried for each set before the search; worth it on accelerators, not on cores.
       progress: show a progress bar.
-      resume_dir: a folder for finished batches. A run that broke, started again with the same arguments, goes on.
+      resume_dir: a folder for finished batches. A run that broke, started again with the same arguments, goes on; what
+        it takes from there is proved again. A batch that cannot be written there is kept, and a warning says so.
       n_jobs: processes, as in joblib; -1 for all cores.
       backend: joblib's backend, such as "loky" or "dask"; default: the one that `joblib.parallel_config` set.
       on_error: "undecided" gives the sets of a batch that raised that status, with the error as the reason; "raise"
@@ -151,16 +154,18 @@ class _Run:
 
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-        done = 0
+        done, unsaved = 0, None
         try:
-            for verdicts in parallel(delayed(_finish)(self, batch) for batch in batches):
-                done += 1
+            for verdicts, error in parallel(delayed(_finish)(self, batch) for batch in batches):
+                done, unsaved = done + 1, unsaved or error
                 yield verdicts
-        except Exception as error:  # a worker died: what has been yielded stays
+        except Exception as error:  # a worker died: what has been yielded stays, and what others have saved
             if self.on_error == "raise":
                 raise
             for batch in batches[done:]:
-                yield _undecided(len(batch), error)
+                yield self.finished(batch) or _undecided(len(batch), error)
+        if unsaved is not None:
+            warnings.warn(f"not every finished batch could be kept in {self.folder}: {unsaved}", stacklevel=3)
 
     def shard(self, batch: np.ndarray) -> Path | None:
         """Where a batch's verdicts are kept: named by the layer, the rule and the label sets."""
@@ -170,36 +175,45 @@ class _Run:
         return self.folder / f"{hashlib.sha256(content).hexdigest()[:32]}.jsonl"
 
     def finished(self, batch: np.ndarray) -> list[Verdict] | None:
-        """The verdicts of an earlier run on a batch; None where there are none, or not of exactly these sets."""
+        """The verdicts of an earlier run on a batch, proved again; None where they are missing, damaged or false."""
         shard = self.shard(batch)
         if shard is None or not shard.exists():
             return None
         try:
+            verify(shard, self.problem.weight, self.problem.bias)
             found = [from_json(line) for line in shard.read_text(encoding="utf-8").splitlines()]
-        except (ValueError, KeyError, TypeError):
-            return None  # damaged: worked on again
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return None
         about = [(labels, layer) for labels, _, layer in found]
         if about != [(labels, self.layer) for labels in unpack(batch, self.layer.n_labels)]:
             return None
         return [verdict for _, verdict, _ in found]
 
+    def save(self, batch: np.ndarray, verdicts: list[Verdict]) -> OSError | None:
+        """Write a batch's shard; if the disk refuses, the reason: the verdicts are worth more than their copy."""
+        shard = self.shard(batch)
+        if shard is None:
+            return None
+        sets = unpack(batch, self.layer.n_labels)
+        try:
+            write_lines(shard, [to_json(s, v, self.layer) for s, v in zip(sets, verdicts, strict=True)])
+        except OSError as error:
+            return error
+        return None
+
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # its products are small; threads would wait for each other
-def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> list[Verdict]:
+def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> tuple[list[Verdict], OSError | None]:
     before = run.finished(batch)
     if before is not None:
-        return before
+        return before, None
     try:
         verdicts = decide(run.problem, batch, run.probes)
     except Exception as error:
         if run.on_error == "raise":
             raise
-        return _undecided(len(batch), error)
-    shard = run.shard(batch)
-    if shard is not None:
-        sets = unpack(batch, run.layer.n_labels)
-        write_lines(shard, [to_json(s, v, run.layer) for s, v in zip(sets, verdicts, strict=True)])
-    return verdicts
+        return _undecided(len(batch), error), None
+    return verdicts, run.save(batch, verdicts)
 
 
 def _undecided(count: int, error: Exception) -> list[Verdict]:

@@ -1,3 +1,6 @@
+import importlib
+import json
+
 import joblib
 import ml_dtypes
 import numpy as np
@@ -222,12 +225,59 @@ def test_batches_of_the_same_ids_in_other_sets_do_not_share_a_shard(tmp_path):
     assert check(rows, [[0, 2, 4]], resume_dir=tmp_path).status.tolist() == ["unargmaxable"]
 
 
-@pytest.mark.parametrize("damage", [lambda text: "", lambda text: text[:-40], lambda text: text.split("\n", 1)[1]])
+def forged(**changes):
+    """A shard whose first line claims something else."""
+
+    def damage(text):
+        first, rest = text.split("\n", 1)
+        return json.dumps(json.loads(first) | changes) + "\n" + rest
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-40],
+        lambda text: text.split("\n", 1)[1],
+        forged(status=YES, margin=[0.1, 0.2], witness=[0.0] * WEIGHT.shape[1], certificate=None),
+        forged(status="great"),
+        forged(margin=[]),
+        forged(labels={}),
+    ],
+)
 def test_a_damaged_shard_is_worked_on_again(tmp_path, damage):
     whole = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
-    shard = next(iter(tmp_path.iterdir()))
-    shard.write_text(damage(shard.read_text()))
-    assert check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path).status.tolist() == whole.status.tolist()
+    for shard in tmp_path.iterdir():
+        shard.write_text(damage(shard.read_text()))
+    again = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path, on_error="raise")
+    assert again.status.tolist() == whole.status.tolist()
+    np.testing.assert_array_equal(again.margin, whole.margin)
+
+
+def test_verdicts_that_the_disk_refuses_are_kept(tmp_path, monkeypatch):
+    def full(path, lines):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(importlib.import_module("sigfft.argmaxability.check"), "write_lines", full)
+    with pytest.warns(UserWarning, match="could be kept in .*: No space left"):
+        report = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    assert report.status.tolist() == check(WEIGHT, SETS).status.tolist()
+
+
+def test_finished_batches_survive_the_death_of_a_worker(tmp_path, monkeypatch):
+    whole = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    next(iter(tmp_path.iterdir())).unlink()
+
+    def dies(*_, **__):
+        raise RuntimeError("a worker was killed")
+
+    monkeypatch.setattr(joblib.Parallel, "__call__", dies)
+    report = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    lost = report.reason == "RuntimeError: a worker was killed"
+    assert 0 < lost.sum() < len(SETS)
+    np.testing.assert_array_equal(report.status[~lost], whole.status[~lost])
 
 
 def test_processes_share_the_weights_and_agree_with_one(tmp_path):
