@@ -16,6 +16,7 @@ from sigfft.heads import Head, Params
 from sigfft.heads.blocks import LabelBlocks, label_blocks, per_label_params
 from sigfft.metrics import Predictions
 from sigfft.precision import compute_dtype
+from sigfft.varying import vary_like
 
 BLOCK_SIZE = 4096
 
@@ -55,7 +56,8 @@ def top_k(
     Raises:
       ValueError: `k` is not within 1 .. n_labels, or `block_size` is below 1.
     """
-    return _walk(head, params, features, block_size, _no_labels(head, features, k), _merge)
+    z, blocks = _blocks(head, params, features, block_size)
+    return _visit_all(head, params, z, blocks, _no_labels(head, z, k), _merge)
 
 
 @functools.partial(jax.jit, static_argnames=("head", "max_cardinality", "block_size"))
@@ -73,13 +75,14 @@ def label_sets(
     Raises:
       ValueError: `max_cardinality` is not within 1 .. n_labels, or `block_size` is below 1.
     """
+    z, blocks = _blocks(head, params, features, block_size)
 
     def visit(carry, logits, blocks, block):
         top, count = carry
         return _merge(top, logits, blocks, block), count + _count(logits > threshold)
 
-    start = (_no_labels(head, features, max_cardinality), jnp.zeros(len(features), jnp.int32))
-    top, count = _walk(head, params, features, block_size, start, visit)
+    start = (_no_labels(head, z, max_cardinality), jnp.zeros(len(z), jnp.int32))
+    top, count = _visit_all(head, params, z, blocks, start, visit)
     above = top.scores > threshold
     ids, scores = jax.lax.sort(
         (jnp.where(above, top.labels, head.n_labels), jnp.where(above, top.scores, -jnp.inf)), num_keys=1
@@ -114,6 +117,7 @@ def predictions(
     Raises:
       ValueError: `top` is not within 1 .. n_labels, or `block_size` is below 1.
     """
+    z, blocks = _blocks(head, params, features, block_size)
     own_ids = jnp.where(labels < head.n_labels, labels, -1).astype(jnp.int32)
     counted = mask.astype(jnp.float32)
 
@@ -132,33 +136,41 @@ def predictions(
         top_labels=jnp.zeros((len(features), 0), jnp.int32),
         active=jnp.zeros(labels.shape, bool),
         per_example=jnp.zeros(len(features), jnp.int32),
-        per_label=jnp.zeros(head.n_labels, jnp.int32),
+        per_label=blocks.split(jnp.zeros(head.n_labels, jnp.int32)),
     )
-    start = (_no_labels(head, features, top), nothing)
-    best, tally = _walk(head, params, features, block_size, start, visit)
-    return tally._replace(top_labels=best.labels)
+    best, tally = _visit_all(head, params, z, blocks, (_no_labels(head, z, top), nothing), visit)
+    return tally._replace(top_labels=best.labels, per_label=blocks.join(tally.per_label))
 
 
-def _walk(head: Head, params: Params, features: Array, block_size: int, start: Any, visit: Callable[..., Any]) -> Any:
-    """`visit(carry, logits, blocks, block)` over all blocks; logits of labels that are not counted are -inf."""
+def _blocks(
+    head: Head, params: Params, features: Float[Array, "batch feature_dim"], block_size: int
+) -> tuple[Float[Array, "batch dim"], LabelBlocks]:
     z = head.project(params, features)
-    blocks = label_blocks(head, block_size, None, z.dtype)
+    return z.astype(compute_dtype(z.dtype)), label_blocks(head, block_size, None, z.dtype)
+
+
+def _visit_all(head: Head, params: Params, z: Array, blocks: LabelBlocks, start: Any, visit: Callable[..., Any]) -> Any:
+    """`visit(carry, logits, blocks, block)` over all blocks; logits of labels that are not counted are -inf.
+
+    Those that are counted are finite or inf: NaN is the least, so that no label is lost to it.
+    """
     own, offset = blocks.split(per_label_params(head, params)), jnp.zeros((), jnp.int32)
-    z = z.astype(compute_dtype(z.dtype))
+    decode, least = blocks.decoder(), jnp.finfo(z.dtype).min
 
     def step(carry, block):
-        logits = blocks.logits(blocks.take(own, block), z, block, offset)
+        logits = blocks.logits(decode, blocks.take(own, block), z, block, offset)
+        logits = jnp.where(logits >= least, logits, least)
         logits = jnp.where(blocks.counted(block, offset)[None], logits, -jnp.inf)
         return visit(carry, logits, blocks, block), None
 
-    return jax.lax.scan(step, start, jnp.arange(blocks.n_blocks, dtype=jnp.int32))[0]
+    return jax.lax.scan(step, vary_like(start, z, own), jnp.arange(blocks.n_blocks, dtype=jnp.int32))[0]
 
 
-def _no_labels(head: Head, features: Array, k: int) -> TopLabels:
+def _no_labels(head: Head, z: Array, k: int) -> TopLabels:
     if not 1 <= k <= head.n_labels:
         raise ValueError(f"k={k} labels are asked for; expected 1 .. n_labels={head.n_labels}")
-    shape = (len(features), k)
-    scores = jnp.full(shape, -jnp.inf, compute_dtype(features.dtype))
+    shape = (len(z), k)
+    scores = jnp.full(shape, -jnp.inf, z.dtype)
     return TopLabels(jnp.full(shape, head.n_labels, jnp.int32), scores)
 
 

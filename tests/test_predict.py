@@ -5,6 +5,7 @@ import pytest
 
 import sigfft
 from sigfft import metrics, predict
+from sigfft.heads import dft_blocks
 
 HEADS = {
     "sigmoid": sigfft.sigmoid_head(57, feature_dim=3),
@@ -14,12 +15,15 @@ HEADS = {
 BLOCK_SIZES = (1, 10, 100)
 
 
+@pytest.fixture(autouse=True)
+def _fold_small_heads(monkeypatch):
+    monkeypatch.setattr(dft_blocks, "_FOLD_FROM", 5)  # frequencies
+
+
 @pytest.fixture(params=HEADS, scope="module")
 def problem(request):
     head = HEADS[request.param]
-    params = head.init(
-        jax.random.key(0),
-    )
+    params = head.init(jax.random.key(0))
     params = {name: 8 * jax.random.normal(jax.random.key(1), p.shape) for name, p in params.items()}
     features = jax.random.normal(jax.random.key(2), (6, 3))
     return head, params, features, head.logits(params, features)
@@ -98,3 +102,30 @@ def test_impossible_sizes_raise(k):
     head = HEADS["sigmoid"]
     with pytest.raises(ValueError, match=f"k={k} labels are asked for; expected 1 .. n_labels=57"):
         predict.top_k(head, head.init(jax.random.key(0)), jnp.ones((2, 3)), k)
+
+
+def test_a_label_of_no_number_ranks_last_and_keeps_its_id(problem):
+    head, params, features, _ = problem
+    top = predict.top_k(head, params, features.at[1].set(jnp.nan), head.n_labels, block_size=10)
+    np.testing.assert_array_equal(np.sort(top.labels, axis=1), np.tile(np.arange(head.n_labels), (6, 1)))
+    sets = predict.label_sets(head, params, features.at[1].set(jnp.nan), 5, block_size=10)
+    assert sets.cardinality[1] == 0
+
+
+def test_an_empty_batch_has_no_predictions(problem):
+    head, params, features, _ = problem
+    assert predict.top_k(head, params, features[:0], 3, block_size=10).labels.shape == (0, 3)
+    assert predict.label_sets(head, params, features[:0], 3, block_size=10).labels.shape == (0, 3)
+
+
+def test_predictions_of_a_sharded_batch(problem):
+    head, params, features, _ = problem
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:2])
+    spread = jax.shard_map(
+        lambda p, x: predict.top_k(head, p, x, 7, block_size=10),
+        mesh=mesh,
+        in_specs=(jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec("data")),
+        out_specs=jax.sharding.PartitionSpec("data"),
+    )
+    expected = predict.top_k(head, params, features, 7, block_size=10)
+    np.testing.assert_array_equal(spread(params, features).labels, expected.labels)

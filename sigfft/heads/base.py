@@ -44,8 +44,8 @@ class Head:
       feature_dim: size of the features.
       dim: size d of the activation z.
       max_cardinality: every set of up to this many labels is argmaxable in exact arithmetic; 0 is no guarantee.
-      init: key -> params, a flat dict of float32 arrays.
-      project: (params, features (..., feature_dim)) -> z (..., dim), in the dtype of the features.
+      init: key -> params, a flat dict of float32 arrays (float64 under `jax_enable_x64`).
+      project: (params, features (..., feature_dim)) -> z (..., dim), in their dtype, or float32 for integers.
       decode: (params, z (..., dim)) -> logits (..., n_labels), in the dtype of z, computed in float32 at least.
       rows: (params, labels (m,)) -> rows of W (m, dim), float32.
       bias: (params, labels (m,)) -> (m,) or None.
@@ -102,6 +102,11 @@ def prior_logit(prior: float | None, expected_cardinality: int, n_labels: int) -
             f"prior={prior!r} must lie strictly between 0 and 1: it is the mean number of active labels / n_labels"
         )
     return math.log(share / (1 - share))
+
+
+def floating(features: Array) -> Float[Array, "*batch feature_dim"]:
+    """Features as they are, or whole numbers, such as counts, as float32: z has the dtype of the features."""
+    return features if jnp.issubdtype(features.dtype, jnp.floating) else features.astype(jnp.float32)
 
 
 def matmul(x: Float[Array, "*batch k"], matrix: Float[Array, "k m"]) -> Float[Array, "*batch m"]:

@@ -11,6 +11,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from sigfft.heads.base import Head, Params, positive
+from sigfft.varying import vary_like
+
+Decode = Callable[[Any, Float[Array, "batch dim"], Int[Array, ""]], Float[Array, "batch width"]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,8 +32,9 @@ class LabelBlocks:
       width: labels a block.
       n_blocks: number of blocks.
       stride: 1 or n_blocks.
-      decode: (params, z (batch, dim), first) -> logits (batch, width) of the block whose first label has the head's
-        id `first`, in float32 at least. Here params[name][anything] of a per-label parameter is its rows of the block.
+      decoder: () -> decode: (params, z (batch, dim), first) -> logits (batch, width) of the block whose first label has
+        the head's id `first`, in float32 at least. Here params[name][anything] of a per-label parameter is its rows of
+        the block. `decoder` is called where a loop over blocks begins: what all blocks need is made there, once.
     """
 
     n_labels: int
@@ -38,7 +42,7 @@ class LabelBlocks:
     width: int
     n_blocks: int
     stride: int
-    decode: Callable[[Any, Float[Array, "batch dim"], Int[Array, ""]], Float[Array, "batch width"]]
+    decoder: Callable[[], Decode]
 
     def labels(self, block: Int[Array, ""]) -> Int[Array, " width"]:
         """The block's labels, those that are not `counted` among them."""
@@ -62,10 +66,15 @@ class LabelBlocks:
         return jnp.where(inside, place, self.width)
 
     def logits(
-        self, params: Params, z: Float[Array, "batch dim"], block: Int[Array, ""], offset: Int[Array, ""]
+        self,
+        decode: Decode,
+        params: Params,
+        z: Float[Array, "batch dim"],
+        block: Int[Array, ""],
+        offset: Int[Array, ""],
     ) -> Float[Array, "batch width"]:
-        """The block's logits from `take`'s params."""
-        return self.decode({name: _Own(rows) for name, rows in params.items()}, z, self.labels(block)[0] + offset)
+        """The block's logits from `take`'s params, by what `decoder` gave."""
+        return decode({name: _Own(rows) for name, rows in params.items()}, z, self.labels(block)[0] + offset)
 
     def split(self, arrays: Any) -> Any:
         """Arrays (held, ...) as `take` and `add` want them: slices of an axis, since a gather is slow on CPUs."""
@@ -122,11 +131,11 @@ def per_label_params(head: Head, params: Params) -> Params:
     return {name: params[name] for name in sorted(head.per_label)}
 
 
-def contiguous(n_labels: int, held: int | None, block_size: int, decode: Callable) -> LabelBlocks:
+def contiguous(n_labels: int, held: int | None, block_size: int, decoder: Callable[[], Decode]) -> LabelBlocks:
     """Blocks of neighbouring labels; see `LabelBlocks`."""
     held = n_labels if held is None else held
     width = min(block_size, held)
-    return LabelBlocks(n_labels, held, width, -(-held // width), 1, decode)
+    return LabelBlocks(n_labels, held, width, -(-held // width), 1, decoder)
 
 
 def _by_rows(head: Head, block_size: int, held: int | None, dtype: np.dtype) -> LabelBlocks:
@@ -138,16 +147,20 @@ def _by_rows(head: Head, block_size: int, held: int | None, dtype: np.dtype) -> 
         logits = product(z, head.rows(others | params, labels).astype(z.dtype), dtype)
         return logits if bias is None else logits + jnp.broadcast_to(bias.astype(z.dtype), logits.shape)
 
-    blocks = contiguous(head.n_labels, held, block_size, decode)
+    blocks = contiguous(head.n_labels, held, block_size, lambda: decode)
     width = blocks.width
     return blocks
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def product(
     z: Float[Array, "batch dim"], rows: Float[Array, "labels dim"], dtype: np.dtype
 ) -> Float[Array, "batch labels"]:
     """The product z @ rows.T of operands rounded to `dtype`, it and both its gradients summed in z's dtype."""
+    return _product(*vary_like((z, rows)), dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _product(z: Array, rows: Array, dtype: np.dtype) -> Array:
     return _dot(z, rows, dtype, ((1,), (1,)))
 
 
@@ -160,7 +173,7 @@ def _product_backward(dtype, operands, cotangent):
     return _dot(cotangent, rows, dtype, ((1,), (0,))), _dot(cotangent, z, dtype, ((0,), (0,)))
 
 
-product.defvjp(lambda z, rows, dtype: (product(z, rows, dtype), (z, rows)), _product_backward)
+_product.defvjp(lambda z, rows, dtype: (_product(z, rows, dtype), (z, rows)), _product_backward)
 
 
 class _Own:

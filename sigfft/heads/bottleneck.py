@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from sigfft.heads.base import Head, add, matmul, positive, prior_logit
+from sigfft.heads.base import Head, add, floating, matmul, positive, prior_logit
 
 
 def bottleneck_head(
@@ -52,6 +52,7 @@ def bottleneck_head(
         }
 
     def project(params, features):
+        features = floating(features)
         z = add(matmul(features, params["projection_kernel"]), params["projection_bias"])
         return z.astype(features.dtype)
 
@@ -65,7 +66,7 @@ def bottleneck_head(
             "n_labels": n_labels,
             "dim": dim,
             "feature_dim": feature_dim,
-            "prior": prior,
+            "prior": None if prior is None else float(prior),
             "random_start": random_start,
         },
         n_labels=n_labels,

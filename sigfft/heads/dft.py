@@ -10,8 +10,9 @@ import numpy as np
 
 from sigfft import spectrum
 from sigfft.heads import dft_blocks
-from sigfft.heads.base import Circle, Head, add, matmul, positive, prior_logit
+from sigfft.heads.base import Circle, Head, add, floating, matmul, positive, prior_logit
 from sigfft.heads.blocks import product
+from sigfft.precision import compute_dtype
 
 
 def dft_head(
@@ -105,6 +106,7 @@ def dft_head(
         return params
 
     def project(params, features):
+        features = floating(features)
         z = add(matmul(features, params["projection_kernel"]), params["projection_bias"])
         return (z * gain).astype(features.dtype)
 
@@ -120,16 +122,23 @@ def dft_head(
             return None
         blocks = dft_blocks.label_blocks(n_labels, frequencies, length, block_size, held, dtype)
 
-        def block_logits(params, z, first):
-            logits = blocks.decode(params, z[..., :needed], first)
-            return logits + product(z[..., needed:], params["slack"][first], dtype) / gain
+        def decoder():
+            decode = blocks.decoder()
 
-        return dataclasses.replace(blocks, decode=block_logits) if slack else blocks
+            def block_logits(params, z, first):
+                slack_rows = params["slack"][first].astype(z.dtype)
+                logits = decode(params, z[..., :needed], first)
+                return logits + product(z[..., needed:], slack_rows, dtype) / gain
+
+            return block_logits
+
+        return dataclasses.replace(blocks, decoder=decoder) if slack else blocks
 
     def rows(params, labels):
         at = labels if points is None else jnp.asarray(points)[labels]
-        fixed = spectrum.rows(at, frequencies, length, params["projection_kernel"].dtype)
-        return jnp.concatenate([fixed, params["slack"][labels] / gain], axis=1) if slack else fixed
+        fixed = spectrum.rows(at, frequencies, length, compute_dtype(params["projection_kernel"].dtype))
+        own = params["slack"][labels].astype(fixed.dtype) / gain if slack else fixed[:, :0]
+        return jnp.concatenate([fixed, own], axis=1)
 
     return Head(
         name=f"dft k={max_cardinality}"
@@ -145,7 +154,7 @@ def dft_head(
             "slack": slack,
             "n_fft": n_fft,
             "order": None if points is None else points.tolist(),
-            "prior": prior,
+            "prior": None if prior is None else float(prior),
             "random_start": random_start,
         },
         n_labels=n_labels,

@@ -55,13 +55,17 @@ def rotation(
 ) -> LabelBlocks:
     """Blocks of neighbouring labels: the turned spectrum times the rows of labels 0 .. block_size - 1."""
 
-    def decode(params, z, first):
-        real, imaginary = _turn(z, first[None], frequencies, n_fft)
-        turned = jnp.stack([real, imaginary], axis=-1).reshape(len(z), -1)
-        return product(jnp.concatenate([z[:, :1], turned], axis=1), rows.astype(z.dtype), dtype)
+    def decoder():
+        rows = spectrum.rows(jnp.arange(blocks.width), frequencies, n_fft, compute_dtype(dtype))
 
-    blocks = contiguous(n_labels, held, block_size, decode)
-    rows = spectrum.rows(jnp.arange(blocks.width), frequencies, n_fft, compute_dtype(dtype))
+        def decode(params, z, first):
+            real, imaginary = _turn(z, first[None], frequencies, n_fft)
+            turned = jnp.stack([real, imaginary], axis=-1).reshape(len(z), 2 * len(frequencies))
+            return product(jnp.concatenate([z[:, :1], turned], axis=1), rows.astype(z.dtype), dtype)
+
+        return decode
+
+    blocks = contiguous(n_labels, held, block_size, decoder)
     return blocks
 
 
@@ -84,7 +88,7 @@ def folding(n_labels: int, frequencies: Int[np.ndarray, " pairs"], n_fft: int, l
         folded = folded.at[:, 0].set(jax.lax.complex(constant, jnp.zeros_like(constant)))
         return jnp.fft.irfft(folded.at[:, bins].add(pairs), length)[:, :width]
 
-    return LabelBlocks(n_labels, n_labels, width, stride, stride, decode)
+    return LabelBlocks(n_labels, n_labels, width, stride, stride, lambda: decode)
 
 
 def _turn(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from sigfft.heads.base import Head, Params, add, matmul, positive
+from sigfft.heads.base import Head, Params, add, floating, matmul, positive
 from sigfft.heads.blocks import product
 from sigfft.heads.dft import dft_head
 
@@ -60,6 +60,7 @@ def retrofit_head(
         return params | ({"bias": jnp.zeros((n_labels,))} if bias else {})
 
     def project(params, features):
+        features = floating(features)
         return jnp.concatenate([features[..., :dim], added.project(params, features)], axis=-1)
 
     def decode(params, z):
@@ -68,20 +69,25 @@ def retrofit_head(
         return (add(logits, params["bias"]) if bias else logits).astype(z.dtype)
 
     def rows(params, labels):
-        return jnp.concatenate([params["weight"][labels], added.rows(params, labels)], axis=1)
+        fixed = added.rows(params, labels)
+        return jnp.concatenate([params["weight"][labels].astype(fixed.dtype), fixed], axis=1)
 
     def label_blocks(block_size, held, dtype):
         blocks = added.label_blocks and added.label_blocks(block_size, held, dtype)
         if not blocks:
             return None
-        spectrum_logits = blocks.decode
 
-        def block_logits(params, z, first):
-            old = product(z[..., :dim], params["weight"][first], dtype)
-            old = add(old, params["bias"][first]) if bias else old
-            return old + spectrum_logits(params, z[..., dim:], first)
+        def decoder():
+            spectrum_logits = blocks.decoder()
 
-        return dataclasses.replace(blocks, decode=block_logits)
+            def block_logits(params, z, first):
+                old = product(z[..., :dim], params["weight"][first].astype(z.dtype), dtype)
+                old = add(old, params["bias"][first]) if bias else old
+                return old + spectrum_logits(params, z[..., dim:], first)
+
+            return block_logits
+
+        return dataclasses.replace(blocks, decoder=decoder)
 
     return Head(
         name=f"retrofit d={dim} + {added.name}",

@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from sigfft.heads.base import Head, add, matmul, positive, prior_logit
+from sigfft.heads.base import Head, add, floating, matmul, positive, prior_logit
 
 
 def sigmoid_head(n_labels: int, *, feature_dim: int, prior: float | None = None, random_start: bool = False) -> Head:
@@ -48,13 +48,18 @@ def sigmoid_head(n_labels: int, *, feature_dim: int, prior: float | None = None,
     return Head(
         name="sigmoid",
         kind="sigmoid",
-        arguments={"n_labels": n_labels, "feature_dim": feature_dim, "prior": prior, "random_start": random_start},
+        arguments={
+            "n_labels": n_labels,
+            "feature_dim": feature_dim,
+            "prior": None if prior is None else float(prior),
+            "random_start": random_start,
+        },
         n_labels=n_labels,
         feature_dim=feature_dim,
         dim=feature_dim,
         max_cardinality=0,
         init=init,
-        project=lambda params, features: features,
+        project=lambda params, features: floating(features),
         decode=decode,
         rows=lambda params, labels: params["weight"][labels],
         bias=lambda params, labels: params["bias"][labels],

@@ -16,6 +16,7 @@ from sigfft.heads import Params
 from sigfft.heads.blocks import LabelBlocks
 from sigfft.losses.per_label import PerLabelLoss
 from sigfft.precision import compute_dtype
+from sigfft.varying import vary_like
 
 
 class _Sums(NamedTuple):
@@ -50,40 +51,41 @@ def sum_over_labels(
             raise ValueError(
                 f"params[{name!r}] has {value.shape[0]} rows; expected one for each of {blocks.held} labels"
             )
-    return _sum(loss, blocks, params, z, labels, jnp.asarray(offset, jnp.int32))
+    return _sum(loss, blocks, *vary_like((params, z, labels, jnp.asarray(offset, jnp.int32))))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _sum(loss, blocks, params, z, labels, offset):
     z, params = z.astype(compute_dtype(z.dtype)), blocks.split(params)
-    own_ids = _own_ids(labels, offset, blocks)
+    own_ids, decode = _own_ids(labels, offset, blocks), blocks.decoder()
 
     def add_block(total, block):
-        logits = blocks.logits(blocks.take(params, block), z, block, offset)
+        logits = blocks.logits(decode, blocks.take(params, block), z, block, offset)
         active, is_active, counted, _ = _targets(blocks, block, own_ids, logits, offset)
         return total + _loss(loss, logits, active, is_active, counted), None
 
-    return jax.lax.scan(add_block, jnp.zeros(len(z), z.dtype), _block_ids(blocks))[0].sum()
+    start = vary_like(jnp.zeros(len(z), z.dtype), z)
+    return jax.lax.scan(add_block, start, _block_ids(blocks))[0].sum()
 
 
 def _forward(loss, blocks, params, z, labels, offset):
     z32, params = z.astype(compute_dtype(z.dtype)), blocks.split(params)
-    own_ids = _own_ids(labels, offset, blocks)
+    own_ids, decode = _own_ids(labels, offset, blocks), blocks.decoder()
 
     def add_block(sums, block):
         logits, pull_back = jax.vjp(
-            lambda rows, z: blocks.logits(rows, z, block, offset), blocks.take(params, block), z32
+            lambda rows, z: blocks.logits(decode, rows, z, block, offset), blocks.take(params, block), z32
         )
         active, is_active, counted, positions = _targets(blocks, block, own_ids, logits, offset)
         value = sums.value + _loss(loss, logits, active, is_active, counted)
-        slope = _slope(loss.inactive, logits, jnp.broadcast_to(counted[None], logits.shape))
+        slope = _slope(loss.inactive, logits, vary_like(jnp.broadcast_to(counted[None], logits.shape), logits))
         correction = _slope(loss.correction, active, is_active)
         slope = slope.at[np.arange(len(z), dtype=np.int32)[:, None], positions].add(correction, mode="drop")
         rows, dz = pull_back(slope)
         return _Sums(value, blocks.add(sums.params, rows, block), sums.z + dz), None
 
     start = _Sums(jnp.zeros(len(z), z32.dtype), jax.tree.map(jnp.zeros_like, params), jnp.zeros_like(z32))
-    sums, _ = jax.lax.scan(add_block, start, _block_ids(blocks))
+    sums, _ = jax.lax.scan(add_block, vary_like(start, z), _block_ids(blocks))
     return sums.value.sum(), (blocks.join(sums.params), sums.z, jnp.zeros((), z.dtype))
 
 

@@ -1,5 +1,8 @@
 """Losses of a head, from features: dense, or in blocks of labels."""
 
+import functools
+
+import jax
 from jaxtyping import Array, Float, Int
 
 from sigfft.heads import Head, Params
@@ -57,5 +60,10 @@ def _of_head(
     z = head.project(params, features)
     if block_size is None:
         return mean_of_sums(loss, head.decode(params, z), labels)
+    return _by_blocks(loss, head, params, z, labels, block_size)
+
+
+@functools.partial(jax.jit, static_argnames=("loss", "head", "block_size"))  # a caller without jit compiles once too
+def _by_blocks(loss, head, params, z, labels, block_size):
     blocks = label_blocks(head, block_size, None, z.dtype)
     return sum_over_labels(loss, blocks, per_label_params(head, params), z, labels) / len(z)

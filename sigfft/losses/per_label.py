@@ -57,8 +57,10 @@ def mean_of_sums(
 ) -> Float[Array, ""]:
     """Mean over the batch of sums over labels, in float32 at least, from whole logits."""
     logits = logits.astype(compute_dtype(logits.dtype))
-    active = jnp.take_along_axis(logits, labels, axis=-1, mode="fill", fill_value=0)
-    corrections = jnp.where(labels < logits.shape[-1], loss.correction(active), 0)
+    is_active = (labels >= 0) & (labels < logits.shape[-1])
+    own = jnp.where(is_active, labels, logits.shape[-1])
+    active = jnp.take_along_axis(logits, own, axis=-1, mode="fill", fill_value=0)
+    corrections = jnp.where(is_active, loss.correction(active), 0)
     return jnp.mean(loss.inactive(logits).sum(-1) + corrections.sum(-1))
 
 

@@ -174,11 +174,15 @@ def check_values(config: Config) -> None:
             "warmup_steps": 0,
             "weight_decay": 0,
             "clip_norm": 0,
+            "learning_rate": 0,
+            "head_learning_rate": 0,
         },
         "eval": {"every": 1, "log_every": 1, "patience": 0, "max_dev_examples": 0},
         "encoder": {"dim": 0, "dropout": 0, "feature_dropout": 0},
         "data": {"max_features": 0, "dev_share": 0},
     }
+    if config.seed < 0:
+        raise ValueError(f"seed={config.seed} must be at least 0")
     for part, bounds in least.items():
         for name, bound in bounds.items():
             value = getattr(getattr(config, part), name)

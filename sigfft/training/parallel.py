@@ -33,8 +33,10 @@ def make_mesh(data: int, labels: int, devices: Sequence[jax.Device] | None = Non
     """A mesh that splits batches `data` ways and labels `labels` ways; default: over the first data·labels devices.
 
     Raises:
-      ValueError: there are fewer devices than that.
+      ValueError: a size below 1, or fewer devices than that.
     """
+    if data < 1 or labels < 1:
+        raise ValueError(f"a mesh of {data} × {labels} must be at least 1 × 1")
     devices = jax.devices() if devices is None else devices
     if len(devices) < data * labels:
         raise ValueError(f"a mesh of {data} × {labels} needs {data * labels} devices; there are {len(devices)}")

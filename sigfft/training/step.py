@@ -13,6 +13,7 @@ from sigfft.data import Batch as HostBatch
 from sigfft.encoders import Batch
 from sigfft.training.config import OptimConfig
 from sigfft.training.model import Model, Params
+from sigfft.varying import vary_like
 
 AXIS = "data"
 
@@ -93,7 +94,8 @@ def make_device_step(
             features = model.features(params["encoder"], batch, key)
             return losses.bce(model.head, params["head"], features, batch["labels"], block_size)
 
-        loss, gradient = jax.value_and_grad(loss_of)(state.params)
+        params = vary_like(state.params, key)  # each device's own gradient, which `pmean` averages
+        loss, gradient = jax.value_and_grad(loss_of)(params)
         loss, gradient = jax.lax.pmean((loss, gradient), axis_name)
         updates, carried = optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)

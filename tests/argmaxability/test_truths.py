@@ -108,3 +108,12 @@ def test_a_head_report_is_a_report():
     assert last == ["all", "4", "3", "3", "3"]
     with pytest.raises(ValueError, match="dtype must be one of float32, bfloat16, float16; given 'int8'"):
         sigfft.check_head(head, init(head), [[1]], dtype="int8")
+
+
+def test_narrow_parameters_do_not_narrow_a_fixed_matrix():
+    head = sigfft.dft_head(300, 5, feature_dim=2, spread=8)
+    sets = random_sets(300, 5, 8, seed=0)
+    report = sigfft.check_head(head, init(head), sets)
+    narrow = sigfft.check_head(head, jax.tree.map(lambda p: p.astype("bfloat16"), init(head)), sets)
+    assert narrow.status.tolist() == report.status.tolist()
+    assert narrow.layer == report.layer

@@ -25,7 +25,7 @@ def logits_by_block(head, blocks, params, z, offset=0):
     offset = jnp.int32(offset)
     logits, seen = np.full((len(z), blocks.held), np.nan), np.zeros(blocks.held, int)
     for block in map(jnp.int32, range(blocks.n_blocks)):
-        own = blocks.logits(blocks.take(blocks.split(params), block), z, block, offset)
+        own = blocks.logits(blocks.decoder(), blocks.take(blocks.split(params), block), z, block, offset)
         counted = np.asarray(blocks.counted(block, offset))
         labels = np.asarray(blocks.labels(block))[counted]
         logits[:, labels] = own[:, counted]

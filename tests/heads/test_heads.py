@@ -144,3 +144,25 @@ def test_n_parameters():
 def test_impossible_arguments_raise(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_counts_are_features_too(head, params):
+    counts = jnp.arange(5 * FEATURES, dtype=jnp.int32).reshape(5, FEATURES) % 4
+    expected = head.logits(params, counts.astype(jnp.float32))
+    assert head.logits(params, counts).dtype == jnp.float32
+    np.testing.assert_array_equal(head.logits(params, counts), expected)
+
+
+def test_rows_of_narrow_parameters_are_the_stored_values(head, params):
+    narrow = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params)
+    wide = jax.tree.map(lambda p: p.astype(jnp.float32), narrow)
+    labels = jnp.arange(head.n_labels)
+    np.testing.assert_array_equal(np.asarray(head.rows(narrow, labels), np.float32), head.rows(wide, labels))
+
+
+@pytest.mark.parametrize("make", [sigfft.dft_head, sigfft.bottleneck_head, sigfft.sigmoid_head])
+def test_a_prior_of_any_float_is_saved(make, tmp_path):
+    sizes = () if make is sigfft.sigmoid_head else (3,)
+    made = make(13, *sizes, feature_dim=4, prior=np.float32(0.1))
+    sigfft.save_head(tmp_path / "head.safetensors", made, made.init(jax.random.key(0)))
+    assert sigfft.load_head(tmp_path / "head.safetensors")[0].arguments == made.arguments

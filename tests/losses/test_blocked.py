@@ -99,3 +99,80 @@ def test_impossible_arguments_raise():
     params["bias"] = params["bias"][:-1]
     with pytest.raises(ValueError, match=r"params\['bias'\] has 16 rows; expected one for each of 17 labels"):
         sigfft.losses.bce(head, params, features, labels, 4)
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_narrow_parameters_have_gradients_of_their_dtype(name, dtype):
+    params, features, labels = problem(HEADS[name], dtype)
+    dense = value_and_grad(sigfft.losses.bce, HEADS[name], params, features.astype(jnp.float32), labels, None)
+    blocked = value_and_grad(sigfft.losses.bce, HEADS[name], params, features.astype(jnp.float32), labels, 6)
+    np.testing.assert_allclose(blocked[0], dense[0], rtol=1e-3)
+    for mine, other in zip(jax.tree.leaves(blocked[1][0]), jax.tree.leaves(dense[1][0]), strict=True):
+        assert mine.dtype == dtype
+        np.testing.assert_allclose(np.asarray(mine, np.float32), np.asarray(other, np.float32), rtol=0.1, atol=0.02)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_replicated_parameters_and_a_sharded_batch(name):
+    """Under `shard_map` as it is, each device's loss on its own examples; JAX sums the parameters' gradient."""
+    head, spec = HEADS[name], jax.sharding.PartitionSpec
+    params, features, labels = problem(head, jnp.float32)
+    features, labels = features[:4], labels[:4]
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:4])
+
+    def mean(params, features, labels):
+        return jax.lax.pmean(sigfft.losses.bce(head, params, features, labels, 6), "data")
+
+    sharded = jax.shard_map(
+        jax.value_and_grad(mean), mesh=mesh, in_specs=(spec(), spec("data"), spec("data")), out_specs=(spec(), spec())
+    )
+    value, gradient = jax.jit(sharded)(params, features, labels)
+    expected, (expected_gradient, _) = value_and_grad(sigfft.losses.bce, head, params, features, labels, 6)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), gradient, expected_gradient)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_gradient_of_a_jitted_loss(name):
+    params, features, labels = problem(HEADS[name], jnp.float32)
+    loss = lambda p, x: sigfft.losses.bce(HEADS[name], p, x, labels, 6)  # noqa: E731
+    outside = jax.grad(jax.jit(loss))(params, features)
+    inside = jax.jit(jax.grad(loss))(params, features)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), outside, inside)
+
+
+def test_a_loss_without_jit_compiles_once():
+    head = HEADS["dft prime"]
+    params, features, labels = problem(head, jnp.float32)
+    gradient = jax.grad(lambda p: sigfft.losses.bce(head, p, features, labels, 6))
+    compiled = []
+
+    def listen(event, duration, **_):
+        compiled.append("backend_compile" in event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        gradient(params)
+        assert any(compiled)
+        compiled.clear()
+        gradient(params)
+        assert not any(compiled)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.mark.parametrize("block_size", [None, 6])
+def test_negative_labels_are_padding_too(block_size):
+    head = HEADS["sigmoid"]
+    params, features, labels = problem(head, jnp.float32)
+    negative = jnp.where(labels < head.n_labels, labels, -1)
+    expected = sigfft.losses.bce(head, params, features, labels, block_size)
+    np.testing.assert_allclose(sigfft.losses.bce(head, params, features, negative, block_size), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_an_empty_batch_has_a_gradient(name):
+    params, features, labels = problem(HEADS[name], jnp.float32)
+    _, (gradient, _) = value_and_grad(sigfft.losses.bce, HEADS[name], params, features[:0], labels[:0], 6)
+    assert jax.tree.map(jnp.shape, gradient) == jax.tree.map(jnp.shape, params)

@@ -92,6 +92,8 @@ def test_each_device_owns_a_range_of_labels_and_no_label_space_travels(setup):
 def test_a_mesh_of_more_devices_than_there_are_raises():
     with pytest.raises(ValueError, match="a mesh of 4 × 4 needs 16 devices; there are 8"):
         make_mesh(4, 4)
+    with pytest.raises(ValueError, match="a mesh of 0 × 8 must be at least 1 × 1"):
+        make_mesh(0, 8)
 
 
 def test_a_state_comes_back_as_it_was_placed(setup):

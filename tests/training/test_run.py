@@ -175,10 +175,13 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
         ("eval", {"every": 0}, "eval.every=0 must be at least 1"),
         ("optim", {"steps": 0}, "optim.steps=0 must be at least 1"),
+        ("optim", {"head_learning_rate": -1.0}, "optim.head_learning_rate=-1.0 must be at least 0"),
     ],
 )
 def test_impossible_configs_write_nothing(dft_only, tmp_path, part, change, message):
     config = dataclasses.replace(dft_only, **{part: dataclasses.replace(getattr(dft_only, part), **change)})
     with pytest.raises(ValueError, match=message):
         training.run(config, tmp_path / "run")
+    with pytest.raises(ValueError, match="seed=-1 must be at least 0"):
+        training.run(dataclasses.replace(dft_only, seed=-1), tmp_path / "run")
     assert not (tmp_path / "run").exists()

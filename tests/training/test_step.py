@@ -8,7 +8,14 @@ import pytest
 from sigfft.data import batches
 from sigfft.training.model import make_models
 from sigfft.training.run import load_splits
-from sigfft.training.step import init_state, make_optimizer, make_train_step, split_over_devices
+from sigfft.training.step import (
+    AXIS,
+    init_state,
+    make_device_step,
+    make_optimizer,
+    make_train_step,
+    split_over_devices,
+)
 
 
 @pytest.fixture
@@ -35,6 +42,21 @@ def test_one_and_eight_devices_give_the_same_losses(setup):
     one, eight = losses_of(setup, 1, 20), losses_of(setup, 8, 20)
     np.testing.assert_allclose(eight, one, rtol=1e-5)
     assert one[-1] < 0.8 * one[0]
+
+
+@pytest.mark.parametrize("block_size", [None, 7])
+def test_the_device_step_runs_unchanged_under_shard_map(setup, block_size):
+    model, optimizer, data = setup
+    mesh = jax.make_mesh((8,), (AXIS,), axis_types=(jax.sharding.AxisType.Auto,))
+    whole, split = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec(AXIS)
+    step = make_device_step(model, optimizer, 0, block_size)
+    sharded = jax.jit(jax.shard_map(step, mesh=mesh, in_specs=(whole, split), out_specs=(whole, whole)))
+    batch = next(iter(batches(data, 64)))
+    _, info = sharded(init_state(model, optimizer, seed=0), batch)
+    pmapped = make_train_step(model, optimizer, 0, block_size)
+    _, expected = pmapped(init_state(model, optimizer, seed=0), split_over_devices(batch, 8))
+    np.testing.assert_allclose(info.loss, expected.loss, rtol=1e-6)
+    np.testing.assert_allclose(info.gradient_norm, expected.gradient_norm, rtol=1e-5)
 
 
 def test_blocks_of_labels_give_the_same_losses(setup):
