@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -11,15 +12,45 @@ from pathlib import Path
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A name beside `path`, of the same suffix, to write to: it replaces `path` where the block ends.
 
-    If the block raises, what it wrote is removed and `path` is as it was: readers never see a part.
+    If the block raises, what it wrote is removed and `path` is as it was: readers never see a part. A link stays, and
+    the file that it names is replaced. A device or a pipe is written to itself.
+
+    Raises:
+      OSError: nothing can be written there; it names `path`.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    if _is_special(path):
+        yield path
+        return
+    path = path.resolve()
+    part = _new_part(path)
     try:
         yield part
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike) -> None:
+    """Raises the OSError that `replacing` would, before the work rather than after it."""
+    path = Path(path)
+    if not _is_special(path):
+        _new_part(path.resolve()).unlink()
+
+
+def _is_special(path: Path) -> bool:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return path.exists() and not path.is_file()
+
+
+def _new_part(path: Path) -> Path:
+    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        part.touch(exist_ok=False)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return part
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

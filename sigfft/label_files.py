@@ -14,7 +14,8 @@ def load_label_sets(path: str | Path) -> tuple[list[list[int]], int | None]:
     line `points features labels`, then `3,17,20 f:v f:v ...` a line, with a space first where there are no labels.
 
     Raises:
-      ValueError: a line that is none of these, with its number; or a file with fewer points than it announces.
+      ValueError: a line that is none of these, or that repeats an id, with its number; or a file with fewer points
+        than it announces.
     """
     path = Path(path)
     plain = path.with_suffix("") if path.suffix == ".gz" else path
@@ -26,7 +27,11 @@ def load_label_sets(path: str | Path) -> tuple[list[list[int]], int | None]:
             header = [int(word) for word in line.split()]
             continue
         try:
-            sets.append(parse(line.split(" ")[0] if header else line))
+            ids = parse(line.split(" ")[0] if header else line)
+            if len(set(ids)) < len(ids):
+                repeated = next(i for i in ids if ids.count(i) > 1)
+                raise ValueError(f"label id {repeated} is repeated; a set holds each id once")
+            sets.append(ids)
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     if header is None:
@@ -53,10 +58,10 @@ def _is_header(line: str) -> bool:
 
 
 def _text_set(line: str) -> list[int]:
-    try:
-        return [int(word) for word in line.split(",")] if line.strip() else []
-    except ValueError:
-        raise ValueError(f"expected label ids separated by commas; given {line[:60]!r}") from None
+    words = [word.strip() for word in line.split(",")] if line.strip() else []
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise ValueError(f"expected label ids separated by commas; given {line[:60]!r}")
+    return [int(word) for word in words]
 
 
 def _json_set(line: str) -> list[int]:
