@@ -1,16 +1,21 @@
 """Read a trained layer from a file or a run: weight (n_labels, dim) and bias (n_labels,), at their stored dtype."""
 
-import zipfile
-import zlib
-from collections.abc import Callable
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
+from sigfft.arrays import Arrays, open_arrays, read_npy
+
+if TYPE_CHECKING:
+    from sigfft.heads import Head, Params
+
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-_PICKLED = "pickled arrays are refused, since reading one can run code; save plain arrays of floats"
-_USUAL = (("weight", "bias"), ("W", "b"))  # taken where no tensor is named
+_SUFFIXES = (".npy", ".npz", ".safetensors")
+_USUAL = ("weight", "W", "kernel")  # taken where no tensor is named
 
 
 def load_weights(
@@ -23,47 +28,74 @@ def load_weights(
 ) -> tuple[Float[np.ndarray, "labels dim"], Float[np.ndarray, " labels"] | None]:
     """The weight and bias of one layer, from .npy, .npz, .safetensors or a run's folder. Nothing is unpickled.
 
+    A .safetensors file that `sigfft.save_head` wrote is a head: its rows and biases are made, as those of a run are.
+
     Args:
       path: the file, whose suffix gives the format; or a folder that `train.py` wrote.
-      tensor: name of the weight in an archive. Default: `weight` (with `bias`, if there) or `W` (with `b`), or the
-        only two-dimensional array. Of a run: the name of the head; default: the last.
-      bias: name of the bias in the archive; for .npy, the path of another .npy file.
+      tensor: name of the weight in an archive. Default: `weight`, `W` or `kernel`, or the only two-dimensional array.
+        Of a run: the name of the head; default: the last.
+      bias: name of the bias in the archive; for .npy, the path of another .npy file; "": there is none. Default: the
+        array named as the weight is, with `bias` or `b` for `weight`, `W` or `kernel` (`out/kernel`, `out/bias`).
       transposed: the file holds (dim, n_labels), as Flax kernels do. Also noticed without being told where the length
-        of the bias, `n_labels` or `largest_label` fits the second axis alone.
+        of the bias or `n_labels` fits the second axis alone.
       n_labels: number of labels, where something else knows it (a label file's header).
       largest_label: the largest label id in use.
 
     Raises:
-      ValueError: a format, name, dtype or shape that is not understood; a value that is not finite; a pickle.
+      ValueError: a format, name, dtype or shape that is not understood; a value that is not finite; a pickle; an
+        array that may be the bias, or a weight that may be transposed, where nothing tells.
     """
     path = Path(path)
     if path.is_dir():
+        _refuse(f"{path} is a run's folder", bias=bias, transposed=transposed)
         return _read_run(path, tensor)
-    if path.suffix not in _READERS:
+    if path.suffix not in _SUFFIXES:
         raise ValueError(
-            f"{path}: weights are read from {', '.join(_READERS)} or a run's folder; given {path.suffix or 'no suffix'}"
+            f"{path}: weights are read from {', '.join(_SUFFIXES)} or a run's folder; "
+            f"given {path.suffix or 'no suffix'}"
         )
-    try:
-        weight, offset = _READERS[path.suffix](path, tensor, bias)
-    except (EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is damaged or truncated: {error}") from error
+    if path.suffix == ".npy":
+        weight, offset = _read_npy(path, tensor, bias)
+    else:
+        with open_arrays(path) as arrays:
+            if {"kind", "arguments"} <= arrays.metadata.keys():
+                _refuse(f"{path} is a head that sigfft wrote", tensor=tensor, bias=bias, transposed=transposed)
+                return _read_head(path)
+            weight, offset = _read_named(path, arrays, tensor, bias, n_labels)
     weight = _floats(weight, 2, f"{path}: the weight")
     offset = None if offset is None else _floats(offset, 1, f"{path}: the bias")
-    weight = _labels_first(weight, offset, transposed, n_labels, largest_label)
+    if transposed or _is_transposed(path, weight.shape, n_labels if offset is None else len(offset), largest_label):
+        weight = weight.T
     if offset is not None and len(offset) != len(weight):
         raise ValueError(f"{path}: the bias has {len(offset)} values for {len(weight)} labels, weight {weight.shape}")
     return np.ascontiguousarray(weight), offset
 
 
-def _read_run(path: Path, head_name: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    import jax.numpy as jnp
+def _refuse(what: str, **options: str | bool | None) -> None:
+    given = [f"--{name}" for name, value in options.items() if value not in (None, False)]
+    if given:
+        raise ValueError(f"{what}, which knows its weight and bias; leave out {', '.join(given)}")
 
+
+def _read_run(path: Path, head_name: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     from sigfft.training import load_model
 
     model, params = load_model(path, head_name)
-    labels = jnp.arange(model.head.n_labels)
-    bias = model.head.bias(params["head"], labels)
-    return np.asarray(model.head.rows(params["head"], labels)), None if bias is None else np.asarray(bias)
+    return _matrix(model.head, params["head"])
+
+
+def _read_head(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    from sigfft.heads import load_head
+
+    return _matrix(*load_head(path))
+
+
+def _matrix(head: "Head", params: "Params") -> tuple[np.ndarray, np.ndarray | None]:
+    import jax.numpy as jnp
+
+    labels = jnp.arange(head.n_labels)
+    bias = head.bias(params, labels)
+    return np.asarray(head.rows(params, labels)), None if bias is None else np.asarray(bias)
 
 
 def _read_npy(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -71,69 +103,42 @@ def _read_npy(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndar
         raise ValueError(
             f"{path} holds one unnamed array; drop the tensor name {tensor!r}, or use .npz or .safetensors"
         )
-    return _numpy(path), None if bias is None else _numpy(Path(bias))
+    return read_npy(path), read_npy(Path(bias)) if bias else None
 
 
-def _numpy(path: Path) -> np.ndarray:
-    with path.open("rb") as file:
-        start = file.read(6)
-        if start != np.lib.format.MAGIC_PREFIX:
-            raise ValueError(f"{path}: {_PICKLED if start[:1] == bytes([128]) else 'not a .npy file'}")
-        file.seek(0)
-        try:
-            return np.lib.format.read_array(file, allow_pickle=False)
-        except ValueError as error:
-            raise ValueError(f"{path}: {_plain(error)}") from error
-
-
-def _read_npz(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    with path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise ValueError(f"{path} is not a whole .npz archive: damaged, truncated or of another format")
-    with np.load(path, allow_pickle=False) as archive:
-
-        def read(name: str) -> np.ndarray:
-            try:
-                return archive[name]
-            except ValueError as error:
-                raise ValueError(f"{path}, {name}: {_plain(error)}") from error
-
-        return _named(path, archive.files, read, tensor, bias)
-
-
-def _read_safetensors(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    import ml_dtypes  # noqa: F401  NumPy learns bfloat16 from it
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as archive:
-            return _named(path, list(archive.keys()), archive.get_tensor, tensor, bias)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-
-
-_READERS = {".npy": _read_npy, ".npz": _read_npz, ".safetensors": _read_safetensors}
-
-
-def _named(
-    path: Path, names: list[str], read: Callable[[str], np.ndarray], tensor: str | None, bias: str | None
+def _read_named(
+    path: Path, arrays: Arrays, tensor: str | None, bias: str | None, n_labels: int | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
+    names = sorted(arrays.shapes)
     for name in (tensor, bias):
-        if name is not None and name not in names:
-            raise ValueError(f"{path} has no tensor {name!r}; it has {', '.join(sorted(names))}")
+        if name and name not in names:
+            raise ValueError(f"{path} has no tensor {name!r}; it has {', '.join(names)}")
     if tensor is None:
-        for usual, its_bias in _USUAL:
-            if usual in names:
-                tensor, bias = usual, bias or (its_bias if its_bias in names else None)
-                break
-        else:
-            flat = [name for name in names if read(name).ndim == 2]
-            if len(flat) != 1:
-                raise ValueError(
-                    f"{path}: name the weight with --tensor; it has {', '.join(sorted(names)) or 'nothing'}"
-                )
-            tensor = flat[0]
-    return read(tensor), None if bias is None else read(bias)
+        matrices = [name for name in names if len(arrays.shapes[name]) == 2]
+        usual = [name for name in _USUAL if name in names] or (matrices if len(matrices) == 1 else [])
+        if not usual:
+            raise ValueError(f"{path}: name the weight with --tensor; it has {', '.join(names) or 'no array'}")
+        tensor = usual[0]
+    if bias is None and len(arrays.shapes[tensor]) == 2:
+        bias = _find_bias(path, arrays.shapes, tensor, n_labels)
+    return arrays.read(tensor), arrays.read(bias) if bias else None
+
+
+def _find_bias(path: Path, shapes: Mapping[str, tuple[int, ...]], tensor: str, n_labels: int | None) -> str | None:
+    """The array whose name says that it is the bias of `tensor`; None where nothing could be one."""
+    layer = re.sub(r"(^|[./_])(weight|kernel|W|w)$", "", tensor)
+    its_name = re.compile(rf"{re.escape(layer)}[./_](bias|b)" if layer else "bias|b")
+    found = [name for name in shapes if its_name.fullmatch(name)]
+    if len(found) == 1:
+        return found[0]
+    lengths = shapes[tensor] if n_labels is None else (n_labels,)
+    fitting = [name for name, shape in shapes.items() if len(shape) == 1 and shape[0] in lengths]
+    if fitting:
+        raise ValueError(
+            f"{path}: the bias of {tensor} may be {', '.join(sorted(fitting)[:3])}{', ...' if fitting[3:] else ''}; "
+            'give its name with --bias, or --bias "" if there is none'
+        )
+    return None
 
 
 def _floats(array: np.ndarray, rank: int, what: str) -> np.ndarray:
@@ -150,17 +155,13 @@ def _floats(array: np.ndarray, rank: int, what: str) -> np.ndarray:
     return array
 
 
-def _labels_first(
-    weight: np.ndarray, bias: np.ndarray | None, transposed: bool, n_labels: int | None, largest_label: int
-) -> np.ndarray:
-    if transposed:
-        return weight.T
-    known = n_labels if bias is None else len(bias)
-    first, second = weight.shape
-    fits_second = second == known if known is not None else largest_label < second
-    fits_first = first == known if known is not None else largest_label < first
-    return weight.T if fits_second and not fits_first else weight
-
-
-def _plain(error: ValueError) -> str:
-    return _PICKLED if "pickle" in str(error) else f"damaged or truncated: {error}"
+def _is_transposed(path: Path, shape: tuple[int, ...], n_labels: int | None, largest_label: int) -> bool:
+    first, second = shape
+    if n_labels is not None:
+        return second == n_labels != first
+    if first <= largest_label < second:
+        raise ValueError(
+            f"{path}: label id {largest_label} is not one of the {first} labels, 0 .. {first - 1}; "
+            f"the weight {tuple(shape)} may be stored transposed: add --transposed if it is"
+        )
+    return False

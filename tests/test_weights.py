@@ -1,10 +1,14 @@
+import json
 import pickle
+import struct
+import zipfile
 
 import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import sigfft
 from sigfft.weights import load_weights
 
 RNG = np.random.default_rng(0)
@@ -34,9 +38,14 @@ def test_npy_with_its_bias_in_another_file(tmp_path):
         ({"weight": WEIGHT, "bias": BIAS}, None, None, True),
         ({"W": WEIGHT, "b": BIAS, "other": WEIGHT}, None, None, True),
         ({"W": WEIGHT}, None, None, False),
-        ({"out/kernel": WEIGHT, "out/bias": BIAS}, None, None, False),
+        ({"out/kernel": WEIGHT, "out/bias": BIAS}, None, None, True),
         ({"out/kernel": WEIGHT, "out/bias": BIAS}, None, "out/bias", True),
-        ({"weight": WEIGHT + 1, "out": WEIGHT, "bias": BIAS}, "out", None, False),
+        ({"out/kernel": WEIGHT, "out/bias": BIAS}, None, "", False),
+        ({"kernel": WEIGHT, "bias": BIAS, "other": WEIGHT}, None, None, True),
+        ({"a.weight": WEIGHT, "a.bias": BIAS, "b.weight": WEIGHT, "b.bias": BIAS + 1}, "a.weight", None, True),
+        ({"out": WEIGHT, "out_bias": BIAS, "scale": BIAS}, None, None, True),
+        ({"out": WEIGHT, "scale": BIAS[:5]}, None, None, False),
+        ({"weight": WEIGHT + 1, "out": WEIGHT, "bias": BIAS}, "out", "", False),
         ({"weight": WEIGHT + 1, "out": WEIGHT, "bias": BIAS}, "out", "bias", True),
     ],
 )
@@ -59,16 +68,37 @@ def test_dtypes_are_kept(tmp_path):
 
 
 def test_transposed_layouts(tmp_path):
-    np.savez(tmp_path / "m.npz", kernel=np.ascontiguousarray(WEIGHT.T), bias=BIAS)
-    path = tmp_path / "m.npz"
-    same(load_weights(path, "kernel", "bias"), WEIGHT, BIAS)  # 7 biases
-    same(load_weights(path, "kernel", n_labels=7), WEIGHT)
-    same(load_weights(path, "kernel", largest_label=5), WEIGHT)
-    same(load_weights(path, "kernel", transposed=True), WEIGHT)
-    same(load_weights(path, "kernel", largest_label=2), WEIGHT.T)  # could be either: taken as it is
+    kernel = np.ascontiguousarray(WEIGHT.T)
+    np.savez(tmp_path / "m.npz", kernel=kernel, bias=BIAS)
+    np.savez(tmp_path / "k.npz", kernel=kernel)
+    path, alone = tmp_path / "m.npz", tmp_path / "k.npz"
+    same(load_weights(path), WEIGHT, BIAS)  # 7 biases
+    same(load_weights(path, "kernel", "bias"), WEIGHT, BIAS)
+    same(load_weights(path, "kernel", "", n_labels=7), WEIGHT)
+    same(load_weights(alone, n_labels=7), WEIGHT)
+    same(load_weights(alone, transposed=True, largest_label=5), WEIGHT)
+    same(load_weights(alone, largest_label=2), kernel)  # could be either: taken as it is
+    with pytest.raises(ValueError, match=r"label id 3 is not one of the 3 labels, 0 \.\. 2; .* add --transposed"):
+        load_weights(alone, largest_label=3)  # could be a wrong label: not guessed
     np.savez(tmp_path / "n.npz", kernel=WEIGHT, bias=BIAS)
     with pytest.raises(ValueError, match="7 values for 3 labels"):
         load_weights(tmp_path / "n.npz", "kernel", "bias", transposed=True)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_head_that_sigfft_wrote_is_its_rows(tmp_path, bias):
+    path = tmp_path / "head.safetensors"
+    head, params = sigfft.retrofit(WEIGHT, BIAS if bias else None, 2)
+    sigfft.save_head(path, head, params)
+    rows = np.asarray(head.rows(params, np.arange(7)))
+    for n_labels in (None, 7):
+        same(load_weights(path, n_labels=n_labels), rows, BIAS if bias else None)
+    for options, names in [
+        ({"tensor": "weight"}, "leave out --tensor"),
+        ({"bias": "", "transposed": True}, "leave out --bias, --transposed"),
+    ]:
+        with pytest.raises(ValueError, match=f"is a head that sigfft wrote.*{names}$"):
+            load_weights(path, **options)
 
 
 def write(path, content):
@@ -85,6 +115,11 @@ def write(path, content):
         ("m.npz", {"a": WEIGHT, "c": BIAS}, {"bias": "d"}, "no tensor 'd'; it has a, c"),
         ("m.npz", {"a": WEIGHT, "c": BIAS}, {"tensor": "c"}, r"the weight must have 2 axes; given shape \(7,\)"),
         ("m.npz", {"a": WEIGHT, "c": BIAS[:5]}, {"bias": "c"}, "5 values for 7 labels"),
+        ("m.npz", {"weight": WEIGHT, "bias": BIAS[:5]}, {}, "5 values for 7 labels"),
+        ("m.npz", {"a": WEIGHT, "c": BIAS}, {}, 'the bias of a may be c; give its name with --bias, or --bias ""'),
+        ("m.npz", {"a": WEIGHT, "c": BIAS[:3]}, {"tensor": "a"}, "the bias of a may be c"),
+        ("m.npz", {"weight": WEIGHT, "out": WEIGHT, "bias": BIAS}, {"tensor": "out"}, "the bias of out may be bias"),
+        ("m.safetensors", {"x.weight": WEIGHT, "y.bias": BIAS}, {}, "the bias of x.weight may be y.bias"),
         ("m.npz", {"a": np.where(WEIGHT > 1, np.nan, WEIGHT)}, {}, "must be finite; nan at index"),
         ("m.npz", {"a": WEIGHT.astype(complex)}, {}, "given complex128"),
         ("m.npz", {"a": WEIGHT.astype(object)}, {"tensor": "a"}, "pickled arrays are refused"),
@@ -126,3 +161,79 @@ def test_truncated_pickled_or_foreign_files_are_refused(tmp_path, suffix):
         load_weights(write(tmp_path / "m.pt", pickled))
     with pytest.raises(FileNotFoundError):
         load_weights(tmp_path / f"none{suffix}")
+
+
+def npy(header):
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + WEIGHT.tobytes()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (7000000000, 3000000), }",  # more than any memory
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (70000000000000000000, 3), }",  # more than 64 bits
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 70000000000000000000), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-7, -3), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (6, 3), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (7, 3(, }",
+        "['descr']",
+    ],
+)
+def test_headers_that_do_not_fit_what_follows(tmp_path, header):
+    content = npy(header)
+    with pytest.raises(ValueError, match=r"m\.npy"):
+        load_weights(write(tmp_path / "m.npy", content))
+    with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:
+        archive.writestr("weight.npy", content)
+    with pytest.raises(ValueError, match=r"m\.npz, weight"):
+        load_weights(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors"])
+def test_any_flipped_byte_is_refused_or_read(tmp_path, suffix):
+    path = tmp_path / f"m{suffix}"
+    if suffix == ".npy":
+        np.save(path, WEIGHT)
+    elif suffix == ".npz":
+        np.savez(path, weight=WEIGHT)
+    else:
+        save_file({"weight": WEIGHT}, path)
+    whole = path.read_bytes()
+    refused = []
+    for place in [*range(150), *range(len(whole) - 150, len(whole))]:
+        for bit in (0, 1, 3, 5):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            try:
+                load_weights(path)
+            except ValueError as error:
+                refused.append(str(error))
+    assert len(refused) > 100
+    assert all(str(path) in message for message in refused)
+
+
+def test_members_and_tensors_that_are_not_asked_for(tmp_path):
+    path = tmp_path / "m.npz"
+    np.savez(path, weight=WEIGHT, bias=BIAS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("notes.txt", "hello")
+    same(load_weights(path), WEIGHT, BIAS)
+    with pytest.raises(ValueError, match=r"no tensor 'notes.txt'; it has bias, weight"):
+        load_weights(path, "notes.txt")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("notes.npy", "hello")
+    with pytest.raises(ValueError, match=r"m\.npz, notes\.npy: not a \.npy file"):
+        load_weights(path)
+
+    tensors = {"weight": ("F32", WEIGHT.shape, WEIGHT.tobytes()), "scale": ("F8_E4M3", (7, 3), bytes(21))}
+    about, values = {}, b""
+    for name, (dtype, shape, data) in tensors.items():
+        about[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(values), len(values) + len(data)]}
+        values += data
+    header = json.dumps(about).encode()
+    path = write(tmp_path / "m.safetensors", struct.pack("<Q", len(header)) + header + values)
+    same(load_weights(path), WEIGHT)
+    with pytest.raises(ValueError, match="scale is F8_E4M3, which NumPy does not know"):
+        load_weights(path, "scale")

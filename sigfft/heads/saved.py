@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError, safe_open
 
+from sigfft.arrays import open_arrays
 from sigfft.files import replacing
 from sigfft.heads.base import Head, Params
 from sigfft.heads.bottleneck import bottleneck_head
@@ -53,12 +53,8 @@ def load_head(path: str | Path) -> tuple[Head, Params]:
     Raises:
       ValueError: the file is no safetensors file, or names no head of this package.
     """
-    try:
-        with safe_open(path, framework="numpy") as archive:
-            metadata = archive.metadata() or {}
-            params = {name: jnp.asarray(archive.get_tensor(name)) for name in archive.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    with open_arrays(Path(path)) as arrays:
+        metadata, params = arrays.metadata, {name: jnp.asarray(arrays.read(name)) for name in arrays.shapes}
     try:
         head = make(metadata["kind"], json.loads(metadata["arguments"]))
     except (KeyError, TypeError, ValueError) as error:
