@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sigfft import predict
+from sigfft.arrays import read_npy
 from sigfft.data import xmc_format
 from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
-from sigfft.files import replacing
-from sigfft.training.restore import load_model
+from sigfft.files import check_writable, replacing
+from sigfft.training.restore import load_model, read_json
 
 
 class Predicted(NamedTuple):
@@ -62,6 +63,7 @@ def predict_file(
     workdir, examples, output = Path(workdir), Path(examples), Path(output)
     if output.suffix not in (".tsv", ".jsonl") or not output.parent.is_dir():
         raise ValueError(f"{output} must be a .tsv or .jsonl file in a folder that exists")
+    check_writable(output)
     if threshold is not None and not 0 < threshold < 1:
         raise ValueError(f"threshold={threshold} must be a probability strictly between 0 and 1")
     model, params = load_model(workdir, head)
@@ -93,13 +95,13 @@ def predict_file(
 
 def _batches(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple[int, Batch]]:
     """Batches of one size, and how many of their examples are from the file."""
-    data = json.loads((workdir / "report.json").read_text(encoding="utf-8"))["data"]
-    config = json.loads((workdir / "config.json").read_text(encoding="utf-8"))["data"]
+    data = read_json(workdir, "report.json")["data"]
     parts: Iterator[SparseFeatures | DenseFeatures]
     if data["n_features"] is None:
-        parts = iter([_dense(examples, data["feature_dim"])])
+        parts = _dense(examples, data["feature_dim"], batch_size)
     else:
-        parts = _sparse(examples, data["n_features"], config["max_features"])
+        max_features = read_json(workdir, "config.json").get("data", {}).get("max_features", 0)
+        parts = _sparse(examples, data["n_features"], max_features)
     for part in parts:
         for start in range(0, len(part), batch_size):
             indices = np.arange(start, start + batch_size)
@@ -107,13 +109,24 @@ def _batches(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple[i
             yield int(present.sum()), part.gather(np.minimum(indices, len(part) - 1), present)
 
 
-def _dense(path: Path, feature_dim: int) -> DenseFeatures:
+def _dense(path: Path, feature_dim: int, batch_size: int) -> Iterator[DenseFeatures]:
     if path.suffix != ".npy":
         raise ValueError(f"{path} must be an .npy array (examples, {feature_dim}): the model takes dense examples")
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    values = read_npy(path, mapped=True)
     if values.ndim != 2 or values.shape[1] != feature_dim:
         raise ValueError(f"{path} has the shape {values.shape}; the model takes (examples, {feature_dim})")
-    return DenseFeatures(values)
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{path} holds {values.dtype}; the model takes real numbers: save the array as float32")
+    for start in range(0, len(values), batch_size):
+        with np.errstate(over="ignore"):
+            part = values[start : start + batch_size].astype(np.float32)
+        bad = np.argwhere(~np.isfinite(part))
+        if len(bad):
+            row, column = bad[0].tolist()
+            raise ValueError(
+                f"{path}: row {start + row} must be finite in float32; it has {values[start + row, column]} at {column}"
+            )
+        yield DenseFeatures(part)
 
 
 def _sparse(path: Path, n_features: int, max_features: int) -> Iterator[SparseFeatures]:

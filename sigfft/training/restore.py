@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -20,24 +21,40 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Par
       name: of the head, as the run's table shows it; default: the last one.
 
     Raises:
-      ValueError: the folder holds no finished run, or no head of this name.
+      ValueError: the folder holds no finished run, one of another version, or no head of this name.
     """
     workdir = Path(workdir)
+    report, config = read_json(workdir, "report.json"), read_json(workdir, "config.json")
     try:
-        report = json.loads((workdir / "report.json").read_text(encoding="utf-8"))
-        config = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ValueError(f"{workdir} holds no finished run: {Path(error.filename).name} is missing") from error
-    entries = {entry["name"]: entry for entry in report["heads"]}
-    if name is not None and name not in entries:
-        raise ValueError(f"{workdir} has no head {name!r}; its heads are {', '.join(map(repr, entries))}")
-    entry = entries[name] if name is not None else report["heads"][-1]
-    data = report["data"]
-    head = heads.make(entry["kind"], entry["head"])
-    model = make_model(head, EncoderConfig(**config["encoder"]), data["n_features"], data["feature_dim"])
+        entries = {entry["name"]: entry for entry in report["heads"]}
+        if name is not None and name not in entries:
+            raise ValueError(f"{workdir} has no head {name!r}; its heads are {', '.join(map(repr, entries))}")
+        entry = entries[name] if name is not None else report["heads"][-1]
+        head = heads.make(entry["kind"], entry["head"])
+        best_step, sizes = entry["best_step"], (report["data"]["n_features"], report["data"]["feature_dim"])
+        model = make_model(head, EncoderConfig(**config["encoder"]), *sizes)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{workdir}: report.json and config.json are not what this version of sigfft writes "
+            f"({type(error).__name__}: {error}); read the run with the version that trained it, or train anew"
+        ) from error
     checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
     try:
-        params = checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), entry["best_step"])
+        params = checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), best_step)
     finally:
         checkpoints.close()
     return model, params
+
+
+def read_json(workdir: Path, name: str) -> Any:
+    """What a finished run wrote to one of its .json files.
+
+    Raises:
+      ValueError: the file is missing, or is no JSON.
+    """
+    try:
+        return json.loads((workdir / name).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"{workdir} holds no finished run: {name} is missing") from error
+    except ValueError as error:
+        raise ValueError(f"{workdir / name} is not JSON, damaged or truncated: {error}") from error

@@ -87,13 +87,38 @@ def test_dense_examples_come_from_an_array(dft_only, tmp_path):
     assert first["labels"][0] == int(logits[0].argmax())
 
     np.save(tmp_path / "narrow.npy", examples[:, :3])
+    np.save(tmp_path / "complex.npy", examples.astype(complex))
+    np.save(tmp_path / "words.npy", examples.astype(str))
+    np.save(tmp_path / "objects.npy", examples.astype(object), allow_pickle=True)
+    (tmp_path / "short.npy").write_bytes((tmp_path / "examples.npy").read_bytes()[:-4])
+    for bad in (np.nan, np.inf, 1e39):
+        rows = examples.astype(np.float64)
+        rows[4, 7] = bad
+        np.save(tmp_path / f"{bad}.npy", rows)
     for name, options, message in [
         ("narrow.npy", {}, r"shape \(5, 3\); the model takes \(examples, 12\)"),
         ("examples.npy", {"threshold": 1.5}, "threshold=1.5 must be a probability"),
         ("examples.txt", {}, "must be an .npy array"),
+        ("complex.npy", {}, r"complex\.npy holds complex128; the model takes real numbers"),
+        ("words.npy", {}, r"words\.npy holds <U\d+; the model takes real numbers"),
+        ("objects.npy", {}, r"objects\.npy: pickled arrays are refused"),
+        ("short.npy", {}, r"short\.npy: damaged or truncated"),
+        ("nan.npy", {"batch_size": 2}, r"nan\.npy: row 4 must be finite in float32; it has nan at 7"),
+        ("inf.npy", {"batch_size": 5}, "row 4 must be finite in float32; it has inf at 7"),
+        ("1e+39.npy", {}, r"row 4 must be finite in float32; it has 1e\+39 at 7"),
     ]:
         with pytest.raises(ValueError, match=message):
             predict_file(tmp_path / "run", tmp_path / name, tmp_path / "bad.tsv", **options)
     with pytest.raises(ValueError, match=r"must be a .tsv or .jsonl file"):
         predict_file(tmp_path / "run", tmp_path / "examples.npy", tmp_path / "out.csv")
-    assert not list(tmp_path.glob("bad*"))
+    assert not list(tmp_path.glob("*bad*"))
+    for name in ("whole", "wide"):
+        np.save(tmp_path / f"{name}.npy", np.arange(60).reshape(5, 12).astype(int if name == "whole" else np.float64))
+        assert predict_file(tmp_path / "run", tmp_path / f"{name}.npy", tmp_path / f"{name}.tsv").points == 5
+    assert (tmp_path / "whole.tsv").read_text() == (tmp_path / "wide.tsv").read_text()
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path):
+    path = tmp_path / f"{'v' * 300}.tsv"
+    with pytest.raises(OSError, match=f"'{path}'$"):  # not that there is no run
+        predict_file(tmp_path / "none", tmp_path / "none.npy", path)
