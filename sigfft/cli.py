@@ -11,13 +11,20 @@ RULES = ("threshold", "argmax", "top_k")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Returns 0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input."""
+    """Run one subcommand.
+
+    Returns:
+      0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input; 130 where it was interrupted.
+    """
     args = _parser().parse_args(argv)
     try:
         return args.run(args)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"sigfft {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"sigfft {args.command}: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,7 +42,7 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--rule", choices=RULES, default="threshold", help="decision rule (default: %(default)s)")
     parser.add_argument("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
     parser.add_argument("--epsilon", type=float, help="also the share with room for a ball of this radius")
-    parser.add_argument("--box", type=float, default=1e4, help="bound on |z_j| for --epsilon (default: %(default)g)")
+    parser.add_argument("--box", type=float, help="bound on |z_j| for --epsilon, at most 1e6 (default: 1e4)")
     parser.add_argument("--jobs", type=int, default=1, help="processes; -1: as many as cores (default: %(default)s)")
     parser.add_argument("--resume", type=Path, help="folder for finished batches; a broken run goes on from there")
     parser.add_argument("--fail-on-unargmaxable", action="store_true", help="exit with 1 if a set is unargmaxable")
@@ -98,21 +105,26 @@ def _add_predict(commands: Any) -> None:
 def _add_layer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", required=True, type=Path, help=".npy, .npz, .safetensors or a run's folder")
     parser.add_argument("--tensor", help="name of the weight in the file, or of the head in the run")
-    parser.add_argument("--bias", help="name of the bias in the file; for .npy, the path of another .npy")
+    parser.add_argument("--bias", help="name of the bias in the file; for .npy, the path of another; '': no bias")
     parser.add_argument("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
 
 
 def _check(args: argparse.Namespace) -> int:
     from sigfft import labels
     from sigfft.argmaxability.check import check
-    from sigfft.argmaxability.epsilon import check_epsilon, epsilon_argmaxable
+    from sigfft.argmaxability.epsilon import BOX, check_epsilon, epsilon_argmaxable
+    from sigfft.files import check_writable
     from sigfft.label_files import load_label_sets
     from sigfft.weights import load_weights
 
-    if not args.out.parent.is_dir() or args.out.is_dir():  # found out now, not after the work
+    if not args.out.parent.is_dir() or args.out.is_dir():
         raise ValueError(f"--out {args.out} must be a file in a folder that exists")
+    check_writable(args.out)
+    box = BOX if args.box is None else args.box
     if args.epsilon is not None:
-        check_epsilon(args.rule, args.epsilon, args.box)
+        check_epsilon(args.rule, args.epsilon, box)
+    elif args.box is not None:
+        raise ValueError(f"--box {args.box:g} bounds the balls of --epsilon; give --epsilon too, or leave --box out")
     sets, n_labels = load_label_sets(args.labels)
     if not sets:
         raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
@@ -126,7 +138,7 @@ def _check(args: argparse.Namespace) -> int:
     report.save(args.out)
     shares = {}
     if args.epsilon is not None:
-        shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, args.box)
+        shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, box)
     print(report.table(**shares))
     return 1 if args.fail_on_unargmaxable and "unargmaxable" in report.status else 0
 
@@ -156,12 +168,14 @@ def _plan(args: argparse.Namespace) -> int:
 def _retrofit(args: argparse.Namespace) -> int:
     from sigfft import labels
     from sigfft.argmaxability.check import check, check_head
+    from sigfft.files import check_writable
     from sigfft.heads import retrofit, save_head
     from sigfft.label_files import load_label_sets
     from sigfft.weights import load_weights
 
     if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":
         raise ValueError(f"--out {args.out} must be a .safetensors file in a folder that exists")
+    check_writable(args.out)
     sets, n_labels = ([], None) if args.sets is None else load_label_sets(args.sets)
     largest = max((max(ids) for ids in sets if ids), default=-1)
     weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest)
@@ -207,37 +221,7 @@ def _stated_labels(path: Path) -> int | None:
 
 
 def _count(args: argparse.Namespace) -> int:
-    from sigfft.argmaxability import cyclic
+    from sigfft.counting import counts
 
-    n, d, j = args.labels, args.dim, args.cardinality
-    if j is not None and not 0 <= j <= n:
-        raise ValueError(f"--cardinality must be between 0 and the number of labels, {n}; given {j}")
-    k = (min(d, n) - 1) // 2
-    general = cyclic.count_general(n, d)
-    print(f"{n} labels, {d} dimensions, threshold rule without a bias")
-    _print_counts("all label sets", general, 2**n, "rows in general position; no layer of this shape has more")
-    if j is None:
-        return 0
-    whole = cyclic.count_sets(n, j)
-    exactly = whole - cyclic.count_sets(n, j - 1) if j else 1
-    matrix = f"cyclic matrix, frequencies 0..{k}"
-    _print_counts(f"sets of exactly {j}", cyclic.count_exactly(n, k, j), exactly, matrix)
-    _print_counts(f"sets of at most {j}", cyclic.count_at_most(n, k, j), whole, matrix)
+    print(counts(args.labels, args.dim, args.cardinality))
     return 0
-
-
-def _print_counts(what: str, part: int, whole: int, where: str) -> None:
-    from sigfft.argmaxability.cyclic import log10_share
-
-    print(
-        f"{what}: {_number(part)} of {_number(whole)} argmaxable, log10 share {log10_share(part, whole):.6g} ({where})"
-    )
-
-
-def _number(value: int) -> str:
-    from math import floor, log10
-
-    if value < 10**30:
-        return str(value)
-    exponent = log10(value)
-    return f"{10 ** (exponent - floor(exponent)):.6f}e+{floor(exponent)}"

@@ -32,21 +32,24 @@ def run(command):
     [
         "--weights W.npz",
         "--weights biased.npz --tensor out --bias out_bias",
-        "--weights biased.npz --tensor out --transposed",
+        "--weights biased.npz --transposed --bias=",
+        "--weights biased.npz",
         "--weights model.safetensors --tensor head.weight --bias head.bias",
+        "--weights model.safetensors",
     ],
 )
 def test_check_then_verify(folder, capsys, layer, sets):
     assert run(f"check {layer} --labels {sets} --rule threshold --out verdicts.jsonl") == 0
     said = capsys.readouterr()
     assert "4 labels, 2 dimensions, float32" in said.err
-    assert ("with a bias" in said.err) == ("--bias" in layer)
+    biased = "W.npz" not in layer and not layer.endswith("--bias=")
+    assert ("with a bias" in said.err) == biased
     assert "argmaxable" in said.out
     verdicts = [json.loads(line) for line in (folder / "verdicts.jsonl").read_text().splitlines()]
     assert [v["labels"] for v in verdicts] == [[0, 1, 3], [], [0, 2], [1]]
     status = [v["status"] for v in verdicts]
     assert status[0] == "argmaxable"
-    assert status[2] == "unargmaxable" if "--bias" not in layer else status[2] in ("argmaxable", "unargmaxable")
+    assert status[2] == "unargmaxable" if not biased else status[2] in ("argmaxable", "unargmaxable")
     assert run(f"verify verdicts.jsonl {layer}") == 0
     assert f"{status.count('argmaxable')} argmaxable, {status.count('unargmaxable')} unarg" in capsys.readouterr().out
 
@@ -91,6 +94,12 @@ def test_rules_and_other_formats(folder, capsys):
         ("check --weights W.npz --labels none.txt --out v.jsonl", "No such file"),
         ("check --weights W.npz --labels sets.txt --out no/v.jsonl", "folder that exists"),
         ("check --weights W.npz --labels sets.txt --out .", "folder that exists"),
+        ("check --weights wide.npz --labels sets.txt --out v.jsonl", "label id 3 is not one of the 2 labels, 0 .. 1"),
+        ("check --weights . --bias no --transposed --labels sets.txt --out v.jsonl", "leave out --bias, --transposed"),
+        ("check --weights W.npz --labels sets.txt --out v.jsonl --box 10", "give --epsilon too, or leave --box out"),
+        ("check --weights W.npz --labels sets.txt --out v.jsonl --epsilon 1 --box inf", "at most 1e+06; given"),
+        ("check --weights W.npz --labels twice.txt --out v.jsonl", "twice.txt, line 2: label id 3 is repeated"),
+        ("count --labels 10000000000000000000 --dim 3", "--labels must be at most 10000000, since"),
         ("check --weights W.npz --tensor out --labels sets.txt --out v.jsonl", "no tensor 'out'; it has weight"),
         ("check --weights pickled.npy --labels sets.txt --out v.jsonl", "pickled arrays are refused"),
         ("check --weights nan.npy --labels sets.txt --out v.jsonl", "must be finite"),
@@ -113,6 +122,8 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(folder, capsys, command,
     (folder / "far.txt").write_text("0\n0,4\n")
     (folder / "other.txt").write_text("1 1 5\n0\n")
     (folder / "words.txt").write_text("zero\n")
+    (folder / "twice.txt").write_text("0\n3,3\n")
+    np.savez("wide.npz", weight=np.ascontiguousarray(WEIGHT.T))
     before = sorted(p.name for p in folder.iterdir())
     assert run(command) == 2
     said = capsys.readouterr()
@@ -120,6 +131,35 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(folder, capsys, command,
     assert said.err.startswith(f"sigfft {command.split()[0]}: ") or "dimensions" in said.err.splitlines()[0]
     assert "Traceback" not in said.err
     assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_what_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypatch):
+    monkeypatch.setattr("sigfft.label_files.load_label_sets", lambda path: pytest.fail("work was begun"))
+    name = f"{'v' * 240}.jsonl"  # a part's name is longer than a file's may be
+    assert run(f"check --weights W.npz --labels sets.txt --out {name}") == 2
+    assert capsys.readouterr().err.count(f"'{folder}/{name}'") == 1
+    assert run(f"retrofit --weights W.npz --cardinality 1 --sets sets.txt --out {'v' * 300}.safetensors") == 2
+    assert f"{'v' * 300}.safetensors'" in capsys.readouterr().err
+
+
+def test_a_head_that_retrofit_wrote_is_checked_whole(folder, capsys):
+    assert run("retrofit --weights model.safetensors --cardinality 1 --out head.safetensors") == 0
+    assert run("check --weights head.safetensors --labels sets.txt --out v.jsonl") == 0
+    said = capsys.readouterr()
+    assert "4 labels, 2 dimensions, float32, with a bias; with the guarantee for 1 labels: 5 dimensions" in said.out
+    assert "4 labels, 5 dimensions, float32, with a bias" in said.err
+    assert run("verify v.jsonl --weights head.safetensors") == 0
+    assert run("check --weights head.safetensors --tensor weight --labels sets.txt --out v.jsonl") == 2
+    assert "leave out --tensor" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_one_line(folder, capsys, monkeypatch):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sigfft.label_files.load_label_sets", interrupted)
+    assert run("check --weights W.npz --labels sets.txt --out v.jsonl") == 130
+    assert capsys.readouterr().err == "sigfft check: interrupted\n"
 
 
 def test_verify_rejects_other_weights_and_truncated_files(folder, capsys):

@@ -9,6 +9,7 @@ from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.system import EPS, homogenize
 
 EPSILON, BOX = 1e-8, 1e4  # the paper's
+LARGEST_BOX = 1e6  # float64 numbers are 1e-10 apart there: EPSILON has two digits left
 
 
 def epsilon_argmaxable(
@@ -28,10 +29,11 @@ def epsilon_argmaxable(
       report: of `check` under the threshold rule.
       bias: (n_labels,) or None.
       epsilon: the least radius, in units of z, at least 0.
-      box: bound on the coordinates of the centre.
+      box: bound on the coordinates of the centre, at most 1e6.
 
     Raises:
-      ValueError: another rule than threshold, an epsilon below 0, a box that is not positive, weights that do not fit.
+      ValueError: another rule than threshold, an epsilon below 0, a box that is not positive or
+        too large, weights that do not fit.
       RuntimeError: HiGHS stopped without an answer.
 
     Reference: Grivas, Vergari and Lopez, Taming the Sigmoid Bottleneck (2024), arXiv 2310.10443, section 4.
@@ -61,8 +63,10 @@ def check_epsilon(rule: str, epsilon: float, box: float) -> None:
     """Raise ValueError for what `epsilon_argmaxable` refuses."""
     if rule != "threshold":
         raise ValueError(f"ε-argmaxability is defined for the threshold rule; given {rule!r}")
-    if not epsilon >= 0 or not box > 0:
-        raise ValueError(f"epsilon must be at least 0 and box positive; given epsilon={epsilon}, box={box}")
+    if not 0 <= epsilon < np.inf or not 0 < box <= LARGEST_BOX:
+        raise ValueError(
+            f"epsilon must be at least 0 and box positive, at most {LARGEST_BOX:g}; given epsilon={epsilon}, box={box}"
+        )
 
 
 def _radius(rows: np.ndarray, lengths: np.ndarray, labels: list[int], z: np.ndarray, box: float) -> float:

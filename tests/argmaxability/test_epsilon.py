@@ -45,6 +45,9 @@ def test_a_zero_row_takes_no_room():
         ("threshold", {"epsilon": -1.0}, "epsilon must be at least 0"),
         ("threshold", {"epsilon": float("nan")}, "epsilon must be at least 0"),
         ("threshold", {"box": 0.0}, "box positive"),
+        ("threshold", {"box": np.inf}, "at most 1e\\+06; given .* box=inf"),
+        ("threshold", {"box": 1e300}, "at most 1e\\+06; given .* box=1e\\+300"),
+        ("threshold", {"epsilon": np.inf}, "epsilon=inf"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(rule, options, message):
