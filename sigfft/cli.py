@@ -14,7 +14,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand.
 
     Returns:
-      0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input; 130 where it was interrupted.
+      0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input, or about sets that failed; 130
+      where it was interrupted.
     """
     args = _parser().parse_args(argv)
     try:
@@ -140,6 +141,11 @@ def _check(args: argparse.Namespace) -> int:
     if args.epsilon is not None:
         shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, box)
     print(report.table(**shares))
+    failed = [verdict.reason for verdict in report.verdicts if verdict.method == "none"]
+    if failed:
+        again = "again" if args.resume is None else f"again with --resume {args.resume}, which keeps the others"
+        print(f"sigfft check: {len(failed)} label sets failed ({failed[0]}); run it {again}", file=sys.stderr)
+        return 2
     return 1 if args.fail_on_unargmaxable and "unargmaxable" in report.status else 0
 
 

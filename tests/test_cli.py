@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from sigfft.argmaxability import search
 from sigfft.cli import main
 
 WEIGHT = np.array([[1.0, 0], [2, 0], [0, 1], [1, 1]], np.float32)
@@ -151,6 +152,15 @@ def test_a_head_that_retrofit_wrote_is_checked_whole(folder, capsys):
     assert run("verify v.jsonl --weights head.safetensors") == 0
     assert run("check --weights head.safetensors --tensor weight --labels sets.txt --out v.jsonl") == 2
     assert "leave out --tensor" in capsys.readouterr().err
+
+
+def test_sets_that_failed_are_an_error(folder, capsys, monkeypatch):
+    def breaks(*_):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(search, "search", breaks)
+    assert run("check --weights W.npz --labels sets.txt --out verdicts.jsonl --fail-on-unargmaxable") == 2
+    assert "label sets failed (MemoryError: no room); run it again" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_one_line(folder, capsys, monkeypatch):

@@ -38,7 +38,10 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Par
             f"{workdir}: report.json and config.json are not what this version of sigfft writes "
             f"({type(error).__name__}: {error}); read the run with the version that trained it, or train anew"
         ) from error
-    checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
+    folder = workdir / "checkpoints" / slug(model.name)
+    if not folder.is_dir():
+        raise ValueError(f"{workdir} holds no checkpoints of {model.name!r}: {folder} is missing")
+    checkpoints = Checkpoints(folder)
     try:
         params = checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), best_step)
     finally:

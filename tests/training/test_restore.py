@@ -45,3 +45,12 @@ def test_a_damaged_file_is_named(tmp_path, damaged, content):
     (tmp_path / damaged).unlink()
     with pytest.raises(ValueError, match=f"holds no finished run: {damaged} is missing"):
         load_model(tmp_path)
+
+
+def test_missing_checkpoints_are_named_and_not_made(tmp_path):
+    report = {"heads": [ENTRY | {"best_step": 4}], "data": {"n_features": 3, "feature_dim": None}}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    with pytest.raises(ValueError, match="holds no checkpoints of 'bottleneck d=2'"):
+        load_model(tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
