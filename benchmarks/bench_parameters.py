@@ -40,7 +40,9 @@ RATES = dict.fromkeys(("spread", "both"), (0.01, 0.001)) | {"sigmoid": (1e-2, 3e
 RATES |= {"slack": (1e-2, 3e-3), "ordered": (1e-2, 3e-3)}
 OWN_RATES = {
     "delicious": {"slack": (3e-3, 1e-2), "ordered": (3e-3, 1e-2)},
-    "tate": {"sigmoid": (1e-2, 1e-1), "bottleneck": (3e-2, 1e-2), "spread": (1e-2, 3e-3), "both": (1e-2, 3e-3)},
+    "tate": {"sigmoid": (1e-2, 1e-1), "bottleneck": (3e-2, 3e-2)}
+    | dict.fromkeys(("spread", "both"), (3e-2, 3e-3))
+    | dict.fromkeys(("slack", "ordered"), (1e-2, 3e-2)),
     "tibkat_en": {},
 }
 LARGE = {
