@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,9 +12,8 @@ from jaxtyping import Bool, Float, Int
 
 from sigfft import labels as label_sets
 from sigfft.argmaxability.certificate import Certificate
+from sigfft.argmaxability.lines import STATUSES, field, missing, parse
 from sigfft.files import replacing
-
-STATUSES = ("argmaxable", "unargmaxable", "undecided")
 
 
 @dataclass(frozen=True)
@@ -107,33 +107,42 @@ class Report:
     def save(self, path: str | os.PathLike) -> None:
         """Write JSON lines, one for each set, atomically: the file is whole or not there."""
         sets = label_sets.unpack(self.label_sets, self.layer.n_labels)
-        write_lines(path, (to_json(s, v, self.layer) for s, v in zip(sets, self.verdicts, strict=True)))
+        write_lines(path, (to_json(s, v, self.layer, len(self)) for s, v in zip(sets, self.verdicts, strict=True)))
 
     @staticmethod
     def load(path: str | os.PathLike) -> "Report":
         """Read what `save` wrote. This proves nothing: `verify` does.
 
         Raises:
-          ValueError: a line is not a verdict, the file is empty, or its lines are about different layers.
+          ValueError: a line is not a verdict, lines are missing, or they are about different layers.
         """
-        sets, verdicts, layers = [], [], []
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        sets, verdicts, layers, declared = [], [], [], Counter[int | None]()
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             try:
-                labels, verdict, layer = from_json(line)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{path}, line {number} is not a verdict; the file may be truncated") from error
+                record = parse(line)
+                labels, verdict, layer = _of_record(record)
+            except ValueError as error:
+                reason = f"{path}, line {number} is not a verdict; the file may be truncated: {error}"
+                raise ValueError(reason) from error
             sets.append(labels)
             verdicts.append(verdict)
             layers.append(layer)
-        if not layers:
-            raise ValueError(f"{path} holds no verdict; expected one JSON object per line, as Report.save writes")
+            declared[record.get("sets")] += 1
         if any(layer != layers[0] for layer in layers):
             raise ValueError(f"{path} holds verdicts about more than one layer or rule; save one report to a file")
-        return Report(layers[0], label_sets.pad(sets, layers[0].n_labels), verdicts)
+        if missing(declared):
+            raise ValueError(f"{path} {missing(declared)}")
+        try:
+            return Report(layers[0], label_sets.pad(sets, layers[0].n_labels), verdicts)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
-def to_json(labels: Sequence[int], verdict: Verdict, layer: Layer) -> str:
-    """One verdict as a line of JSON; floats are written so that they read back to the same bits."""
+def to_json(labels: Sequence[int], verdict: Verdict, layer: Layer, sets: int | None = None) -> str:
+    """One verdict as a line of JSON; floats are written so that they read back to the same bits.
+
+    `sets` is the number of lines that the file will have, so that a reader sees whether some are missing.
+    """
     proof = verdict.certificate
     record = {
         "labels": list(labels),
@@ -145,13 +154,25 @@ def to_json(labels: Sequence[int], verdict: Verdict, layer: Layer) -> str:
         "seconds": verdict.seconds,
         "reason": verdict.reason,
     }
-    return json.dumps(record | asdict(layer), allow_nan=False)
+    whole = {} if sets is None else {"sets": sets}
+    return json.dumps(record | asdict(layer) | whole, allow_nan=False)
 
 
 def from_json(line: str) -> tuple[list[int], Verdict, Layer]:
-    """The inverse of `to_json`."""
-    record = json.loads(line)
+    """The inverse of `to_json`.
+
+    Raises:
+      ValueError: the line is not a JSON object, or a field is missing or has another form.
+    """
+    return _of_record(parse(line))
+
+
+def _of_record(record: dict) -> tuple[list[int], Verdict, Layer]:
+    for name, *types in (("method", str), ("seconds", int, float), ("reason", str)):
+        field(record, name, *types)
     proof, witness = record["certificate"], record["witness"]
+    if witness is not None and len(witness) != record["dim"]:
+        raise ValueError(f"witness must have dim = {record['dim']} numbers; it has {len(witness)}")
     verdict = Verdict(
         record["status"],
         (record["margin"][0], record["margin"][1]),

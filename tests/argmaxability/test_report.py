@@ -38,7 +38,7 @@ def test_a_line_is_the_documented_record(tmp_path):
     assert len(record["weight"]["sha256"]) == 64
     assert set(record) == {
         *("labels", "status", "margin", "method", "witness", "certificate", "seconds", "reason"),
-        *("rule", "n_labels", "dim", "weight", "bias"),
+        *("rule", "n_labels", "dim", "weight", "bias", "sets"),
     }
 
 
@@ -61,12 +61,27 @@ def test_the_table_counts_by_cardinality():
     assert "all" in check(WEIGHT, []).table()
 
 
+def changed(line, **fields):
+    return json.dumps(json.loads(line) | fields)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda lines: [lines[0], lines[1][:40]], "line 2 is not a verdict; the file may be truncated"),
         (lambda lines: [lines[0].replace('"margin"', '"margins"')], "line 1 is not a verdict"),
         (lambda lines: [], "holds no verdict"),
+        (lambda lines: ["null", *lines[1:]], "line 1 is not a verdict.*: not a JSON object: None"),
+        (lambda lines: [changed(lines[0], margin=[])], "line 1 is not a verdict.*: margin must be a lower"),
+        (lambda lines: [changed(lines[0], status="likely")], "line 1 is not a verdict.*: status must be one of"),
+        (lambda lines: [changed(lines[0], labels=[[1]])], "line 1 is not a verdict.*: labels must be a list of int"),
+        (lambda lines: [changed(lines[0], labels=7)], "line 1 is not a verdict.*: labels must be list; given 7"),
+        (lambda lines: [changed(lines[0], witness=[10**400] * 3)], "line 1 is not a verdict.*: witness must be a list"),
+        (lambda lines: [changed(lines[0], witness=[1.0])], "line 1 is not a verdict.*: witness must have dim = 3"),
+        (lambda lines: [changed(lines[0], seconds="1")], "line 1 is not a verdict.*: seconds must be int or float"),
+        (lambda lines: [changed(lines[0], n_labels=None)], "line 1 is not a verdict.*: n_labels must be int"),
+        (lambda lines: [changed(line, labels=[10]) for line in lines], "verdicts.jsonl: label id 10"),
+        (lambda lines: lines[:-1], "lacks lines: 6 are of a report of 7 sets"),
         (lambda lines: [lines[0], lines[1].replace("threshold", "top_k")], "more than one layer or rule"),
     ],
 )
@@ -76,3 +91,12 @@ def test_damaged_files_are_refused(damage, message, tmp_path):
     path.write_text("\n".join(damage(path.read_text().splitlines())))
     with pytest.raises(ValueError, match=message):
         Report.load(path)
+
+
+def test_files_that_do_not_say_how_many_lines_they_have_are_read(tmp_path):
+    path = tmp_path / "verdicts.jsonl"
+    check(WEIGHT, SETS).save(path)
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({k: v for k, v in r.items() if k != "sets"}) + "\n" for r in records[:3]))
+    assert len(Report.load(path)) == 3
+    assert sum(verify(path, WEIGHT).values()) == 3

@@ -69,7 +69,20 @@ def test_a_bias_is_part_of_the_claim(tmp_path):
         (0, {"margin": [-0.2, -0.1]}, "contradicts"),
         (0, {"margin": [0.8, 0.7]}, "contradicts"),
         (0, {"margin": [float("nan"), 0.7]}, "contradicts"),
-        (0, {"status": "likely"}, "contradicts"),
+        (0, {"status": "likely"}, "status must be one of"),
+        (0, {"status": []}, "status must be one of"),
+        (0, {"margin": []}, "margin must be a lower and an upper bound"),
+        (0, {"margin": [0.1, "0.2"]}, "margin must be a list of int or float"),
+        (0, {"labels": {}}, "labels must be list; given {}"),
+        (0, {"labels": ""}, "labels must be list"),
+        (0, {"labels": [[2]]}, r"labels must be a list of int; given \[2\]"),
+        (0, {"labels": [True]}, "labels must be a list of int"),
+        (0, {"witness": ["-1", "1"]}, "witness must be a list of int or float"),
+        (0, {"witness": [10**400, 1]}, "witness must be a list of int or float"),
+        (0, {"bias": 1}, "bias must be dict or null"),
+        (0, {"sets": 0}, "sets must be"),
+        (1, {"certificate": {"labels": [[], 1], "multipliers": [2.0, 1.0]}}, "labels must be a list of int"),
+        (1, {"certificate": {"labels": [0, 1], "multipliers": "21"}}, "multipliers must be list"),
         (0, {"rule": "most"}, "unknown rule"),
         (0, {"n_labels": 4}, "n_labels is 4"),
         (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, -1.0]}}, "certificate does not prove"),
@@ -100,8 +113,11 @@ def test_damaged_files_are_refused(tmp_path):
     for cut, reason in [
         ([whole, whole[: len(whole) // 2]], "line 2: not a JSON object"),
         ([whole, "\n"], "line 2: not a JSON object"),
-        ([whole, "[1, 2]\n"], "line 2: "),
-        ([whole, "{}\n"], "line 2: has no 'n_labels'"),
+        ([whole, "[1, 2]\n"], "line 2: not a JSON object"),
+        ([whole, "null\n"], "line 2: not a JSON object: None"),
+        ([whole, "5\n"], "line 2: not a JSON object: 5"),
+        ([whole, "[" * 100_000 + "\n"], "line 2: not a JSON object"),
+        ([whole, "{}\n"], "line 2: has no 'labels'"),
         ([], "holds no verdict"),
     ]:
         with pytest.raises(VerificationError, match=reason):
@@ -109,6 +125,19 @@ def test_damaged_files_are_refused(tmp_path):
     (tmp_path / "b.jsonl").write_bytes(b"\x93NUMPY\xff\xfe")
     with pytest.raises(VerificationError, match="line 1"):
         verify(tmp_path / "b.jsonl", WEIGHT)
+
+
+def test_a_file_cut_at_a_line_end_is_refused(tmp_path):
+    lines = [line | {"sets": 4} for line in verdicts()]
+    assert sum(verify(write(tmp_path / "v.jsonl", lines), WEIGHT).values()) == 4
+    assert sum(verify(write(tmp_path / "v.jsonl", lines + lines), WEIGHT).values()) == 8  # one file after another
+    assert sum(verify(write(tmp_path / "v.jsonl", lines + verdicts()[:1]), WEIGHT).values()) == 5  # an older file
+    for kept in (1, 3, 7):
+        with pytest.raises(VerificationError, match=f"lacks lines: {kept} are of a report of 4 sets"):
+            verify(write(tmp_path / "v.jsonl", (lines + lines)[:kept]), WEIGHT)
+    lines[1] = lines[1] | {"margin": [0.1, 0.2]}
+    with pytest.raises(VerificationError, match=r"line 2: .*contradicts"):  # a false claim comes first
+        verify(write(tmp_path / "v.jsonl", lines[:3]), WEIGHT)
 
 
 def test_the_first_false_claim_is_named_across_batches(tmp_path, monkeypatch):
