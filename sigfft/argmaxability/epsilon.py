@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from sigfft import labels as label_sets
 from sigfft.argmaxability.lp import chebyshev
 from sigfft.argmaxability.report import Report
-from sigfft.argmaxability.system import EPS, homogenize
+from sigfft.argmaxability.system import EPS, homogenize, lengths, unit_rows
 
 EPSILON, BOX = 1e-8, 1e4  # the paper's
 LARGEST_BOX = 1e6  # float64 numbers are 1e-10 apart there: EPSILON has two digits left
@@ -41,12 +41,12 @@ def epsilon_argmaxable(
     check_epsilon(report.layer.rule, epsilon, box)
     system = homogenize(weight, bias, "threshold")
     sets = label_sets.unpack(report.label_sets, system.n_labels)
-    lengths = np.linalg.norm(system.rows[:, : system.dim], axis=1)
+    units = unit_rows(system.stored)
     answers = np.zeros(len(report), bool)
     for i, (labels, verdict) in enumerate(zip(sets, report.verdicts, strict=True)):
         if verdict.status == "unargmaxable":
             continue
-        lower = -1.0 if verdict.witness is None else _radius(system.rows, lengths, labels, verdict.witness, box)
+        lower = -1.0 if verdict.witness is None else _radius(units, labels, verdict.witness, box)
         # without a bias, no z of the box is longer than √dim·box
         upper = verdict.margin[1] * system.dim**0.5 * box * (1 + 1e-12) if bias is None else np.inf
         if lower > epsilon or upper <= epsilon:
@@ -69,14 +69,16 @@ def check_epsilon(rule: str, epsilon: float, box: float) -> None:
         )
 
 
-def _radius(rows: np.ndarray, lengths: np.ndarray, labels: list[int], z: np.ndarray, box: float) -> float:
+def _radius(units: np.ndarray, labels: list[int], z: np.ndarray, box: float) -> float:
     """A radius that a ball around a witness has, less the rounding of its computation; -1 outside the box."""
-    largest, has_bias = float(np.abs(z).max()), rows.shape[1] > len(z)
+    largest, has_bias = float(np.abs(z).max()), units.shape[1] > len(z)
     if has_bias and largest > box:
         return -1.0
     centre = np.append(z, 1.0) if has_bias else z * (box / largest if largest else 1.0)
-    signs = np.full(len(rows), -1.0)
+    signs = np.full(len(units), -1.0)
     signs[labels] = 1.0
-    error = 2 * (len(centre) + 4) * EPS * np.linalg.norm(rows, axis=1) * np.linalg.norm(centre)
-    asks = lengths > 0  # a label with a zero row takes no room from the ball
-    return float(((signs * (rows @ centre) - error)[asks] / lengths[asks]).min(initial=np.inf))
+    error = 2 * (len(centre) + 4) * EPS * np.linalg.norm(centre)
+    reach = lengths(units[:, : len(z)])  # what a unit of z moves a logit by, in units of the row
+    asks = reach > 0  # a label with a zero row takes no room from the ball
+    with np.errstate(over="ignore"):
+        return float(((signs * (units @ centre) - error)[asks] / reach[asks]).min(initial=np.inf))

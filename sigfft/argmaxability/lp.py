@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from sigfft.argmaxability.certificate import Certificate
 from sigfft.argmaxability.search import Basis, Finding, certify
 from sigfft.argmaxability.support import null_vector
-from sigfft.argmaxability.system import EPS, System, homogenize, pad_sets
+from sigfft.argmaxability.system import EPS, System, homogenize, lengths, pad_sets, unit_rows
 
 _TOLERANCES = (1e-10, 1e-9, 1e-8, 1e-7)  # HiGHS accepts no less; where it gives up, it is asked for less
 _ROUNDS = 200
@@ -39,7 +39,8 @@ def chebyshev(
 ) -> Chebyshev:
     """The largest ball inside a label set's region under the threshold rule: one LP with all rows, in floating point.
 
-    maximise ε subject to s_i (w_i·z + b_i) >= ε ‖w_i‖ and |z_j| <= box.
+    maximise ε subject to s_i (w_i·z + b_i) >= ε ‖w_i‖ and |z_j| <= box. A label with zero weights takes no room; where
+    it is on and its bias is not positive, or off and its bias is, the region is empty.
 
     Args:
       weight: (n_labels, dim).
@@ -57,16 +58,21 @@ def chebyshev(
         raise ValueError(f"box must be positive; given {box}")
     system = homogenize(weight, bias, "threshold")
     signs = system.signs(pad_sets([labels], system))[0, : system.n_labels]
-    rows = system.rows[:, : system.dim]
-    lengths = np.linalg.norm(rows, axis=1)
-    offset = np.zeros(len(rows)) if bias is None else system.rows[:, system.dim]
-    scale = np.where(lengths > 0, lengths, 1.0)
+    rows = system.stored[:, : system.dim]
+    sizes = lengths(rows)
+    offset = np.zeros(len(rows)) if bias is None else system.stored[:, system.dim]
+    asks = sizes > 0
+    if ((signs > 0) != (offset > 0))[~asks].any():  # not left to the solver's tolerance
+        return Chebyshev(None, None)
+    signs, units = signs[asks], unit_rows(rows[asks])
+    with np.errstate(over="ignore"):
+        distances = np.nan_to_num(offset[asks] / sizes[asks])
     from scipy.optimize import linprog  # takes longer to import than all of sigfft; most checks never get here
 
     result = linprog(
         np.append(np.zeros(system.dim), -1.0),
-        A_ub=np.column_stack([-signs[:, None] * rows / scale[:, None], lengths / scale]),
-        b_ub=signs * offset / scale,
+        A_ub=np.column_stack([-signs[:, None] * units, np.ones(len(units))]),
+        b_ub=signs * distances,
         bounds=[(-box, box)] * system.dim + [(0, None)],
         method="highs",
     )

@@ -58,7 +58,13 @@ class Report:
 
     @property
     def margin(self) -> Float[np.ndarray, "sets 2"]:
-        """Lower and upper bound of each set's margin."""
+        """Lower and upper bound of each set's margin: max over unit z of min_i s_i (r_i·z) / ‖r_i‖.
+
+        r_i is w_i, with b_i where there is a bias and 1 under argmax and top_k; those two columns are multiplied by
+        powers of two that bring their size to the median length of the w_i (`system.homogenize`), so that a margin
+        keeps its value where all weights are multiplied by a power of two. With a bias, one more row is 1 at its
+        column and 0 elsewhere: that coordinate of z must be positive.
+        """
         return np.array([v.margin for v in self.verdicts], np.float64).reshape(-1, 2)
 
     @property

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from sigfft.argmaxability import newton, support
 from sigfft.argmaxability.certificate import Certificate
-from sigfft.argmaxability.system import EPS, System
+from sigfft.argmaxability.system import EPS, System, lengths
 
 _ROUNDS = 40
 _ROOM = 4  # rows that may join the working set in one round, per dimension
@@ -212,16 +212,19 @@ class _Search:
 def certify(
     system: System, rows: Float[np.ndarray, "rows rank"], multipliers: Float[np.ndarray, " rows"], ids: np.ndarray
 ) -> Certificate | None:
-    """A certificate on few labels from signed rows that cancel: its multipliers are those of the stored rows."""
+    """A certificate on few labels from signed unit rows that cancel: its multipliers are those of the stored rows."""
     reduced = support.reduce_support(rows, multipliers)
     if reduced is None:
         return None
     at, y = reduced
     labels = ids[at]
-    lengths = np.ones(len(labels))
     stored = labels < system.n_labels
-    lengths[stored] = np.linalg.norm(system.rows[labels[stored]], axis=1)
-    y = y / lengths
+    sizes = np.empty(len(labels))
+    sizes[stored] = lengths(system.rows[labels[stored]])
+    if system.positive is not None:
+        sizes[~stored] = np.ldexp(1.0, system.exponents[system.positive])
+    smallest = sizes.min()  # before dividing: 1 / sizes may overflow
+    y = y * (smallest / sizes)
     y /= y.max()
     order = np.argsort(labels)
     return Certificate(tuple(labels[order].tolist()), tuple(y[order].tolist()))

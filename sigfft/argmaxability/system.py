@@ -19,11 +19,12 @@ class System:
     It is the last row of `units`, and only there when the layer has a bias.
     """
 
-    rows: Float[np.ndarray, "labels D"]  # augmented rows, the stored values widened to float64
+    rows: Float[np.ndarray, "labels D"]  # augmented rows: the stored values times 2 ** exponents
     units: Float[np.ndarray, "constraints D"]  # rows / ‖row‖, then the row of `positive`; a zero row stays zero
     rule: str
     dim: int
     positive: int | None  # coordinate that must be > 0
+    exponents: Int[np.ndarray, " D"]  # of the powers of two that bring bias and level to the size of the weights
     silent: Bool[np.ndarray, " constraints"] = field(repr=False)  # zero rows: their logit is 0 for every activation
 
     @property
@@ -35,6 +36,11 @@ class System:
     def n_constraints(self) -> int:
         """Labels, and one more where the coordinate of the bias must be positive."""
         return len(self.units)
+
+    @property
+    def stored(self) -> Float[np.ndarray, "labels D"]:
+        """The augmented rows as they are stored, in the units of the layer's activations."""
+        return np.ldexp(self.rows, -self.exponents)
 
     @property
     def unit_error(self) -> float:
@@ -70,11 +76,12 @@ class System:
         return margins
 
     def witness(self, solution: Float[np.ndarray, "*sets D"]) -> Float[np.ndarray, "*sets dim"]:
-        """Activations of the layer from solutions of the system: the coordinate of the bias scaled to 1."""
+        """Activations of the layer from solutions of the system: the stored coordinate of the bias scaled to 1."""
         if self.positive is None:
             return solution[..., : self.dim]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return solution[..., : self.dim] / solution[..., self.positive, None]
+            ratios = solution[..., : self.dim] / solution[..., self.positive, None]
+            return np.ldexp(ratios, -self.exponents[self.positive])
 
     def solution(
         self, padded: Int[np.ndarray, "sets width"], witness: Float[np.ndarray, "sets dim"]
@@ -82,14 +89,14 @@ class System:
         """Solutions of the system from activations: 1 for the bias, and for top-k the threshold between the logits."""
         columns = [witness]
         if self.positive is not None:
-            columns.append(np.ones((len(witness), 1)))
+            columns.append(np.full((len(witness), 1), np.ldexp(1.0, -self.exponents[self.positive])))
         if self.rule != "threshold":
             logits = np.column_stack(columns) @ self.rows[:, :-1].T
             on = self.signs(padded)[:, : self.n_labels] > 0
             low = np.where(on, logits, np.inf).min(axis=1)
             high = np.where(on, -np.inf, logits).max(axis=1)
             low, high = np.where(np.isinf(low), high + 2, low), np.where(np.isinf(high), low - 2, high)
-            columns.append(-(low + high)[:, None] / 2)
+            columns.append(np.ldexp(-(low + high)[:, None] / 2, -self.exponents[-1]))
         return np.column_stack(columns)
 
 
@@ -99,7 +106,8 @@ def homogenize(
     """The sign system of a layer under a decision rule.
 
     threshold: rows w_i, with a bias [w_i, b_i] and the last coordinate positive. top_k and argmax: a free last
-    coordinate (minus the threshold between the logits) with 1 in every row.
+    coordinate (minus the threshold between the logits) with 1 in every row. The columns of the bias and of the level
+    are then multiplied by powers of two, so that neither the search nor a margin depends on the scale of the weights.
 
     Args:
       weight: (n_labels, dim), float16, bfloat16, float32 or float64, finite.
@@ -122,20 +130,46 @@ def homogenize(
         columns.append(bias[:, None])
     if rule != "threshold":
         columns.append(np.ones((len(weight), 1)))
-    rows = np.hstack(columns) if len(columns) > 1 else weight
+    exponents = np.array([0] * weight.shape[1] + [_exponent(weight, column) for column in columns[1:]])
+    rows = np.ldexp(np.hstack(columns), exponents) if len(columns) > 1 else weight
     positive = None if bias is None else weight.shape[1]
     units = unit_rows(rows)
     if positive is not None:
         units = np.vstack([units, np.eye(rows.shape[1])[positive]])
-    return System(rows, units, rule, weight.shape[1], positive, np.asarray(~units.any(axis=1)))
+    return System(rows, units, rule, weight.shape[1], positive, exponents, np.asarray(~units.any(axis=1)))
 
 
 def unit_rows(rows: Float[np.ndarray, "labels D"]) -> Float[np.ndarray, "labels D"]:
     """Each row divided by its Euclidean length; zero rows stay zero. Free of overflow and underflow."""
-    largest = np.abs(rows).max(axis=1, keepdims=True)
-    scaled = np.ldexp(rows, -np.frexp(largest)[1])
-    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return scaled / np.where(lengths == 0, 1.0, lengths)
+    scaled, _ = _scaled(rows)
+    scaled_lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled / np.where(scaled_lengths == 0, 1.0, scaled_lengths)
+
+
+def lengths(rows: Float[np.ndarray, "labels D"]) -> Float[np.ndarray, " labels"]:
+    """The Euclidean length of each row, at most the largest float64. Free of overflow and underflow."""
+    scaled, exponents = _scaled(rows)
+    with np.errstate(over="ignore"):
+        return np.minimum(np.ldexp(np.linalg.norm(scaled, axis=1), exponents[:, 0]), np.finfo(np.float64).max)
+
+
+def _scaled(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows divided by the power of two above their largest entry, and its exponent."""
+    exponents = np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1]
+    return np.ldexp(rows, -exponents), exponents
+
+
+def _exponent(weight: np.ndarray, column: np.ndarray) -> int:
+    """The power of two that brings a column to the length of the rows, by their medians: one huge bias says little.
+
+    It leaves every entry exact: none overflows, and none falls below the smallest normal number.
+    """
+    rows, entries = lengths(weight), np.abs(column[column != 0])
+    if not rows.any() or not len(entries):
+        return 0
+    size, own = (int(np.frexp(np.partition(x, len(x) // 2)[len(x) // 2])[1]) for x in (rows[rows > 0], entries))
+    lowest, highest = -1021 - int(np.frexp(entries.min())[1]), 1024 - int(np.frexp(entries.max())[1])
+    return max(-1000, min(0, lowest), min(size - own, highest, 1000))
 
 
 def pad_sets(

@@ -53,3 +53,16 @@ def test_a_zero_row_takes_no_room():
 def test_what_cannot_be_asked_is_refused(rule, options, message):
     with pytest.raises(ValueError, match=message):
         epsilon_argmaxable(WEIGHT, check(WEIGHT, [[0]], rule=rule), **options)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-162, 1e155, 1e300])
+def test_the_scale_of_the_weights_changes_no_ball(scale):
+    weight = np.array([[1.0, 0], [0, 1], [-1, -1], [1, 1]])
+    sets = [[0, 1, 3], [0, 1], [2], [0, 3]]
+    for radius in (0.0, 1.0, 5e3, 1e5):
+        expected = epsilon_argmaxable(weight, check(weight, sets), epsilon=radius)
+        found = epsilon_argmaxable(weight * scale, check(weight * scale, sets), epsilon=radius)
+        np.testing.assert_array_equal(found, expected)
+        assert expected.any() == (radius < 1e4)
+        bounded = chebyshev(weight * scale, [0, 1, 3], scale * np.ones(4))
+        assert bounded.radius == pytest.approx(chebyshev(weight, [0, 1, 3], np.ones(4)).radius)

@@ -10,6 +10,7 @@ from brute_force import all_sets, argmaxable_sets, biases, layers
 from hypothesis.extra import numpy as st_numpy
 
 from sigfft.argmaxability import VerificationError, check, cyclic, verify
+from sigfft.argmaxability.system import homogenize
 
 CASES = [
     (name, offset, rule)
@@ -51,6 +52,53 @@ def test_every_set_of_small_layers(name, offset, rule, tmp_path):
     )
     if (name, offset) != ("cyclic", "tied bias"):  # a layer with margins near 1e-17, by the rounding of its cosines
         assert "undecided" not in report.status
+
+
+@pytest.mark.parametrize("exponent", [-600, -40, 40, 600])
+@pytest.mark.parametrize(("offset", "rule"), [("bias", "threshold"), ("no bias", "top_k"), ("bias", "argmax")])
+def test_verdicts_and_margins_do_not_depend_on_the_scale_of_the_weights(offset, rule, exponent):
+    weight = layers()["random"].astype(np.float64)
+    bias = biases(len(weight))[offset]
+    sets = all_sets(len(weight), rule)[::3]
+    one, scaled = (check(w, sets, bias, rule) for w in (weight, np.ldexp(weight, exponent)))
+    assert {"argmaxable", "unargmaxable"} >= set(one.status.tolist())
+    np.testing.assert_array_equal(scaled.status, one.status)
+    np.testing.assert_array_equal(scaled.margin, one.margin)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(("biased", "rule"), [(True, "threshold"), (False, "top_k")])
+def test_margins_hold_the_best_of_all_directions_of_the_plane(biased, rule, scale):
+    rng = np.random.default_rng(0)
+    weight, bias = scale * rng.standard_normal((6, 1)), rng.standard_normal(6) if biased else None
+    rows = np.column_stack([weight, bias if biased else np.ones(6)])
+    rows[:, 1] *= 2.0 ** homogenize(weight, bias, rule).exponents[1]
+    units = np.vstack([rows / np.linalg.norm(rows, axis=1, keepdims=True), np.eye(2)[1 if biased else 2 :]])
+    angles = np.linspace(0, 2 * np.pi, 20_000)
+    values = units @ [np.cos(angles), np.sin(angles)]
+    report = check(weight, all_sets(6, rule), bias, rule)
+    for labels, status, (low, high) in zip(all_sets(6, rule), report.status, report.margin, strict=True):
+        signs = np.where(np.isin(np.arange(len(units)), [*labels, 6]), 1.0, -1.0)
+        best = (signs[:, None] * values).min(axis=0).max()
+        assert low <= best + 1e-3
+        assert status != "argmaxable" or best <= high
+        assert status == "argmaxable" or best <= 1e-12
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e7, 1e9])
+def test_weights_far_larger_or_smaller_than_the_bias_are_decided(scale):
+    rng = np.random.default_rng(0)
+    weight, bias = rng.standard_normal((500, 20)), -1.5 + 0.1 * rng.standard_normal(500)
+    sets = [np.flatnonzero(weight @ z + bias > 0).tolist() for z in rng.standard_normal((30, 20))]
+    assert set(check(weight * scale, sets, bias).status) == {"argmaxable"}
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-200, 1e-162, 1e-150, 1e150, 1e155, 1e308])
+def test_weights_whose_squares_overflow_or_underflow_are_decided(scale):
+    weight = np.array([[1.0, 0], [0, 1], [-1, -1], [1, 1]])
+    for rule in ("threshold", "top_k"):
+        assert_never_wrong(weight * scale, None, rule, all_sets(4, rule), argmaxable_sets(weight * scale, None, rule))
+    assert check(weight * scale, [[0, 1, 2], []]).status.tolist() == ["unargmaxable"] * 2
 
 
 @pytest.mark.parametrize("name", ["ties", "random"])

@@ -72,6 +72,12 @@ def test_bad_boxes_are_refused():
         lp.chebyshev(np.eye(2), [0], box=0)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-200, 1e-300])
+def test_a_room_beyond_what_the_solver_counts_is_no_answer(scale):
+    with pytest.raises(RuntimeError, match="HiGHS stopped without an answer"):
+        lp.chebyshev(scale * np.eye(2), [0, 1], np.full(2, 1e10))
+
+
 def test_a_solver_that_fails_is_never_a_verdict(monkeypatch):
     failed = scipy.optimize.OptimizeResult(status=4, x=None, message="numerical difficulties")
     monkeypatch.setattr(scipy.optimize, "linprog", lambda *_, **__: failed)
@@ -80,3 +86,23 @@ def test_a_solver_that_fails_is_never_a_verdict(monkeypatch):
         lp.max_margin(system, Basis.of(system), np.array([0]), NONE)
     with pytest.raises(RuntimeError, match="numerical difficulties"):
         lp.chebyshev(np.eye(2), [0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "bias", "empty"),
+    [
+        ([2], None, True),
+        ([2], -1.0, True),
+        ([2], -1e-12, True),
+        ([2], 1e-12, False),
+        ([0], None, False),
+        ([0], -1.0, False),
+        ([0], 0.0, False),
+        ([0], 1e-12, True),
+    ],
+)
+def test_a_label_with_zero_weights_is_on_or_off_by_its_bias_alone(labels, bias, empty):
+    weight, bias = np.array([[1.0, 0], [0, 1], [0, 0]]), None if bias is None else np.array([0.0, 0, bias])
+    found = lp.chebyshev(weight, labels, bias)
+    assert found.argmaxable() != empty
+    assert (found.radius is None) == (found.centre is None) == empty

@@ -2,7 +2,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from sigfft.argmaxability.system import homogenize, pad_sets, unit_rows
+from sigfft.argmaxability.system import homogenize, lengths, pad_sets, unit_rows
 
 WEIGHT = np.array([[1.0, 2.0], [-3.0, 0.5], [0.0, 0.0], [4.0, -1.0]])
 BIAS = np.array([0.5, -0.25, 0.0, 1.0])
@@ -20,7 +20,7 @@ RULES = ("threshold", "argmax", "top_k")
 )
 def test_augmented_rows(bias, rule, row, positive, silent):
     system = homogenize(WEIGHT, bias, rule)
-    assert system.rows[0].tolist() == row
+    assert system.stored[0].tolist() == row
     assert system.positive == positive
     assert np.flatnonzero(system.silent).tolist() == silent
     assert system.n_constraints == 4 + (bias is not None)
@@ -57,6 +57,39 @@ def test_margins_are_signed_distances_and_zero_rows_ask_nothing():
 def test_unit_rows_do_not_overflow_or_underflow(scale):
     units = unit_rows(np.array([[3.0, 4.0], [0.0, -7.0], [0.0, 0.0]]) * scale)
     np.testing.assert_allclose(units, [[0.6, 0.8], [0, -1], [0, 0]], rtol=1e-3 if scale < 1e-310 else 1e-15)
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-200, 1e-155, 1.0, 1e155, 1e300])
+def test_lengths_do_not_overflow_or_underflow(scale):
+    rows = np.array([[3.0, 4.0], [0.0, -7.0], [0.0, 0.0]]) * scale
+    np.testing.assert_allclose(lengths(rows) / scale, [5, 7, 0], rtol=1e-3 if scale < 1e-310 else 1e-15)
+    assert lengths(np.full((1, 2), np.finfo(float).max)) == np.finfo(float).max
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_bias_and_level_have_the_size_of_the_weights(rule):
+    rng = np.random.default_rng(3)
+    weight, bias = 1e9 * rng.standard_normal((50, 4)), rng.standard_normal(50)
+    bias[7] = -1e200  # one that is always off leaves the others as they are
+    system = homogenize(weight, bias, rule)
+    ratios = np.median(np.abs(system.rows[:, 4:]), axis=0) / np.median(lengths(weight))
+    assert ((ratios > 0.25) & (ratios < 4)).all()
+    assert np.isfinite(system.rows).all()
+    scaled = homogenize(weight * 2.0**-300, bias, rule)
+    np.testing.assert_array_equal(scaled.units, system.units)
+    solutions = rng.standard_normal((3, system.rows.shape[1]))
+    np.testing.assert_array_equal(scaled.witness(solutions), np.ldexp(system.witness(solutions), 300))
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-150, 1e150, 1e300])
+@pytest.mark.parametrize("rule", RULES)
+def test_no_stored_value_is_lost_to_the_scale(size, rule):
+    weight = size * np.array([[1.0], [0], [0], [-2], [1]])
+    bias = np.array([0.0, 1e-300, 1e300, 5e-324, -1.7e308])
+    system = homogenize(weight, bias, rule)
+    stored = np.column_stack([weight, bias, np.ones(5)])[:, : system.rows.shape[1]]
+    np.testing.assert_array_equal(system.stored, stored)
+    assert not system.silent.any()
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
