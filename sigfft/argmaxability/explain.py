@@ -1,5 +1,8 @@
 """Why a label set cannot be output, and which argmaxable set is near it."""
 
+import itertools
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,8 +10,12 @@ from jaxtyping import Float
 
 from sigfft.argmaxability.decide import Problem, decide
 from sigfft.argmaxability.report import Verdict
-from sigfft.argmaxability.search import start
-from sigfft.argmaxability.system import pad_sets
+from sigfft.argmaxability.search import start, unit
+from sigfft.argmaxability.system import lengths, pad_sets
+
+_FEW = 1 << 12  # label sets of one cardinality that are tried one and all
+_DIRECTIONS = 512  # activations tried where they are more
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,9 @@ def nearest(
     """An argmaxable set with few flips: not always the fewest, which is hard to find.
 
     Two candidates are made, the better one is kept: the set that the given one's best activation yields; and the
-    end of flipping, in each certificate in turn, the label with the largest share. Then flips are undone one by
-    one as long as the set stays argmaxable.
+    end of flipping, in each certificate in turn, the label with the largest share. Where equal rows make these tie,
+    others are tried: every set of this cardinality if they are few, or what activations around the best one yield.
+    Then flips are undone one by one as long as the set stays argmaxable.
 
     Args:
       weight: as `check`.
@@ -79,20 +87,19 @@ def nearest(
       rule: as `check`.
 
     Raises:
-      ValueError: as `check`; or no argmaxable set was found (the weights are all zero, or all margins below 1e-9).
+      ValueError: as `check`; or none of the sets that were tried is argmaxable, as where all rows are equal.
     """
     problem = Problem.of(weight, bias, rule)
     wanted = frozenset(pad_sets([label_set], problem.system)[0].tolist()) - {problem.system.n_labels}
     verdict = _decide(problem, wanted)
     if verdict.witness is not None:
         return Nearest(tuple(sorted(wanted)), (), (), verdict.witness)
-    candidates = [_yielded(problem, wanted)]
+    best = _least_squares(problem, wanted)
+    candidates = [_yielded(problem, best, len(wanted))]
     if rule == "threshold":
         candidates.append(_flip_conflicts(problem, wanted, verdict))
     proved = [(found, v) for found in candidates if (v := _decide(problem, found)).witness is not None]
-    if not proved:
-        raise ValueError(f"no argmaxable set was found near one of {len(wanted)} labels; are the weights all zero?")
-    found, verdict = min(proved, key=lambda candidate: len(candidate[0] ^ wanted))
+    found, verdict = min(proved or _others(problem, wanted, best), key=lambda candidate: len(candidate[0] ^ wanted))
     found, verdict = _undo(problem, wanted, found, verdict)
     if verdict.witness is None:
         raise ValueError("the nearest set lost its witness")
@@ -103,25 +110,60 @@ def _decide(problem: Problem, labels: frozenset[int]) -> Verdict:
     return decide(problem, pad_sets([sorted(labels)], problem.system))[0]
 
 
-def _yielded(problem: Problem, wanted: frozenset[int]) -> frozenset[int]:
-    """What the least-squares activation of the wanted set yields."""
-    system, padded = problem.system, pad_sets([sorted(wanted)], problem.system)
-    solution = (start(system, problem.basis, padded) @ problem.basis.to_solution.T)[0]
+def _least_squares(problem: Problem, wanted: frozenset[int]) -> Float[np.ndarray, " D"]:
+    """The least-squares solution of the wanted set, of unit length."""
+    padded = pad_sets([sorted(wanted)], problem.system)
+    return unit(start(problem.system, problem.basis, padded) @ problem.basis.to_solution.T)[0]
+
+
+def _yielded(problem: Problem, solution: Float[np.ndarray, " D"], cardinality: int) -> frozenset[int]:
+    """What a solution yields, ties broken by the label, with the coordinate of the bias made positive."""
+    system = problem.system
     if system.positive is not None and solution[system.positive] <= 0:
+        solution = solution.copy()
         solution[system.positive] = 1e-3 * np.abs(solution).max() or 1.0
     logits = system.rows @ solution
     if system.rule == "threshold":
         return frozenset(np.flatnonzero(logits > 0).tolist())
-    return frozenset(np.argsort(-logits, kind="stable")[: len(wanted)].tolist())
+    return frozenset(np.argsort(-logits, kind="stable")[:cardinality].tolist())
+
+
+def _others(
+    problem: Problem, wanted: frozenset[int], best: Float[np.ndarray, " D"]
+) -> list[tuple[frozenset[int], Verdict]]:
+    """The argmaxable ones of a batch of further sets, the nearest that there are.
+
+    Raises:
+      ValueError: none of them is argmaxable.
+    """
+    n_labels, k = problem.system.n_labels, len(wanted)
+    others: Iterable[tuple[int, ...] | frozenset[int]]
+    if problem.system.rule != "threshold" and math.comb(n_labels, k) <= _FEW:
+        others = itertools.combinations(range(n_labels), k)
+    else:
+        noise = np.random.default_rng(0).standard_normal((_DIRECTIONS, len(best)))
+        spread = np.geomspace(1e-6, 1e3, _DIRECTIONS)[:, None]
+        others = {_yielded(problem, solution, k) for solution in best + spread * noise}
+    tried = sorted(map(frozenset, others), key=lambda labels: (len(labels ^ wanted), sorted(labels)))
+    for i in range(0, len(tried), _BATCH):
+        batch = tried[i : i + _BATCH]
+        verdicts = decide(problem, pad_sets([sorted(labels) for labels in batch], problem.system))
+        proved = [(labels, v) for labels, v in zip(batch, verdicts, strict=True) if v.witness is not None]
+        if proved:
+            return proved
+    raise ValueError(
+        f"no argmaxable set was found near one of {k} labels: none of {len(tried)} others was proved argmaxable; "
+        "are most rows equal?"
+    )
 
 
 def _flip_conflicts(problem: Problem, wanted: frozenset[int], verdict: Verdict) -> frozenset[int]:
     """Flip the label with the largest share of each certificate until there is none; no label twice."""
     labels, flipped = wanted, set()
-    lengths = np.linalg.norm(problem.system.rows, axis=1)
+    sizes = lengths(problem.system.rows)
     while verdict.certificate is not None:
         core = zip(verdict.certificate.labels, verdict.certificate.multipliers, strict=True)
-        free = [(y * max(lengths[i], 1e-300), i) for i, y in core if i < len(lengths) and i not in flipped]
+        free = [(y * sizes[i], i) for i, y in core if i < len(sizes) and i not in flipped]
         if not free:
             break
         label = max(free)[1]

@@ -75,13 +75,15 @@ def enumerate_sets(
       seed: of the random directions.
 
     Raises:
-      ValueError: as `check`, or a cardinality that is not in 0 .. n_labels.
+      ValueError: as `check`, a cardinality that is not in 0 .. n_labels, or n_directions below 1.
     """
     weight, bias = np.asarray(weight), None if bias is None else np.asarray(bias)
     system = homogenize(weight, bias, rule)
     k = 1 if rule == "argmax" else cardinality
     if not 0 <= k <= system.n_labels:
         raise ValueError(f"cardinality must be in 0 .. {system.n_labels}; given {cardinality}")
+    if n_directions < 1:
+        raise ValueError(f"n_directions must be at least 1; given {n_directions}")
     logits_of = system.rows if rule == "threshold" else system.rows[:, :-1]
     width = logits_of.shape[1]
     seen: dict[bytes, np.ndarray] = {}

@@ -2,8 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
+from brute_force import argmaxable_sets
 
 from sigfft.argmaxability import check
+from sigfft.argmaxability import explain as module
 from sigfft.argmaxability.explain import explain, nearest
 
 RNG = np.random.default_rng(0)
@@ -65,6 +67,34 @@ def test_a_duplicate_row_is_named():
     found = explain(weight, [2])
     assert (found.on, found.off) == ((2,), (7,)) or len(found.on + found.off) == 4
     assert "no activation has labels" in str(found)
+
+
+@pytest.mark.parametrize("few", [0, 1 << 12])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("biased", [False, True])
+def test_where_rows_are_equal_some_set_is_near_exactly_if_one_is_argmaxable(few, seed, biased, monkeypatch):
+    monkeypatch.setattr(module, "_FEW", few)
+    rng = np.random.default_rng(seed)
+    weight = np.vstack([[[0.0], [0.0], [-1.0]], rng.integers(-1, 2, (seed % 2 + 1, 1))])
+    bias = rng.integers(-1, 2, len(weight)).astype(float) if biased else None
+    for rule, cardinalities in (("argmax", [1]), ("top_k", range(1, len(weight)))):
+        reachable = argmaxable_sets(weight, bias, rule)
+        for k in cardinalities:
+            for labels in itertools.combinations(range(len(weight)), k):
+                if any(len(s) == k for s in reachable):
+                    found = nearest(weight, list(labels), bias, rule)
+                    assert found.labels in reachable
+                    assert len(found.labels) == k
+                else:
+                    with pytest.raises(ValueError, match=r"none of \d+ others was proved argmaxable"):
+                        nearest(weight, list(labels), bias, rule)
+
+
+@pytest.mark.parametrize("scale", [1e-162, 1e155])
+def test_what_is_near_does_not_depend_on_the_scale_of_the_weights(scale):
+    for labels in everything("threshold", 0)[::10]:
+        one, scaled = nearest(WEIGHT, labels), nearest(WEIGHT * scale, labels)
+        assert scaled.labels == one.labels
 
 
 def test_nothing_is_near_where_nothing_is_argmaxable():

@@ -43,9 +43,11 @@ def test_enumeration_finds_exactly_the_argmaxable_sets_of_a_small_layer(rule, k,
     assert len(found) >= len(expected) - 2  # the narrowest regions may be missed
 
 
-def test_enumeration_refuses_an_impossible_cardinality():
+def test_enumeration_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match=r"cardinality must be in 0 \.\. 7; given 8"):
         probe.enumerate_sets(WEIGHT, None, "top_k", cardinality=8)
+    with pytest.raises(ValueError, match="n_directions must be at least 1; given 0"):
+        probe.enumerate_sets(WEIGHT, n_directions=0)
 
 
 @pytest.mark.parametrize("bias", [None, BIAS])
