@@ -2,7 +2,9 @@
 
 import os
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# The user's flags are kept; of two counts the last one holds.
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # also on a machine with a GPU; processes that tests start inherit it
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from pathlib import Path

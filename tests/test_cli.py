@@ -49,8 +49,8 @@ def test_check_then_verify(folder, capsys, layer, sets):
     verdicts = [json.loads(line) for line in (folder / "verdicts.jsonl").read_text().splitlines()]
     assert [v["labels"] for v in verdicts] == [[0, 1, 3], [], [0, 2], [1]]
     status = [v["status"] for v in verdicts]
-    assert status[0] == "argmaxable"
-    assert status[2] == "unargmaxable" if not biased else status[2] in ("argmaxable", "unargmaxable")
+    third = "argmaxable" if biased else "unargmaxable"  # with the bias z = (-0.4, 0.1) yields it
+    assert status == ["argmaxable", "argmaxable", third, "unargmaxable"]
     assert run(f"verify verdicts.jsonl {layer}") == 0
     assert f"{status.count('argmaxable')} argmaxable, {status.count('unargmaxable')} unarg" in capsys.readouterr().out
 
@@ -128,9 +128,10 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(folder, capsys, command,
     before = sorted(p.name for p in folder.iterdir())
     assert run(command) == 2
     said = capsys.readouterr()
-    assert message in said.err
-    assert said.err.startswith(f"sigfft {command.split()[0]}: ") or "dimensions" in said.err.splitlines()[0]
-    assert "Traceback" not in said.err
+    *before_it, error = said.err.splitlines()
+    assert message in error
+    assert error.startswith(f"sigfft {command.split()[0]}: ")
+    assert before_it in ([], ["4 labels, 2 dimensions, float32, no bias"])
     assert sorted(p.name for p in folder.iterdir()) == before
 
 

@@ -33,7 +33,7 @@ def execute(path, folder):
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
-    # The devices and the drawing backend of a reader, not those of the tests.
+    # The one device and the drawing backend of a reader, not those of the tests.
     reader = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "MPLBACKEND")}
     client.execute(env=reader | {"IPYTHONDIR": str(folder)}, cleanup_kc=True)
     return notebook

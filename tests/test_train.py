@@ -54,7 +54,7 @@ def test_script_is_short():
     ],
     ids=lambda value: value[-1].lstrip("-") if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, arguments, message):
+def test_bad_input_is_named_and_leaves_nothing(tmp_path, arguments, message):
     done = train(f"--workdir={tmp_path / 'run'}", *arguments, f"--config.data.cache_dir={tmp_path / 'cache'}")
     assert done.returncode != 0
     assert message in done.stderr

@@ -25,11 +25,12 @@ def probe(
     spread = np.where(np.arange(n_directions) % 2 == 0, spread, 1.0).astype(np.float32)
     units, silent = jnp.asarray(system.units, jnp.float32), jnp.asarray(system.silent)
     step = max(1, _LOGITS_AT_ONCE // (n_directions * system.n_constraints))
+    keys = jax.random.split(jax.random.key(seed), len(padded))  # one for each set, however they are chunked
     best = []
     for start in range(0, len(padded), step):
-        active = system.signs(padded[start : start + step]).astype(np.float32)
-        keys = jax.random.split(jax.random.key(seed + start), len(active))
-        directions = _best_direction(units, silent, jnp.asarray(active), keys, jnp.asarray(spread))
+        chunk = slice(start, start + step)
+        active = system.signs(padded[chunk]).astype(np.float32)
+        directions = _best_direction(units, silent, jnp.asarray(active), keys[chunk], jnp.asarray(spread))
         best.append(np.asarray(directions, np.float64))
     return unit(np.concatenate(best))
 

@@ -297,15 +297,23 @@ def test_a_folder_is_relative_to_the_caller_not_to_its_processes(tmp_path, monke
 
 
 @pytest.mark.filterwarnings("ignore")  # of the cluster, not of the package
-def test_a_dask_cluster_agrees_with_one_process():
+def test_a_dask_cluster_agrees_with_one_process(monkeypatch, tmp_path):
     distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+    expected, real = check(WEIGHT, SETS, BIAS).status, search.search
+
+    def on_a_worker(system, basis, padded):
+        distributed.get_worker()  # raises elsewhere
+        return real(system, basis, padded)
+
+    monkeypatch.setattr(search, "search", on_a_worker)
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with (  # on a cluster of one thread joblib would work here
+        distributed.LocalCluster(**options, local_directory=str(tmp_path)) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        report = check(WEIGHT, SETS, BIAS, batch_size=10)
-    np.testing.assert_array_equal(report.status, check(WEIGHT, SETS, BIAS).status)
+        report = check(WEIGHT, SETS, BIAS, batch_size=10, on_error="raise")
+    np.testing.assert_array_equal(report.status, expected)
 
 
 def test_progress_goes_to_standard_error(capsys):

@@ -40,14 +40,16 @@ def test_an_argmaxable_set_is_its_own_nearest():
     assert nearest(WEIGHT, labels).flips == 0
     explained = explain(WEIGHT, labels)
     assert (explained.on, explained.off) == ((), ())
-    assert "argmaxable" in str(explained)
+    assert str(explained).startswith("the set is argmaxable; its margin is in ")
 
 
 @pytest.mark.parametrize("bias", [None, BIAS])
 def test_the_conflict_stays_a_conflict_alone_and_without_a_bias_goes_with_any_label(bias):
     sets = everything("threshold", 0)
     report = check(WEIGHT, sets, bias)
-    for labels in [s for s, status in zip(sets, report.status, strict=True) if status == "unargmaxable"][::20]:
+    unargmaxable = [s for s, status in zip(sets, report.status, strict=True) if status == "unargmaxable"]
+    assert len(unargmaxable) > 60
+    for labels in unargmaxable[::20]:
         found = explain(WEIGHT, labels, bias)
         core = sorted(found.on + found.off)
         assert set(found.on) <= set(labels)
@@ -55,18 +57,16 @@ def test_the_conflict_stays_a_conflict_alone_and_without_a_bias_goes_with_any_la
         local = [core.index(i) for i in found.on]
         alone = check(WEIGHT[core], [local], None if bias is None else bias[core])
         assert alone.status[0] == "unargmaxable"
-        for dropped in core:
+        for dropped in core if bias is None else ():
             rest = [i for i in core if i != dropped]
             local = [rest.index(i) for i in found.on if i != dropped]
-            if bias is None:
-                assert check(WEIGHT[rest], [local]).status[0] == "argmaxable"
+            assert check(WEIGHT[rest], [local]).status[0] == "argmaxable"
 
 
 def test_a_duplicate_row_is_named():
-    weight = np.vstack([WEIGHT, WEIGHT[2]])
-    found = explain(weight, [2])
-    assert (found.on, found.off) == ((2,), (7,)) or len(found.on + found.off) == 4
-    assert "no activation has labels" in str(found)
+    found = explain(np.vstack([np.eye(3), np.eye(3)[2]]), [2])
+    assert (found.on, found.off) == ((2,), (3,))  # the only dependent rows
+    assert str(found) == "no activation has labels [2] on and labels [3] off"
 
 
 @pytest.mark.parametrize("few", [0, 1 << 12])

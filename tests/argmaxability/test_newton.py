@@ -32,8 +32,8 @@ def test_any_multipliers_bound_the_margin_from_above():
     rows = working_set(np.random.default_rng(5), 50, 4, separable=True)
     found = newton.minimise(rows, np.zeros(4))
     margin = (rows @ found.x).min() / np.linalg.norm(found.x)
-    if found.multipliers.any():
-        assert margin <= np.linalg.norm(found.multipliers @ rows) / found.multipliers.sum()
+    assert found.multipliers.any()
+    assert 0 < margin <= np.linalg.norm(found.multipliers @ rows) / found.multipliers.sum()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -24,13 +24,14 @@ def test_probing_reaches_wide_regions():
 def test_chunks_give_the_same_directions_as_one_pass(monkeypatch):
     system = homogenize(WEIGHT, BIAS)
     padded = pad_sets([[i] for i in range(7)], system)
-    monkeypatch.setattr(probe, "_LOGITS_AT_ONCE", 1)
-    assert probe.probe(system, padded, n_directions=8).shape == (7, 3)
+    whole = probe.probe(system, padded, n_directions=8, seed=1)
+    monkeypatch.setattr(probe, "_LOGITS_AT_ONCE", 3 * 8 * 8)  # of 7 labels and a bias: chunks of 3, 3 and 1 sets
+    np.testing.assert_allclose(probe.probe(system, padded, n_directions=8, seed=1), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize(("rule", "k"), [("threshold", 0), ("argmax", 1), ("top_k", 3)])
 @pytest.mark.parametrize("bias", [None, BIAS])
-def test_enumeration_finds_exactly_the_argmaxable_sets_of_a_small_layer(rule, k, bias):
+def test_enumeration_finds_the_argmaxable_sets_of_a_small_layer_and_no_others(rule, k, bias):
     sizes = range(8) if rule == "threshold" else [k]
     everything = [list(s) for size in sizes for s in itertools.combinations(range(7), size)]
     report = check(WEIGHT, everything, bias, rule)
@@ -40,7 +41,7 @@ def test_enumeration_finds_exactly_the_argmaxable_sets_of_a_small_layer(rule, k,
     found = [tuple(s) for s in labels.unpack(padded, 7)]
     assert len(set(found)) == len(found)
     assert set(found) <= expected
-    assert len(found) >= len(expected) - 2  # the narrowest regions may be missed
+    assert len(found) >= len(expected) - 1 > 3  # the narrowest region may be missed
 
 
 def test_enumeration_refuses_what_it_cannot_do():

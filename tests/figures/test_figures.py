@@ -56,7 +56,8 @@ def test_a_head_keeps_its_looks_in_every_figure():
         [(line.get_color(), line.get_linestyle()) for line in axis.get_lines() if not line.get_label().startswith("_")]
         for axis in (*figures.learning_curve(CURVES).axes, *figures.metric_against_k(METRICS).axes)
     ]
-    assert all(look == looks[0] for look in looks)
+    assert looks == [looks[0]] * 4
+    assert len(set(looks[0])) == 2
     many = [tuple(line_style(index, markers=True).values()) for index in range(28)]
     assert len(set(many)) == 28
 

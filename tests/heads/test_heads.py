@@ -93,16 +93,22 @@ def test_dft_dc_bias_starts_where_the_paper_puts_it():
     np.testing.assert_array_equal(z[0, 1:], 0)
 
 
-@pytest.mark.parametrize("kind", ["sigmoid", "bottleneck", "dft"])
-def test_random_start_is_the_papers(kind):
-    sizes = {"sigmoid": {}, "bottleneck": {"dim": 16}, "dft": {"max_cardinality": 8, "slack": 4}}[kind]
+@pytest.mark.parametrize(
+    ("kind", "sizes", "learned", "z_std"),  # of z: the features themselves, or features @ U(±1/5)
+    [
+        ("sigmoid", {}, {"weight", "bias"}, 1.0),
+        ("bottleneck", {"dim": 16}, {"weight"}, np.sqrt(1 / 3)),
+        ("dft", {"max_cardinality": 8, "slack": 4}, set(), np.sqrt(1 / 3)),
+    ],
+)
+def test_random_start_is_the_papers(kind, sizes, learned, z_std):
     head = getattr(sigfft, f"{kind}_head")(400, **sizes, feature_dim=25, random_start=True)
     params = head.init(jax.random.key(0))
     features = jax.random.normal(jax.random.key(1), (8, 25))
     z = head.project(params, features) - head.project(params, jnp.zeros_like(features))
-    if kind != "sigmoid":
-        assert 0.4 < jnp.std(z) < 0.75  # features @ U(±1/5): √(1/3)
-    for name in {"weight", "bias"} & params.keys():
+    assert float(jnp.std(z)) == pytest.approx(z_std, rel=0.15)
+    assert {"weight", "bias"} & params.keys() == learned
+    for name in learned:
         bound = 1 / np.sqrt(params["weight"].shape[1])
         assert 0.9 * bound < jnp.abs(params[name]).max() <= bound
 

@@ -9,6 +9,7 @@ from sigfft.data import batches
 from sigfft.training.config import HeadConfig
 from sigfft.training.model import make_models
 from sigfft.training.parallel import make_label_parallel, make_mesh
+from sigfft.training.records import read_log
 from sigfft.training.restore import load_model
 from sigfft.training.run import load_splits, run
 from sigfft.training.step import init_state, make_optimizer, make_train_step, split_over_devices
@@ -108,6 +109,11 @@ def test_a_config_splits_labels_and_the_run_is_that_of_one_shard(config, tmp_pat
     whole = dataclasses.replace(sharded, optim=dataclasses.replace(config.optim, block_size=16))
     sharded.optim = dataclasses.replace(whole.optim, label_shards=4)
     expected, content = run(whole, tmp_path / "whole"), run(sharded, tmp_path / "sharded")
+    losses, expected_losses = (
+        [line["loss"] for line in read_log(tmp_path / name) if "loss" in line] for name in ("sharded", "whole")
+    )
+    assert len(losses) == 2 * 8
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
     for ours, theirs in zip(content["heads"], expected["heads"], strict=True):
         assert ours["test"] == pytest.approx(theirs["test"], abs=0.02)
         assert ours["argmaxability"]["checked"] == theirs["argmaxability"]["checked"]

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ SMALL = [
 ]
 
 
-def start(workdir, cache, *arguments, devices=1, **environment):
-    """One process of a run; the environment is what `mpirun` would set."""
+@contextmanager
+def started(workdir, cache, *arguments, devices=1, **environment):
+    """One process of a run, killed if it outlives the block; the environment is what `mpirun` would set."""
     flags = f"--xla_force_host_platform_device_count={devices}"
     command = [
         sys.executable,
@@ -28,14 +30,27 @@ def start(workdir, cache, *arguments, devices=1, **environment):
         f"--config.data.cache_dir={cache}",
         *arguments,
     ]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env=os.environ | environment | {"XLA_FLAGS": flags},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def reserved_port():
+    """A port for the coordinator alone: gRPC shares a port that is bound, and not listened to, with SO_REUSEPORT."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("localhost", 0))
+        yield held.getsockname()[1]
 
 
 def scalars(workdir):
@@ -52,21 +67,18 @@ def finish(process):
 @pytest.mark.parametrize("devices", [1, 2])
 def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(tmp_path, cache_dir, devices):
     """With two devices each, every process splits the labels over its own."""
-    finish(start(tmp_path / "one", cache_dir, devices=2))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"localhost:{free.getsockname()[1]}"
-    mpi = {"OMPI_MCA_orte_hnp_uri": "1.0;tcp://127.0.0.1:1", "JAX_COORDINATOR_ADDRESS": address}
-    ranks = [{"OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_LOCAL_RANK": rank} for rank in "01"]
-    processes = [
-        start(
-            *(tmp_path / "two", cache_dir, "--distributed", f"--config.optim.label_shards={devices}"),
-            **(mpi | rank | {"OMPI_COMM_WORLD_SIZE": "2"}),
-            devices=devices,
-        )
-        for rank in ranks
-    ]
-    first, second = map(finish, processes)
+    with started(tmp_path / "one", cache_dir, devices=2) as alone:
+        finish(alone)
+    shared = (tmp_path / "two", cache_dir, "--distributed", f"--config.optim.label_shards={devices}")
+    with reserved_port() as port:
+        mpi = {"OMPI_MCA_orte_hnp_uri": "1.0;tcp://127.0.0.1:1", "JAX_COORDINATOR_ADDRESS": f"localhost:{port}"}
+        mpi |= {"OMPI_COMM_WORLD_SIZE": "2"}
+        ranks = [mpi | {"OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_LOCAL_RANK": rank} for rank in "01"]
+        with (
+            started(*shared, devices=devices, **ranks[0]) as leader,
+            started(*shared, devices=devices, **ranks[1]) as follower,
+        ):
+            first, second = finish(leader), finish(follower)
     assert "dft k=5" in first
     assert "dft k=5" not in second
     assert {p.name for p in (tmp_path / "two").iterdir()} == {p.name for p in (tmp_path / "one").iterdir()}

@@ -5,6 +5,7 @@ import math
 import jax
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 import sigfft
 from sigfft import cli, training
@@ -37,12 +38,15 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
     assert dft["argmaxability_on_features"]["checked"] == 30  # but not of 35
     assert dft["parameters"] == sigfft.dft_head(**dft["head"]).n_parameters()
     for figure in ("learning_curve", "metrics_against_k", "argmaxable_share"):
-        assert (tmp_path / "a" / "figures" / f"{figure}.png").stat().st_size > 10_000
+        pixels = imread(tmp_path / "a" / "figures" / f"{figure}.png")
+        assert min(pixels.shape[:2]) > 400
+        assert np.ptp(pixels[..., :3]) > 0.5  # of one colour it would be 0
     assert list((tmp_path / "a" / "events").rglob("events.*"))
 
     model, params = training.load_model(tmp_path / "a", bottleneck["name"])
     rows = np.asarray(model.head.rows(params["head"], np.arange(60)))
-    assert sigfft.verify(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl", rows)
+    counts = sigfft.verify(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl", rows)
+    assert counts == {name: bottleneck["argmaxability"][name] for name in ("argmaxable", "unargmaxable", "undecided")}
 
     run, verdicts = str(tmp_path / "a"), str(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl")
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", bottleneck["name"]]) == 0
