@@ -28,7 +28,7 @@ LARGE = ("bottleneck 50", "DFT, slack 50", "DFT, spread 100")
 GRIDS = {  # heads, peak rates of the encoder, peak rates of the head
     "delicious": (tuple(HEADS), (3e-3, 1e-2), (3e-4, 1e-3, 3e-3, 1e-2)),
     "tate": (LARGE, (1e-2, 3e-2), (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)),
-    "tibkat_en": (LARGE, (1e-2, 3e-2), (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)),
+    "tibkat_en": (LARGE, (1e-2,), (1e-3, 3e-3, 1e-2, 3e-2)),
 }
 
 
