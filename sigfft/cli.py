@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-RULES = ("threshold", "argmax", "top_k")
+RULES = ("threshold", "argmax", "top_k")  # those of `argmaxability.exact`, which takes a second to import
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,15 +3,11 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from sigfft.arrays import Arrays, open_arrays, read_npy
-
-if TYPE_CHECKING:
-    from sigfft.heads import Head, Params
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _SUFFIXES = (".npy", ".npz", ".safetensors")
@@ -78,24 +74,17 @@ def _refuse(what: str, **options: str | bool | None) -> None:
 
 
 def _read_run(path: Path, head_name: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    from sigfft.heads import stored_layer
     from sigfft.training import load_model
 
     model, params = load_model(path, head_name)
-    return _matrix(model.head, params["head"])
+    return stored_layer(model.head, params["head"])
 
 
 def _read_head(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    from sigfft.heads import load_head
+    from sigfft.heads import load_head, stored_layer
 
-    return _matrix(*load_head(path))
-
-
-def _matrix(head: "Head", params: "Params") -> tuple[np.ndarray, np.ndarray | None]:
-    import jax.numpy as jnp
-
-    labels = jnp.arange(head.n_labels)
-    bias = head.bias(params, labels)
-    return np.asarray(head.rows(params, labels)), None if bias is None else np.asarray(bias)
+    return stored_layer(*load_head(path))
 
 
 def _read_npy(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndarray, np.ndarray | None]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from sigfft.argmaxability import search
+from sigfft import cli
+from sigfft.argmaxability import exact, search
 from sigfft.cli import main
 
 WEIGHT = np.array([[1.0, 0], [2, 0], [0, 1], [1, 1]], np.float32)
@@ -162,6 +163,10 @@ def test_sets_that_failed_are_an_error(folder, capsys, monkeypatch):
     monkeypatch.setattr(search, "search", breaks)
     assert run("check --weights W.npz --labels sets.txt --out verdicts.jsonl --fail-on-unargmaxable") == 2
     assert "label sets failed (MemoryError: no room); run it again" in capsys.readouterr().err
+
+
+def test_the_rules_are_those_of_the_checker():
+    assert cli.RULES == exact.RULES
 
 
 def test_an_interrupt_is_one_line(folder, capsys, monkeypatch):

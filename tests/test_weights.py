@@ -142,15 +142,21 @@ def test_unfit_arrays_are_named(tmp_path, name, arrays, arguments, message):
         load_weights(path, **arguments)
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors"])
-def test_truncated_pickled_or_foreign_files_are_refused(tmp_path, suffix):
-    path = tmp_path / f"m{suffix}"
+def saved(folder, suffix):
+    """WEIGHT in a file of one of the formats."""
+    path = folder / f"m{suffix}"
     if suffix == ".npy":
         np.save(path, WEIGHT)
     elif suffix == ".npz":
         np.savez(path, weight=WEIGHT)
     else:
         save_file({"weight": WEIGHT}, path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors"])
+def test_truncated_pickled_or_foreign_files_are_refused(tmp_path, suffix):
+    path = saved(tmp_path, suffix)
     whole = path.read_bytes()
     pickled = pickle.dumps(WEIGHT)
     for content in (b"", whole[:5], whole[: len(whole) // 2], whole[:-8], pickled, b"hello\n" * 30):
@@ -192,13 +198,7 @@ def test_headers_that_do_not_fit_what_follows(tmp_path, header):
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors"])
 def test_any_flipped_byte_is_refused_or_read(tmp_path, suffix):
-    path = tmp_path / f"m{suffix}"
-    if suffix == ".npy":
-        np.save(path, WEIGHT)
-    elif suffix == ".npz":
-        np.savez(path, weight=WEIGHT)
-    else:
-        save_file({"weight": WEIGHT}, path)
+    path = saved(tmp_path, suffix)
     whole = path.read_bytes()
     refused = []
     for place in [*range(150), *range(len(whole) - 150, len(whole))]:

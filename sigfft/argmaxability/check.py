@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
 import tqdm
 from jaxtyping import Float, Int
@@ -18,7 +17,7 @@ from sigfft.argmaxability.certificate import verify
 from sigfft.argmaxability.decide import Problem, decide
 from sigfft.argmaxability.report import Layer, Report, Verdict, from_json, to_json, write_lines
 from sigfft.argmaxability.system import pad_sets
-from sigfft.heads import Head, Params
+from sigfft.heads import Head, Params, stored_layer
 from sigfft.labels import LabelSets, dedupe, unpack
 
 if TYPE_CHECKING:
@@ -130,11 +129,8 @@ def check_head(
                 f"with no option but progress; given rule={rule!r} and {', '.join(options) or 'no options'}"
             )
         return truths.head_report(head, params, streamed.check_streamed(head, params, label_sets, **options), dtype)
-    ids = jnp.arange(head.n_labels)
-    bias = head.bias(params, ids)
-    report = check(
-        np.asarray(head.rows(params, ids)), label_sets, None if bias is None else np.asarray(bias), rule, **options
-    )
+    weight, bias = stored_layer(head, params)
+    report = check(weight, label_sets, bias, rule, **options)
     return truths.head_report(head, params, report, dtype)
 
 
@@ -182,8 +178,8 @@ class _Run:
         try:
             verify(shard, self.problem.weight, self.problem.bias)
             found = [from_json(line) for line in shard.read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            return None
+        except (OSError, ValueError):
+            return None  # worked on again
         about = [(labels, layer) for labels, _, layer in found]
         if about != [(labels, self.layer) for labels in unpack(batch, self.layer.n_labels)]:
             return None
@@ -209,7 +205,7 @@ def _finish(run: _Run, batch: Int[np.ndarray, "sets width"]) -> tuple[list[Verdi
         return before, None
     try:
         verdicts = decide(run.problem, batch, run.probes)
-    except Exception as error:
+    except Exception as error:  # whatever it was, it costs this batch alone, and is the reason that its verdicts give
         if run.on_error == "raise":
             raise
         return _undecided(len(batch), error), None

@@ -16,7 +16,7 @@ from sigfft import labels as label_sets
 from sigfft.argmaxability import cyclic, search, splitting
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.system import homogenize
-from sigfft.heads import Head, Params
+from sigfft.heads import Head, Params, stored_layer
 
 DTYPES = ("float32", "bfloat16", "float16")
 _LARGEST = 1024.0  # of an activation: far from float16's overflow, and its logits far from underflow
@@ -145,9 +145,7 @@ def search_rows(
     """Activations by the search of `check` on the stored rows, without its linear programs; NaN where it finds none."""
     if not len(padded):
         return np.zeros((0, head.dim))
-    ids = jnp.arange(head.n_labels)
-    bias = head.bias(params, ids)
-    system = homogenize(np.asarray(head.rows(params, ids)), None if bias is None else np.asarray(bias), rule)
+    system = homogenize(*stored_layer(head, params), rule)
     found = search.search(system, search.Basis.of(system), padded)
     z = system.witness(np.stack([f.solution for f in found]))
     z[[f.lower <= 0 for f in found]] = np.nan

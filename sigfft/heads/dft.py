@@ -1,4 +1,4 @@
-"""The DFT head: a fixed trigonometric W through `jnp.fft`; some z yields every set of up to k labels."""
+"""The DFT head: a fixed trigonometric W through `jnp.fft`; each set of up to k labels has a z that yields it."""
 
 import dataclasses
 import math
@@ -46,8 +46,8 @@ def dft_head(
 
     Args:
       n_labels: number of labels n.
-      max_cardinality: k: some z yields every set of up to k labels, in exact arithmetic. For the weights as stored that
-        takes spread, the more the larger n and k are: `sigfft.plan` says how much.
+      max_cardinality: k: each set of up to k labels has a z that yields it, in exact arithmetic. For the weights as
+        stored that takes spread, the more the larger n and k are: `sigfft.plan` says how much.
       feature_dim: size of the features.
       spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label.
       slack: learned columns of W, n_labels parameters each (the paper's slack).

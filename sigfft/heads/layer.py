@@ -1,4 +1,4 @@
-"""A head as its features see it: projection and last layer as one affine map."""
+"""A head as one weight and bias in NumPy: of z, as stored; and of the features, with the projection."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,15 @@ import numpy as np
 from jaxtyping import Float
 
 from sigfft.heads.base import Head, Params
+
+
+def stored_layer(
+    head: Head, params: Params
+) -> tuple[Float[np.ndarray, "labels dim"], Float[np.ndarray, " labels"] | None]:
+    """All rows of W and the biases: logits = z @ weight.T + bias."""
+    labels = jnp.arange(head.n_labels)
+    bias = head.bias(params, labels)
+    return np.asarray(head.rows(params, labels)), None if bias is None else np.asarray(bias)
 
 
 def feature_layer(
@@ -27,7 +36,7 @@ def feature_layer(
         params = {name: jnp.asarray(value) for name, value in params.items()}
         start = np.asarray(head.project(params, jnp.zeros((head.feature_dim,), jnp.float64)))
         slopes = np.asarray(head.project(params, jnp.eye(head.feature_dim, dtype=jnp.float64))) - start
-        labels = jnp.arange(head.n_labels)
-        rows, bias = np.asarray(head.rows(params, labels), np.float64), head.bias(params, labels)
-    offset = rows @ start
-    return rows @ slopes.T, offset if bias is None else offset + np.asarray(bias, np.float64)
+        rows, bias = stored_layer(head, params)
+    weight = rows.astype(np.float64)
+    offset = weight @ start
+    return weight @ slopes.T, offset if bias is None else offset + bias.astype(np.float64)
