@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from sigfft.data import Batch as HostBatch
 from sigfft.encoders import Batch
-from sigfft.heads.blocks import label_blocks, per_label_params
+from sigfft.heads import per_label_params
 from sigfft.losses import PerLabelLoss, binary_cross_entropy, sum_over_labels
 from sigfft.training.config import OptimConfig
 from sigfft.training.model import Model, Params
@@ -134,9 +134,11 @@ def _make_device_step(
         def loss_of(params: Params) -> Float[Array, ""]:
             z = head.project(params["head"], model.features(params["encoder"], batch, key))
             z = _sum_gradient(z, LABELS)
-            blocks = label_blocks(head, block_size, held, z.dtype)
             own = per_label_params(head, params["head"])
-            return sum_over_labels(loss, blocks, own, z, batch["labels"], offset) / len(z)
+            total = sum_over_labels(
+                loss, head, own, z, batch["labels"], block_size=block_size, held=held, offset=offset
+            )
+            return total / len(z)
 
         value, gradient = jax.value_and_grad(loss_of)(state.params)
         value, gradient = jax.lax.pmean((jax.lax.psum(value, LABELS), gradient), DATA)
