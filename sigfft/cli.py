@@ -112,7 +112,7 @@ def _add_layer(parser: argparse.ArgumentParser) -> None:
 
 def _check(args: argparse.Namespace) -> int:
     from sigfft import labels
-    from sigfft.argmaxability.check import check
+    from sigfft.argmaxability import check
     from sigfft.argmaxability.epsilon import BOX, check_epsilon, epsilon_argmaxable
     from sigfft.files import check_writable
     from sigfft.label_files import load_label_sets
@@ -150,7 +150,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from sigfft.argmaxability.certificate import verify
+    from sigfft.argmaxability import verify
     from sigfft.weights import load_weights
 
     n_labels = _stated_labels(args.verdicts)
@@ -161,8 +161,8 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> int:
+    from sigfft.argmaxability import plan
     from sigfft.label_files import load_label_sets
-    from sigfft.planning import plan
 
     sets, n_labels = (None, None) if args.sets is None else load_label_sets(args.sets)
     _same_labels(args.sets, n_labels, "--labels", args.labels)
@@ -173,7 +173,7 @@ def _plan(args: argparse.Namespace) -> int:
 
 def _retrofit(args: argparse.Namespace) -> int:
     from sigfft import labels
-    from sigfft.argmaxability.check import check, check_head
+    from sigfft.argmaxability import check, check_head
     from sigfft.files import check_writable
     from sigfft.heads import retrofit, save_head
     from sigfft.label_files import load_label_sets
@@ -227,7 +227,7 @@ def _stated_labels(path: Path) -> int | None:
 
 
 def _count(args: argparse.Namespace) -> int:
-    from sigfft.counting import counts
+    from sigfft.argmaxability.theory.counts import count_table
 
-    print(counts(args.labels, args.dim, args.cardinality))
+    print(count_table(args.labels, args.dim, args.cardinality))
     return 0
