@@ -196,7 +196,7 @@ def _retrofit(args: argparse.Namespace) -> int:
 
 
 def _predict(args: argparse.Namespace) -> int:
-    from sigfft.training.predict_file import predict_file
+    from sigfft.training.prediction import predict_file
 
     options = {"head": args.head, "top": args.top, "threshold": args.threshold}
     points, cut = predict_file(args.workdir, args.input, args.output, **options)

@@ -6,33 +6,26 @@ import numpy as np
 import pytest
 
 from sigfft.data import batches
+from sigfft.training.devices import make_data_parallel
+from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
-from sigfft.training.run import load_splits
-from sigfft.training.step import (
-    AXIS,
-    init_state,
-    make_device_step,
-    make_optimizer,
-    make_train_step,
-    split_over_devices,
-)
+from sigfft.training.step import DATA, init_state, make_device_step, make_optimizer
 
 
 @pytest.fixture
 def setup(dft_only):
     config = dataclasses.replace(dft_only, encoder=dataclasses.replace(dft_only.encoder, dropout=0.0))
-    splits = load_splits(config)
-    (model,) = make_models(config, splits["train"])
-    return model, make_optimizer(config.optim), splits["train"]
+    data = load_splits(config)["train"]
+    return make_models(config, data)[0], config.optim, data
 
 
-def losses_of(setup, n_devices, n_steps, block_size=None):
-    model, optimizer, data = setup
-    step = make_train_step(model, optimizer, 0, block_size, jax.devices()[:n_devices])
-    state = init_state(model, optimizer, seed=0)
+def losses_of(setup, n_devices, n_steps, **changes):
+    model, optim, data = setup
+    devices = make_data_parallel(model, dataclasses.replace(optim, **changes), 0, jax.devices()[:n_devices])
+    state = devices.place(devices.init())
     losses = []
     for _, batch in zip(range(n_steps), batches(data, 64, shuffle=True, num_epochs=None), strict=False):
-        state, info = step(state, split_over_devices(batch, n_devices))
+        state, info = devices.take_step(state, batch)
         losses.append(float(info.loss))
     assert int(state.step) == n_steps
     return losses
@@ -44,17 +37,18 @@ def test_one_and_eight_devices_give_the_same_losses(setup):
     assert one[-1] < 0.8 * one[0]
 
 
-@pytest.mark.parametrize("block_size", [None, 7])
+@pytest.mark.parametrize("block_size", [0, 7])
 def test_the_device_step_runs_unchanged_under_shard_map(setup, block_size):
-    model, optimizer, data = setup
-    mesh = jax.make_mesh((8,), (AXIS,), axis_types=(jax.sharding.AxisType.Auto,))
-    whole, split = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec(AXIS)
-    step = make_device_step(model, optimizer, 0, block_size)
+    model, optim, data = setup
+    optim = dataclasses.replace(optim, block_size=block_size)
+    mesh = jax.make_mesh((8,), (DATA,), axis_types=(jax.sharding.AxisType.Auto,))
+    whole, split = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec(DATA)
+    step = make_device_step(model, optim, 0)
     sharded = jax.jit(jax.shard_map(step, mesh=mesh, in_specs=(whole, split), out_specs=(whole, whole)))
     batch = next(iter(batches(data, 64)))
-    _, info = sharded(init_state(model, optimizer, seed=0), batch)
-    pmapped = make_train_step(model, optimizer, 0, block_size)
-    _, expected = pmapped(init_state(model, optimizer, seed=0), split_over_devices(batch, 8))
+    _, info = sharded(init_state(model, optim, seed=0), batch)
+    pmapped = make_data_parallel(model, optim, 0)
+    _, expected = pmapped.take_step(pmapped.place(pmapped.init()), batch)
     np.testing.assert_allclose(info.loss, expected.loss, rtol=1e-6)
     np.testing.assert_allclose(info.gradient_norm, expected.gradient_norm, rtol=1e-5)
 
@@ -64,14 +58,28 @@ def test_blocks_of_labels_give_the_same_losses(setup):
 
 
 def test_compiled_step_gathers_nothing_and_reuses_the_state(setup):
-    model, optimizer, data = setup
-    step = make_train_step(model, optimizer, seed=0)
-    batch = split_over_devices(next(iter(batches(data, 64))), 8)
-    hlo = step.lower(init_state(model, optimizer, seed=0), batch).compile().as_text()
+    model, optim, data = setup
+    devices = make_data_parallel(model, optim, 0)
+    batch = devices.feed(next(iter(batches(data, 64))))
+    hlo = devices.step.lower(devices.place(devices.init()), batch).compile().as_text()
     assert "all-reduce" in hlo
     for collective in ("all-gather", "all-to-all", "collective-permute"):
         assert collective not in hlo
     assert "input_output_alias" in hlo
+
+
+def test_a_transfer_that_nobody_asked_for_is_refused(setup):
+    model, optim, data = setup
+    devices = make_data_parallel(model, optim, 0)
+    batch = next(iter(batches(data, 64)))
+    state = devices.place(devices.init())
+    with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
+        devices._replace(
+            feed=lambda batch: devices.feed(batch) | {"labels": batch["labels"].reshape(8, 8, -1)}
+        ).take_step(state, batch)
+    with pytest.raises(Exception, match="Disallowed device-to-device transfer"):
+        devices.take_step(devices.init(), batch)
+    devices.take_step(state, batch)
 
 
 def test_encoder_and_head_have_their_own_learning_rates(dft_only):

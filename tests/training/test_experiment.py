@@ -9,11 +9,13 @@ from matplotlib.image import imread
 
 import sigfft
 from sigfft import cli, training
-from sigfft.training.records import RunLog, read_log
+from sigfft.data import SyntheticSpec
+from sigfft.training.log import RunLog, read_log
+from sigfft.training.workdir import Workdir
 
 
 def scalars(workdir):
-    lines = read_log(workdir)
+    lines = read_log(Workdir(workdir))
     return [{key: value for key, value in line.items() if key != "examples_per_second"} for line in lines]
 
 
@@ -104,7 +106,7 @@ def test_heads_of_one_name_would_share_checkpoints(dft_only, tmp_path):
 
 def test_a_line_that_a_killed_run_left_half_written_is_left_out(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"head": "a", "step": 1}\n{"head": "a", "st')
-    assert read_log(tmp_path) == [{"head": "a", "step": 1}]
+    assert read_log(Workdir(tmp_path)) == [{"head": "a", "step": 1}]
 
 
 def test_patience_stops_and_the_best_step_is_reported(dft_only, tmp_path):
@@ -121,7 +123,7 @@ def test_non_finite_loss_names_its_step(dft_only, tmp_path):
     wild = dataclasses.replace(
         dft_only, optim=dataclasses.replace(dft_only.optim, learning_rate=math.inf, warmup_steps=7)
     )
-    with pytest.raises(FloatingPointError, match=r"the loss of step [2-9] is nan; lower --config.optim.learning_rate"):
+    with pytest.raises(FloatingPointError, match=r"the loss of step [2-9] is nan; lower optim.learning_rate"):
         training.run(wild, tmp_path / "run")
     assert not (tmp_path / "run" / "report.json").exists()
 
@@ -145,7 +147,7 @@ def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
         training.run(dft_only, workdir, resume=True)
     training.run(dft_only, workdir)
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*")}
-    with pytest.raises(ValueError, match="holds a run already; add --resume"):
+    with pytest.raises(ValueError, match="holds a run already; resume it"):
         training.run(dft_only, workdir)
     other = dataclasses.replace(dft_only, seed=1, head=dataclasses.replace(dft_only.head, spread=3))
     with pytest.raises(ValueError, match=r"another config; it differs in head.spread \(3, not 10\), seed \(1, not 0\)"):
@@ -172,10 +174,10 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
     [
         ("optim", {"batch_size": 30}, "optim.batch_size=30 must be a multiple of the 8 devices; try 32"),
         ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
-        ("head", {"kind": "dct"}, "head.kind='dct' must be 'dft', 'bottleneck' or 'sigmoid'"),
-        ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or one of chains, spectral"),
-        ("data", {"source": "csv"}, "unknown data source 'csv'"),
-        ("data", {"source": "xmc"}, "data.dir is empty"),
+        ("head", {"kind": "dct"}, "head.kind='dct' must be one of: bottleneck, dft"),
+        ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or chains"),
+        ("data", {"source": "csv"}, "data.source='csv' must be one of: synthetic, xmc"),
+        ("data", {"source": "xmc", "synthetic": SyntheticSpec()}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
         ("eval", {"every": 0}, "eval.every=0 must be at least 1"),
         ("optim", {"steps": 0}, "optim.steps=0 must be at least 1"),

@@ -8,10 +8,9 @@ import pytest
 
 from sigfft.cli import main
 from sigfft.data import xmc_format
-from sigfft.training import run
+from sigfft.training import load_model, run
 from sigfft.training.config import DataConfig
-from sigfft.training.predict_file import predict_file
-from sigfft.training.restore import load_model
+from sigfft.training.prediction import predict_file
 
 N_FEATURES, N_LABELS, POINTS = 30, 25, 40
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from sigfft.data import batches
+from sigfft.training import load_model, run
 from sigfft.training.config import HeadConfig
+from sigfft.training.devices import make_data_parallel, make_label_parallel, make_mesh
+from sigfft.training.experiment import load_splits
+from sigfft.training.log import read_log
 from sigfft.training.model import make_models
-from sigfft.training.parallel import make_label_parallel, make_mesh
-from sigfft.training.records import read_log
-from sigfft.training.restore import load_model
-from sigfft.training.run import load_splits, run
-from sigfft.training.step import init_state, make_optimizer, make_train_step, split_over_devices
+from sigfft.training.workdir import Workdir
 
 N_STEPS = 6
 HEADS = {
@@ -38,23 +38,20 @@ def stream(data):
     return zip(range(N_STEPS), batches(data, 64, shuffle=True, num_epochs=None), strict=False)
 
 
-def on_one_device(model, optim, data):
-    optimizer = make_optimizer(optim)
-    step = make_train_step(model, optimizer, seed=0, devices=jax.devices()[:1])
-    state, infos = init_state(model, optimizer, seed=0), []
+def trained(devices, data):
+    state, infos = devices.place(devices.init()), []
     for _, batch in stream(data):
-        state, info = step(state, split_over_devices(batch, 1))
+        state, info = devices.take_step(state, batch)
         infos.append([float(info.loss), float(info.gradient_norm)])
-    return jax.device_get(state.params), infos
+    return jax.device_get(devices.whole(state).params), infos
+
+
+def on_one_device(model, optim, data):
+    return trained(make_data_parallel(model, optim, 0, jax.devices()[:1]), data)
 
 
 def on_a_mesh(model, optim, data, shape):
-    parallel = make_label_parallel(model, optim, 0, make_mesh(*shape))
-    state, infos = parallel.place(parallel.init()), []
-    for _, batch in stream(data):
-        state, info = parallel.step(state, parallel.feed(batch))
-        infos.append([float(info.loss), float(info.gradient_norm)])
-    return parallel.whole(state).params, infos
+    return trained(make_label_parallel(model, optim, 0, make_mesh(*shape)), data)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +107,7 @@ def test_a_config_splits_labels_and_the_run_is_that_of_one_shard(config, tmp_pat
     sharded.optim = dataclasses.replace(whole.optim, label_shards=4)
     expected, content = run(whole, tmp_path / "whole"), run(sharded, tmp_path / "sharded")
     losses, expected_losses = (
-        [line["loss"] for line in read_log(tmp_path / name) if "loss" in line] for name in ("sharded", "whole")
+        [line["loss"] for line in read_log(Workdir(tmp_path / name)) if "loss" in line] for name in ("sharded", "whole")
     )
     assert len(losses) == 2 * 8
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)

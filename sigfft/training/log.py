@@ -1,4 +1,4 @@
-"""What a run tells while it trains: metrics.jsonl, tensorboard events, a progress bar."""
+"""Run log: metrics.jsonl, tensorboard events and a progress bar, while a head is trained."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from sigfft.files import write_text
 from sigfft.training.processes import is_first_process
+from sigfft.training.workdir import Workdir
 
 
 class RunLog:
@@ -24,11 +25,11 @@ class RunLog:
       n_steps: where it ends at the latest.
     """
 
-    def __init__(self, workdir: Path, head: str, first_step: int, n_steps: int):
+    def __init__(self, workdir: Workdir, head: str, first_step: int, n_steps: int):
         self._head = head
         first = is_first_process()
-        self._lines = (workdir / "metrics.jsonl" if first else Path(os.devnull)).open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(workdir / "events" / slug(head)), write_to_disk=first)
+        self._lines = (workdir.metrics if first else Path(os.devnull)).open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(workdir.events(head)), write_to_disk=first)
         self._bar = tqdm(
             total=n_steps, initial=first_step, desc=head, unit="step", dynamic_ncols=True, disable=not first
         )
@@ -52,23 +53,17 @@ class RunLog:
         self._lines.close()
 
 
-def read_log(workdir: Path) -> list[dict[str, Any]]:
+def read_log(workdir: Workdir) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, of all heads."""
-    path = workdir / "metrics.jsonl"
-    if not path.exists():
+    if not workdir.metrics.exists():
         return []
-    *whole, _ = path.read_text(encoding="utf-8").split("\n")  # after the last line break there is nothing,
+    *whole, _ = workdir.metrics.read_text(encoding="utf-8").split("\n")  # after the last line break there is nothing,
     return [json.loads(line) for line in whole]  # or the beginning of a line that a killed run could not finish
 
 
-def forget_after(workdir: Path, head: str, step: int) -> None:
+def forget_after(workdir: Workdir, head: str, step: int) -> None:
     """Drops a head's lines after a step: a run that goes on from there writes them again."""
     if not is_first_process():
         return
     lines = [line for line in read_log(workdir) if line["head"] != head or line["step"] <= step]
-    write_text(workdir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
-
-
-def slug(name: str) -> str:
-    """A head's name as a file name: "dft k=50 spread=200" -> "dft_k50_spread200"."""
-    return name.replace("=", "").replace(" ", "_")
+    write_text(workdir.metrics, "".join(json.dumps(line) + "\n" for line in lines))

@@ -15,7 +15,8 @@ from sigfft.arrays import read_npy
 from sigfft.data import xmc_format
 from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
 from sigfft.files import check_writable, replacing
-from sigfft.training.restore import load_model, read_json
+from sigfft.training.checkpoint import load_model
+from sigfft.training.workdir import Workdir
 
 
 class Predicted(NamedTuple):
@@ -72,7 +73,7 @@ def predict_file(
 
     @jax.jit
     def of_batch(params, batch):
-        features = model.features(params["encoder"], batch, None)
+        features = model.features(params["encoder"], batch)
         if logit is None:
             best = predict.top_k(model.head, params["head"], features, top, block_size=block_size)
             return predict.PredictedSets(best.labels, best.scores, jnp.full(len(features), top))
@@ -95,12 +96,13 @@ def predict_file(
 
 def _batches(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple[int, Batch]]:
     """Batches of one size, and how many of their examples are from the file."""
-    data = read_json(workdir, "report.json")["data"]
+    run = Workdir(workdir)
+    data = run.read(run.report)["data"]
     parts: Iterator[SparseFeatures | DenseFeatures]
     if data["n_features"] is None:
         parts = _dense(examples, data["feature_dim"], batch_size)
     else:
-        max_features = read_json(workdir, "config.json").get("data", {}).get("max_features", 0)
+        max_features = run.read(run.config).get("data", {}).get("max_features", 0)
         parts = _sparse(examples, data["n_features"], max_features)
     for part in parts:
         for start in range(0, len(part), batch_size):

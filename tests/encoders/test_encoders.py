@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sigfft import encoders
-from sigfft.encoders import DenseFeatures, EmbeddingBag
+from sigfft.encoders import MLP, EmbeddingBag
 
 DENSE = {"features": np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)}
 SPARSE = {
@@ -15,19 +14,18 @@ SPARSE = {
 
 
 def test_dense_features_are_passed_on_or_through_an_mlp():
-    same = DenseFeatures(6, rngs=nnx.Rngs(0))
+    same = MLP(6, rngs=nnx.Rngs(0))
     assert same.feature_dim == 6
     np.testing.assert_array_equal(same(DENSE), DENSE["features"])
-    mlp = DenseFeatures(6, [5, 3], rngs=nnx.Rngs(0))
-    hidden = jax.nn.relu(mlp.layers[0](DENSE["features"]))
-    np.testing.assert_allclose(mlp(DENSE), jax.nn.relu(mlp.layers[1](hidden)), rtol=1e-6)
+    mlp = MLP(6, dim=3, rngs=nnx.Rngs(0))
+    np.testing.assert_allclose(mlp(DENSE), jax.nn.relu(mlp.layers[0](DENSE["features"])), rtol=1e-6)
     assert mlp(DENSE).shape == (4, mlp.feature_dim) == (4, 3)
 
 
 @pytest.mark.parametrize("ratio", [0, 1000])
-def test_embedding_bag_is_a_sparse_linear_layer(ratio, monkeypatch):
-    monkeypatch.setattr(encoders, "_DENSE_RATIO", ratio)  # rows of the table one by one, or a dense row times the table
-    bag = EmbeddingBag(9, 7, normalise=False, rngs=nnx.Rngs(0))
+def test_embedding_bag_is_a_sparse_linear_layer(ratio):
+    """Rows of the table one by one, or a dense row times the table."""
+    bag = EmbeddingBag(9, dim=7, normalise=False, dense_ratio=ratio, rngs=nnx.Rngs(0))
     table = np.asarray(bag.embedding[...])
     expected = np.stack([3 * table[0] + 4 * table[3], np.zeros(7), 0.5 * table[2]])
     np.testing.assert_allclose(bag(SPARSE), np.maximum(expected, 0), rtol=1e-5, atol=1e-6)
@@ -36,7 +34,7 @@ def test_embedding_bag_is_a_sparse_linear_layer(ratio, monkeypatch):
 
 
 def test_normalise_brings_examples_to_unit_length():
-    bag = EmbeddingBag(9, 7, rngs=nnx.Rngs(0))
+    bag = EmbeddingBag(9, dim=7, rngs=nnx.Rngs(0))
     table = np.asarray(bag.embedding[...])
     expected = np.stack([0.6 * table[0] + 0.8 * table[3], np.zeros(7), table[2]])
     np.testing.assert_allclose(bag(SPARSE), np.maximum(expected, 0), rtol=1e-5, atol=1e-6)
@@ -46,10 +44,15 @@ def test_normalise_brings_examples_to_unit_length():
 
 def test_dropout_needs_a_key_and_keeps_the_mean():
     features = {"features": np.ones((2000, 6), np.float32)}
-    same = DenseFeatures(6, dropout=0.25, rngs=nnx.Rngs(0))
+    same = MLP(6, dropout=0.25, rngs=nnx.Rngs(0))
     np.testing.assert_array_equal(same(features), 1)
     dropped = np.asarray(same(features, jax.random.key(0)))
     np.testing.assert_allclose(np.unique(dropped), [0, 4 / 3], rtol=1e-6)
     assert abs(dropped.mean() - 1) < 0.02
-    bag = EmbeddingBag(9, 7, feature_dropout=0.999999, rngs=nnx.Rngs(0))
+    bag = EmbeddingBag(9, dim=7, feature_dropout=0.999999, rngs=nnx.Rngs(0))
     np.testing.assert_array_equal(bag(SPARSE, jax.random.key(0)), 0)
+
+
+def test_a_bag_without_width_raises():
+    with pytest.raises(ValueError, match=r"dim=0 of an embedding bag must be at least 1; 512 is a good size"):
+        EmbeddingBag(9, dim=0, rngs=nnx.Rngs(0))

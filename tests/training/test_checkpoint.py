@@ -3,7 +3,7 @@ import json
 import pytest
 
 from sigfft.cli import main
-from sigfft.training.restore import load_model
+from sigfft.training import load_model
 
 CONFIG = {"encoder": {"dim": 8}, "data": {}}
 ENTRY = {"name": "bottleneck d=2", "kind": "bottleneck", "head": {"n_labels": 4, "dim": 2, "feature_dim": 8}}
