@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -97,7 +97,7 @@ def train(
 
 def _stream(data: Dataset, config: Config, first_step: int) -> Iterator[Batch]:
     host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    order = {"seed": config.seed, "shuffle": True, "num_epochs": None}
+    order: dict[str, Any] = {"seed": config.seed, "shuffle": True, "num_epochs": None}
     return iter(batches(data, config.optim.batch_size, start_step=first_step, **order, **host))
 
 
