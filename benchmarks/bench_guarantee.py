@@ -51,7 +51,7 @@ HEADER = ("label sets", "n", "k", "spread", "d", "sets", "ideal", "stored", *tru
 def measure(name: str, n_labels: int, k: int, spread: int, padded: np.ndarray) -> list[Any]:
     """One line of the table."""
     begun = time.perf_counter()
-    head = sigfft.dft_head(n_labels, k, feature_dim=1, spread=spread)
+    head = sigfft.dft_head(n_labels, k, feature_dim=1, spread=spread, n_fft=n_labels)
     params = jax.jit(head.init)(jax.random.key(0))
     if spread:
         z = truths.proposed(head, params, padded)

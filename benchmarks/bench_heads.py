@@ -9,7 +9,8 @@ for the compiled step.
 """
 
 import argparse
-import dataclasses
+import functools
+import sys
 from typing import Any
 
 import jax
@@ -22,15 +23,16 @@ from steps import BLOCK_SIZE, FEATURE_DIM, batch, interleaved, train_step
 
 import sigfft
 from sigfft import spectrum
-from sigfft.heads import dft_blocks
+from sigfft.heads import DFTHead, Head
 
 HEADS: dict[str, dict[str, Any]] = {
     "slack 0": {"n_labels": 20_000, "max_cardinality": 50},
     "slack 100": {"n_labels": 20_000, "max_cardinality": 50, "slack": 100},
     "spread 200": {"n_labels": 20_000, "max_cardinality": 50, "spread": 200},
-    "prime n, n_fft = 20,000": {"n_labels": 19_997, "max_cardinality": 50, "n_fft": 20_000},
-    "prime n, n_fft = n": {"n_labels": 19_997, "max_cardinality": 50},
-    "n_fft = 8,960, slack 100": {"n_labels": 8_921, "max_cardinality": 80, "n_fft": 8_960, "slack": 100},
+    "prime n, n_fft = 20,000": {"n_labels": 19_997, "max_cardinality": 50},
+    "prime n, n_fft = n": {"n_labels": 19_997, "max_cardinality": 50, "n_fft": 19_997},
+    "n_fft = 8,960, slack 100": {"n_labels": 8_921, "max_cardinality": 80, "slack": 100},
+    "n_fft = n, slack 100": {"n_labels": 8_921, "max_cardinality": 80, "n_fft": 8_921, "slack": 100},
     "bottleneck": {"n_labels": 20_000, "dim": 101},
 }
 ABOUT_WAYS = (
@@ -68,23 +70,14 @@ def against_reference(name: str, arguments: dict[str, Any], rounds: int) -> list
 
 def ways(name: str, arguments: dict[str, Any], rounds: int) -> list[object]:
     """One row: milliseconds of a step with each way to evaluate a block."""
-    head = sigfft.dft_head(20_000, 50, feature_dim=FEATURE_DIM, **arguments)
-    labels = jnp.arange(head.n_labels)
-    cached = jax.jit(lambda labels: _fixed(head).rows(_fixed(head).init(jax.random.key(0)), labels))(labels)
-    slack = head.arguments["slack"]
-    scale = head.n_labels**-0.5
-
-    def cached_rows(params, labels):
-        return jnp.concatenate([cached[labels], params["slack"][labels] * scale], 1) if slack else cached[labels]
-
-    candidates = {
-        "rows on the fly": dataclasses.replace(head, label_blocks=None),
-        "cached W": dataclasses.replace(head, label_blocks=None, rows=cached_rows),
-        "rotation": _with_way(head, "rotation"),
-        "folding": _with_way(head, "folding"),
-    }
+    kinds = {"rows on the fly": ByRows, "cached W": CachedRows, "rotation": Rotated, "folding": Folded}
+    candidates = {way: kind(20_000, 50, feature_dim=FEATURE_DIM, **arguments) for way, kind in kinds.items()}
     steps = {way: train_step(candidate, BLOCK_SIZE)[0] for way, candidate in candidates.items()}
-    return [name, head.dim, *(f"{1e3 * np.median(s):.1f}" for s in interleaved(steps, rounds).values())]
+    return [
+        name,
+        candidates["rotation"].dim,
+        *(f"{1e3 * np.median(s):.1f}" for s in interleaved(steps, rounds).values()),
+    ]
 
 
 def main() -> None:
@@ -112,37 +105,40 @@ def main() -> None:
 def _reference(head: sigfft.Head) -> torch.nn.Module:
     if head.kind == "bottleneck":
         return torch_reference.bottleneck(FEATURE_DIM, head.n_labels, head.dim)
-    frequencies = _frequencies(head)
-    return torch_reference.DFTLayer(FEATURE_DIM, head.n_labels, frequencies, head.arguments["slack"])
+    return torch_reference.DFTLayer(FEATURE_DIM, head.n_labels, head.frequencies, head.slack)
 
 
-def _frequencies(head: sigfft.Head) -> np.ndarray:
-    k, spread = head.max_cardinality, head.arguments["spread"]
-    n_fft = head.arguments["n_fft"] or head.n_labels
-    return np.concatenate([spectrum.low_frequencies(k), np.asarray(spectrum.spread_frequencies(n_fft, k, spread), int)])
+class Rotated(DFTHead):
+    """Blocks of neighbours on every backend."""
+
+    fold_from = sys.maxsize
 
 
-def _fixed(head: sigfft.Head) -> sigfft.Head:
-    return sigfft.dft_head(**{**head.arguments, "slack": 0})
+class Folded(DFTHead):
+    """Residue classes, however few frequencies."""
+
+    fold_from = 0
 
 
-def _with_way(head: sigfft.Head, way: str) -> sigfft.Head:
-    """The head with its blocks evaluated in one way on every backend."""
+class ByRows(DFTHead):
+    """Blocks by sines and cosines for each label, as any head has them."""
 
-    def label_blocks(block_size, held, dtype):
-        with_way = dft_blocks.label_blocks
-        try:
-            dft_blocks.label_blocks = forced
-            return head.label_blocks(block_size, held, dtype)
-        finally:
-            dft_blocks.label_blocks = with_way
+    blocks, block_decoder = Head.blocks, Head.block_decoder
 
-    def forced(n_labels, frequencies, n_fft, block_size, held, dtype):
-        if way == "rotation":
-            return dft_blocks.rotation(n_labels, frequencies, n_fft, block_size, held, dtype)
-        return dft_blocks.folding(n_labels, frequencies, n_fft, dft_blocks.folded_length(n_fft, block_size))
 
-    return dataclasses.replace(head, label_blocks=label_blocks)
+class CachedRows(ByRows):
+    """Blocks by rows of W that were made once and are held."""
+
+    def rows_of(self, own, labels, dtype=jnp.float32):
+        """As `Head.rows_of`, by a gather."""
+        fixed = self.held[labels]
+        return jnp.concatenate([fixed, own["slack"] * self.n_labels**-0.5], 1) if self.slack else fixed
+
+    @functools.cached_property
+    def held(self) -> jax.Array:
+        """The fixed columns of W."""
+        with jax.ensure_compile_time_eval():
+            return spectrum.rows(jnp.arange(self.n_labels), self.frequencies, self.n_fft, jnp.float32)
 
 
 if __name__ == "__main__":

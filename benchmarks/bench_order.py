@@ -43,7 +43,7 @@ def measure(name: str, k: int, spread: int, folder: Path, count: int) -> list[li
         order = np.arange(n) if method == "as given" else sigfft.label_order(train, n, method)
         seconds = time.perf_counter() - begun
         on_train, on_test = (cyclic.sign_changes(_moved(sets, n, order), n) for sets in (train, test))
-        head = sigfft.dft_head(n, k, feature_dim=1, spread=spread, order=order.tolist())
+        head = sigfft.dft_head(n, k, feature_dim=1, spread=spread, n_fft=n, order=order)
         margin = splitting.widen(head, jax.jit(head.init)(jax.random.key(0)), short)[1]
         low, middle = np.quantile(margin, [0.1, 0.5])
         changes = [f"{on_train.mean():.2f}", f"{on_test.mean():.2f}", f"{(on_test <= 2 * k).mean():.1%}"]

@@ -46,7 +46,7 @@ def _measure(method: str, n_labels: int, dtype: str, rounds: int) -> dict[str, f
     def predict():
         if method == "dense":
             return jax.block_until_ready(top_of_all(params, features))
-        return jax.block_until_ready(sigfft.predict.top_k(head, params, features, 10, block_size=block_size))
+        return jax.block_until_ready(sigfft.inference.top_k(head, params, features, 10, block_size=block_size))
 
     seconds = interleaved({"step": step, "predict": predict}, rounds)
     result = {name: float(np.median(values)) for name, values in seconds.items()}

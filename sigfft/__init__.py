@@ -1,9 +1,11 @@
 """Multi-label output layers that can output every set of up to k labels, and a checker that proves it."""
 
+from typing import Any
+
+from sigfft import inference as inference
 from sigfft import labels as labels
 from sigfft import losses as losses
 from sigfft import metrics as metrics
-from sigfft import predict as predict
 from sigfft import spectrum as spectrum
 from sigfft.argmaxability import check as check
 from sigfft.argmaxability import check_head as check_head
@@ -22,3 +24,11 @@ from sigfft.planning import plan as plan
 from sigfft.seriation import label_order as label_order
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "predict":  # its name before 0.1; the alias stays for one release
+        import importlib
+
+        return importlib.import_module("sigfft.predict")
+    raise AttributeError(f"module 'sigfft' has no attribute {name!r}")

@@ -11,7 +11,7 @@ from sigfft import labels
 from sigfft.argmaxability.coverage import clopper_pearson, random_sets
 from sigfft.argmaxability.truths import deployed
 from sigfft.heads import Head, bottleneck_head, dft_head
-from sigfft.heads.base import positive
+from sigfft.heads.head import whole
 
 _FIRST = 20  # sets after which a hopeless spread is given up
 _FINE = 0.06  # the spread is found to within this share of itself
@@ -129,7 +129,8 @@ def plan(
     Raises:
       ValueError: sizes below 1, more columns than points, or so few samples that the share is out of reach.
     """
-    positive(n_labels=n_labels, max_cardinality=max_cardinality, samples=samples)
+    for name, size in {"n_labels": n_labels, "max_cardinality": max_cardinality, "samples": samples}.items():
+        whole(name, size, 1)
     room = ((n_fft or n_labels) - 1) // 2 - max_cardinality
     if room < 0:
         raise ValueError(

@@ -1,16 +1,18 @@
 """The bottleneck sigmoid layer (the paper's BSL): two linear maps through a small activation."""
 
+import dataclasses
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from sigfft.heads.base import Head, add, floating, matmul, positive, prior_logit
+from sigfft.heads.head import Head, affine, prior_logit
+from sigfft.precision import matmul
 
 
-def bottleneck_head(
-    n_labels: int, dim: int, *, feature_dim: int, prior: float | None = None, random_start: bool = False
-) -> Head:
+@dataclasses.dataclass(frozen=True, repr=False)
+class BottleneckHead(Head):
     """A learned projection to `dim`, then a learned W (n_labels, dim) without bias.
 
     For dim < n_labels most label sets are unargmaxable: there are 2^n sets, and at most 2·Σ_{j<d} C(n-1, j) of them
@@ -31,12 +33,30 @@ def bottleneck_head(
 
     Reference: Grivas, Vergari, Lopez (AAAI 2024), section 2; Cover (1965) for the count.
     """
-    positive(n_labels=n_labels, dim=dim, feature_dim=feature_dim)
-    start = prior_logit(prior, 1, n_labels)
 
-    def init(key):
+    kind = "bottleneck"
+    per_label = frozenset({"weight"})
+    max_cardinality: ClassVar[int] = 0
+
+    n_labels: int
+    dim: int
+    _: dataclasses.KW_ONLY
+    feature_dim: int
+    prior: float | None = None
+    random_start: bool = False
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "n_labels", "dim", "feature_dim")
+        prior_logit(self.prior, 1, self.n_labels)
+
+    @property
+    def name(self) -> str:
+        return f"bottleneck d={self.dim}"
+
+    def init(self, key):
         kernel_key, bias_key, weight_key = jax.random.split(key, 3)
-        if random_start:
+        n_labels, dim, feature_dim = self.n_labels, self.dim, self.feature_dim
+        if self.random_start:
             narrow, wide = 1 / math.sqrt(dim), 1 / math.sqrt(feature_dim)
             return {
                 "projection_kernel": jax.random.uniform(kernel_key, (feature_dim, dim), jnp.float32, -wide, wide),
@@ -47,36 +67,15 @@ def bottleneck_head(
         weight = jax.random.normal(weight_key, (n_labels, dim)) / math.sqrt(dim)
         return {
             "projection_kernel": kernel,
-            "projection_bias": jnp.zeros((dim,)).at[0].set(start),
+            "projection_bias": jnp.zeros((dim,)).at[0].set(prior_logit(self.prior, 1, n_labels)),
             "weight": weight.at[:, 0].set(1.0),
         }
 
-    def project(params, features):
-        features = floating(features)
-        z = add(matmul(features, params["projection_kernel"]), params["projection_bias"])
-        return z.astype(features.dtype)
+    def project(self, params, features):
+        return affine(params, features)
 
-    def decode(params, z):
+    def decode(self, params, z):
         return matmul(z, params["weight"].T).astype(z.dtype)
 
-    return Head(
-        name=f"bottleneck d={dim}",
-        kind="bottleneck",
-        arguments={
-            "n_labels": n_labels,
-            "dim": dim,
-            "feature_dim": feature_dim,
-            "prior": None if prior is None else float(prior),
-            "random_start": random_start,
-        },
-        n_labels=n_labels,
-        feature_dim=feature_dim,
-        dim=dim,
-        max_cardinality=0,
-        init=init,
-        project=project,
-        decode=decode,
-        rows=lambda params, labels: params["weight"][labels],
-        bias=lambda params, labels: None,
-        per_label=frozenset({"weight"}),
-    )
+    def rows_of(self, own, labels, dtype=jnp.float32):
+        return own["weight"]

@@ -1,32 +1,36 @@
 """The DFT head: a fixed trigonometric W through `jnp.fft`; each set of up to k labels has a z that yields it."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
+from typing import ClassVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 
 from sigfft import spectrum
 from sigfft.heads import dft_blocks
-from sigfft.heads.base import Circle, Head, add, floating, matmul, positive, prior_logit
-from sigfft.heads.blocks import product
-from sigfft.precision import compute_dtype
+from sigfft.heads.head import Circle, Head, affine, prior_logit, whole
+from sigfft.precision import matmul, product
 
 
-def dft_head(
-    n_labels: int,
-    max_cardinality: int,
-    *,
-    feature_dim: int,
-    spread: int = 0,
-    slack: int = 0,
-    n_fft: int | None = None,
-    order: Sequence[int] | None = None,
-    prior: float | None = None,
-    random_start: bool = False,
-) -> Head:
+class Order(tuple[int, ...]):
+    """The point of each label, hashed once: a head is hashed at each call of a jitted function."""
+
+    def __hash__(self) -> int:
+        if "hash" not in self.__dict__:
+            self.__dict__["hash"] = super().__hash__()
+        return self.__dict__["hash"]
+
+    def __repr__(self) -> str:
+        return f"<order of {len(self)} labels>"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class DFTHead(Head):
     """A learned projection to a spectrum, whose inverse FFT holds the logits.
 
     z is one DC term, (cos, sin) pairs for the frequencies 1..k, pairs for `spread` scattered higher frequencies, and
@@ -51,8 +55,8 @@ def dft_head(
       feature_dim: size of the features.
       spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label.
       slack: learned columns of W, n_labels parameters each (the paper's slack).
-      n_fft: points of the transform, at least n_labels; default n_labels (the paper). A smooth length such as
-        `sigfft.spectrum.smooth_length(n_labels)` is faster where n_labels has large prime factors.
+      n_fft: points of the transform, at least n_labels; default: the next length that FFTs are fast at,
+        `sigfft.spectrum.smooth_length(n_labels)`. The guarantee is the same. The paper has n_fft=n_labels.
       order: the point that each label takes: a permutation of 0..n_labels-1. Default: label i at point i.
       prior: share of labels active in a typical example, at which every probability starts; default: k / n_labels
         (the paper: the DC bias is logit(k/n)·√n).
@@ -64,121 +68,136 @@ def dft_head(
 
     Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, n_fft > n and order are ours.
     """
-    positive(n_labels=n_labels, max_cardinality=max_cardinality, feature_dim=feature_dim)
-    for name, size in {"spread": spread, "slack": slack}.items():
-        if not isinstance(size, int) or size < 0:
-            raise ValueError(f"{name}={size!r} must be a whole number of at least 0")
-    length = n_labels if n_fft is None else n_fft
-    if not isinstance(length, int) or length < n_labels:
-        raise ValueError(f"n_fft={n_fft!r} must be a whole number of at least n_labels={n_labels}")
-    needed = 2 * max_cardinality + 1 + 2 * spread
-    if needed > length:
-        room = (length - 1) // 2
-        raise ValueError(
-            f"max_cardinality={max_cardinality} and spread={spread} need 2k + 1 + 2·spread = {needed} columns, but "
-            f"n_fft={length} points have only {length}; lower "
-            + (
-                f"spread to at most {room - max_cardinality}"
-                if max_cardinality <= room
-                else f"max_cardinality to at most {room}{' and spread to 0' if spread else ''}, or use a sigmoid_head"
-            )
-        )
-    points = _points(order, n_labels)
-    start = prior_logit(prior, max_cardinality, n_labels)
-    frequencies = np.concatenate(
-        [
-            spectrum.low_frequencies(max_cardinality),
-            spectrum.spread_frequencies(length, max_cardinality, spread),
-        ]
-    )
-    dim, gain = needed + slack, math.sqrt(length)
 
-    def init(key):
+    kind = "dft"
+    fold_from: ClassVar[int] = 80  # frequencies: with fewer the product is faster on CPUs too (bench_heads.py)
+
+    n_labels: int
+    max_cardinality: int
+    _: dataclasses.KW_ONLY
+    feature_dim: int
+    spread: int = 0
+    slack: int = 0
+    n_fft: int | None = None
+    order: Sequence[int] | np.ndarray | None = None
+    prior: float | None = None
+    random_start: bool = False
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "n_labels", "max_cardinality", "feature_dim")
+        self._at_least(0, "spread", "slack")
+        length = spectrum.smooth_length(self.n_labels) if self.n_fft is None else self.n_fft
+        object.__setattr__(self, "n_fft", whole("n_fft", length, self.n_labels, "n_labels="))
+        object.__setattr__(self, "order", None if self.order is None else _order(self.order, self.n_labels))
+        prior_logit(self.prior, self.max_cardinality, self.n_labels)
+        room = (self._length - 1) // 2
+        if self.max_cardinality + self.spread > room:
+            raise ValueError(
+                f"max_cardinality={self.max_cardinality} and spread={self.spread} need 2k + 1 + 2·spread = "
+                f"{self._fixed} columns, but n_fft={self._length} points have only {2 * room + 1}; lower "
+                + (
+                    f"spread to at most {room - self.max_cardinality}"
+                    if self.max_cardinality <= room
+                    else f"max_cardinality to at most {room}{' and spread to 0' if self.spread else ''}, "
+                    "or use a sigmoid_head"
+                )
+            )
+
+    @property
+    def dim(self) -> int:
+        return self._fixed + self.slack
+
+    @property
+    def name(self) -> str:
+        sizes = {"k": self.max_cardinality, "spread": self.spread, "slack": self.slack}
+        shown = [f"{name}={size}" for name, size in sizes.items() if size]
+        return " ".join(["dft", *shown, *(["ordered"] if self.order is not None else [])])
+
+    @property
+    def per_label(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({"slack"} if self.slack else ())
+
+    @property
+    def circle(self) -> Circle:  # type: ignore[override]
+        return Circle(self._points, self.max_cardinality, self._length, alone=not self.spread and not self.slack)
+
+    @property
+    def frequencies(self) -> Int[np.ndarray, " pairs"]:
+        """Those of W's fixed columns: 1..k, then the spread ones, ascending."""
+        scattered = spectrum.spread_frequencies(self._length, self.max_cardinality, self.spread)
+        return np.concatenate([spectrum.low_frequencies(self.max_cardinality), scattered])
+
+    def init(self, key):
         kernel_key, slack_key = jax.random.split(key)
-        if random_start:
-            bound = 1 / math.sqrt(feature_dim)
-            kernel = jax.random.uniform(kernel_key, (feature_dim, dim), jnp.float32, -bound, bound) / gain
+        shape, bound = (self.feature_dim, self.dim), 1 / math.sqrt(self.feature_dim)
+        if self.random_start:
+            kernel = jax.random.uniform(kernel_key, shape, jnp.float32, -bound, bound) / self._gain
         else:
-            kernel = jax.random.normal(kernel_key, (feature_dim, dim)) * (0.1 / math.sqrt(feature_dim * dim))
-        params = {"projection_kernel": kernel, "projection_bias": jnp.zeros((dim,)).at[0].set(start)}
-        if slack:
-            params["slack"] = jax.random.normal(slack_key, (n_labels, slack))
+            kernel = jax.random.normal(kernel_key, shape) * (0.1 * bound / math.sqrt(self.dim))
+        start = prior_logit(self.prior, self.max_cardinality, self.n_labels)
+        params = {"projection_kernel": kernel, "projection_bias": jnp.zeros((self.dim,)).at[0].set(start)}
+        if self.slack:
+            params["slack"] = jax.random.normal(slack_key, (self.n_labels, self.slack))
         return params
 
-    def project(params, features):
-        features = floating(features)
-        z = add(matmul(features, params["projection_kernel"]), params["projection_bias"])
-        return (z * gain).astype(features.dtype)
+    def project(self, params, features):
+        return affine(params, features, self._gain)
 
-    def decode(params, z):
-        logits = spectrum.synthesis(z[..., :needed], frequencies, length)
-        logits = logits[..., :n_labels] if points is None else logits[..., points]
-        if slack:
-            logits = logits + matmul(z[..., needed:], params["slack"].T) / gain
+    def decode(self, params, z):
+        logits = spectrum.synthesis(z[..., : self._fixed], self.frequencies, self._length)
+        logits = logits[..., : self.n_labels] if self._points is None else logits[..., self._points]
+        if self.slack:
+            logits = logits + matmul(z[..., self._fixed :], params["slack"].T) / self._gain
         return logits.astype(z.dtype)
 
-    def label_blocks(block_size, held, dtype):
-        if points is not None:
-            return None
-        blocks = dft_blocks.label_blocks(n_labels, frequencies, length, block_size, held, dtype)
+    def rows_of(self, own, labels, dtype=jnp.float32):
+        at = labels if self._points is None else jnp.asarray(self._points)[labels]
+        fixed = spectrum.rows(at, self.frequencies, self._length, dtype)
+        return jnp.concatenate([fixed, own["slack"].astype(dtype) / self._gain], axis=1) if self.slack else fixed
 
-        def decoder():
-            decode = blocks.decoder()
+    def blocks(self, block_size, held=None):
+        if self.order is not None:
+            return super().blocks(block_size, held)
+        return dft_blocks.blocks_of(self.n_labels, self._length, whole("block_size", block_size, 1), held, self._folds)
 
-            def block_logits(params, z, first):
-                slack_rows = params["slack"][first].astype(z.dtype)
-                logits = decode(params, z[..., :needed], first)
-                return logits + product(z[..., needed:], slack_rows, dtype) / gain
+    def block_decoder(self, blocks, dtype):
+        if self.order is not None:
+            return super().block_decoder(blocks, dtype)
+        decode_spectrum = dft_blocks.decoder(self.frequencies, self._length, blocks, dtype, self._folds)
 
-            return block_logits
+        def decode(own, z, labels):
+            logits = decode_spectrum(z[:, : self._fixed], labels[0])
+            return logits + product(z[:, self._fixed :], own["slack"], dtype) / self._gain if self.slack else logits
 
-        return dataclasses.replace(blocks, decoder=decoder) if slack else blocks
+        return decode
 
-    def rows(params, labels):
-        at = labels if points is None else jnp.asarray(points)[labels]
-        fixed = spectrum.rows(at, frequencies, length, compute_dtype(params["projection_kernel"].dtype))
-        own = params["slack"][labels].astype(fixed.dtype) / gain if slack else fixed[:, :0]
-        return jnp.concatenate([fixed, own], axis=1)
+    @property
+    def _folds(self) -> bool:
+        """Whether folding is the faster way over blocks here: accelerators are built for products."""
+        return jax.default_backend() == "cpu" and self.max_cardinality + self.spread >= self.fold_from
 
-    return Head(
-        name=f"dft k={max_cardinality}"
-        + (f" spread={spread}" if spread else "")
-        + (f" slack={slack}" if slack else "")
-        + (" ordered" if order is not None else ""),
-        kind="dft",
-        arguments={
-            "n_labels": n_labels,
-            "max_cardinality": max_cardinality,
-            "feature_dim": feature_dim,
-            "spread": spread,
-            "slack": slack,
-            "n_fft": n_fft,
-            "order": None if points is None else points.tolist(),
-            "prior": None if prior is None else float(prior),
-            "random_start": random_start,
-        },
-        n_labels=n_labels,
-        feature_dim=feature_dim,
-        dim=dim,
-        max_cardinality=max_cardinality,
-        init=init,
-        project=project,
-        decode=decode,
-        rows=rows,
-        bias=lambda params, labels: None,
-        circle=Circle(points, max_cardinality, alone=not spread and not slack),
-        per_label=frozenset({"slack"} if slack else ()),
-        label_blocks=label_blocks,
-    )
+    @property
+    def _fixed(self) -> int:
+        return 2 * (self.max_cardinality + self.spread) + 1
+
+    @property
+    def _length(self) -> int:
+        return cast(int, self.n_fft)
+
+    @property
+    def _gain(self) -> float:
+        return math.sqrt(self._length)
+
+    @functools.cached_property
+    def _points(self) -> Int[np.ndarray, " labels"] | None:
+        return None if self.order is None else np.asarray(self.order, np.int32)
 
 
-def _points(order: Sequence[int] | None, n_labels: int) -> np.ndarray | None:
-    if order is None:
-        return None
+def _order(order: Sequence[int] | np.ndarray, n_labels: int) -> Order:
     points = np.asarray(order)
     if points.shape != (n_labels,) or not np.array_equal(np.sort(points), np.arange(n_labels)):
         raise ValueError(
             f"order must hold each of 0..{n_labels - 1} once (the point of each label); given shape {points.shape}, "
             f"{len(np.unique(points))} different points"
         )
-    return points.astype(np.int32)
+    return Order(points.astype(np.int64).tolist())

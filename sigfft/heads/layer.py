@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from sigfft.heads.base import Head, Params
+from sigfft.heads.head import Head, Params
 
 
 def stored_layer(

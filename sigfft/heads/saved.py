@@ -1,7 +1,7 @@
 """Heads in files: a head from its kind and arguments, and its parameters beside them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +12,38 @@ import safetensors.numpy
 
 from sigfft.arrays import open_arrays
 from sigfft.files import replacing
-from sigfft.heads.base import Head, Params
-from sigfft.heads.bottleneck import bottleneck_head
-from sigfft.heads.dft import dft_head
-from sigfft.heads.retrofitting import retrofit_head
-from sigfft.heads.sigmoid import sigmoid_head
+from sigfft.heads.bottleneck import BottleneckHead
+from sigfft.heads.dft import DFTHead
+from sigfft.heads.head import Head, Params
+from sigfft.heads.retrofitted import RetrofitHead
+from sigfft.heads.sigmoid import SigmoidHead
 
-_MAKERS: dict[str, Callable[..., Head]] = {
-    "bottleneck": bottleneck_head,
-    "dft": dft_head,
-    "retrofit": retrofit_head,
-    "sigmoid": sigmoid_head,
-}
+KINDS: dict[str, type[Head]] = {kind.kind: kind for kind in (BottleneckHead, DFTHead, RetrofitHead, SigmoidHead)}
+_RENAMED = {"retrofit": {"dim": "old_dim", "bias": "has_bias"}}  # arguments in files of before 0.1
 
 
 def make(kind: str, arguments: Mapping[str, Any]) -> Head:
-    """The head whose `kind` and `arguments` these are.
+    """The head whose `kind` and `arguments` these are, as `save_head` and runs store them.
+
+    Files of before 0.1 may say `n_fft` null, which meant n_labels then.
 
     Raises:
       ValueError: an unknown kind, or arguments that the head of this kind does not take.
     """
-    if kind not in _MAKERS:
-        raise ValueError(f"unknown kind of head {kind!r}; the kinds are {', '.join(_MAKERS)}")
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of head {kind!r}; the kinds are {', '.join(KINDS)}")
+    given = {_RENAMED.get(kind, {}).get(name, name): value for name, value in arguments.items()}
+    if given.get("n_fft", 0) is None:
+        given["n_fft"] = given["n_labels"]
     try:
-        return _MAKERS[kind](**arguments)
+        return KINDS[kind](**given)
     except TypeError as error:
         raise ValueError(f"a {kind} head cannot be made from {dict(arguments)}: {error}") from error
 
 
 def save_head(path: str | Path, head: Head, params: Params) -> None:
     """Write a head to a .safetensors file: its parameters by name, its kind and arguments as metadata."""
-    metadata = {"kind": head.kind, "arguments": json.dumps(dict(head.arguments))}
+    metadata = {"kind": head.kind, "arguments": json.dumps(head.arguments, default=float)}
     with replacing(path) as part:
         safetensors.numpy.save_file({name: np.asarray(value) for name, value in params.items()}, part, metadata)
 

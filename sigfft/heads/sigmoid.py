@@ -1,14 +1,18 @@
 """The full-rank baseline: one weight vector per label, on the features themselves."""
 
+import dataclasses
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from sigfft.heads.base import Head, add, floating, matmul, positive, prior_logit
+from sigfft.heads.head import Head, prior_logit
+from sigfft.precision import add, floating, matmul
 
 
-def sigmoid_head(n_labels: int, *, feature_dim: int, prior: float | None = None, random_start: bool = False) -> Head:
+@dataclasses.dataclass(frozen=True, repr=False)
+class SigmoidHead(Head):
     """A linear layer: z is the features, W (n_labels, feature_dim) and b are learned.
 
     With feature_dim >= n_labels it can output every label set once its rows are independent; below that it promises
@@ -25,43 +29,48 @@ def sigmoid_head(n_labels: int, *, feature_dim: int, prior: float | None = None,
 
     Reference: Grivas, Vergari, Lopez (AAAI 2024), section 2.
     """
-    positive(n_labels=n_labels, feature_dim=feature_dim)
-    start = prior_logit(prior, 1, n_labels)
 
-    def init(key):
+    kind = "sigmoid"
+    per_label = frozenset({"weight", "bias"})
+    max_cardinality: ClassVar[int] = 0
+
+    n_labels: int
+    _: dataclasses.KW_ONLY
+    feature_dim: int
+    prior: float | None = None
+    random_start: bool = False
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "n_labels", "feature_dim")
+        prior_logit(self.prior, 1, self.n_labels)
+
+    @property
+    def dim(self) -> int:
+        return self.feature_dim
+
+    @property
+    def name(self) -> str:
+        return "sigmoid"
+
+    def init(self, key):
         weight_key, bias_key = jax.random.split(key)
-        if random_start:
-            bound = 1 / math.sqrt(feature_dim)
+        shape, bound = (self.n_labels, self.feature_dim), 1 / math.sqrt(self.feature_dim)
+        if self.random_start:
             return {
-                "weight": jax.random.uniform(weight_key, (n_labels, feature_dim), jnp.float32, -bound, bound),
-                "bias": jax.random.uniform(bias_key, (n_labels,), jnp.float32, -bound, bound),
+                "weight": jax.random.uniform(weight_key, shape, jnp.float32, -bound, bound),
+                "bias": jax.random.uniform(bias_key, shape[:1], jnp.float32, -bound, bound),
             }
-        scale = 0.1 / math.sqrt(feature_dim)
+        start = prior_logit(self.prior, 1, self.n_labels)
         return {
-            "weight": jax.random.normal(weight_key, (n_labels, feature_dim)) * scale,
-            "bias": jnp.full((n_labels,), start, jnp.float32),
+            "weight": jax.random.normal(weight_key, shape) * (0.1 * bound),
+            "bias": jnp.full(shape[:1], start, jnp.float32),
         }
 
-    def decode(params, z):
+    def project(self, params, features):
+        return floating(features)
+
+    def decode(self, params, z):
         return add(matmul(z, params["weight"].T), params["bias"]).astype(z.dtype)
 
-    return Head(
-        name="sigmoid",
-        kind="sigmoid",
-        arguments={
-            "n_labels": n_labels,
-            "feature_dim": feature_dim,
-            "prior": None if prior is None else float(prior),
-            "random_start": random_start,
-        },
-        n_labels=n_labels,
-        feature_dim=feature_dim,
-        dim=feature_dim,
-        max_cardinality=0,
-        init=init,
-        project=lambda params, features: floating(features),
-        decode=decode,
-        rows=lambda params, labels: params["weight"][labels],
-        bias=lambda params, labels: params["bias"][labels],
-        per_label=frozenset({"weight", "bias"}),
-    )
+    def rows_of(self, own, labels, dtype=jnp.float32):
+        return own["weight"]

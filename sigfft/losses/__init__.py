@@ -1,8 +1,10 @@
 """Losses on sparse targets: label ids, never a (batch, n_labels) 0/1 matrix."""
 
 from sigfft.losses.blocked import sum_over_labels as sum_over_labels
-from sigfft.losses.of_head import asymmetric as asymmetric
-from sigfft.losses.of_head import bce as bce
+from sigfft.losses.heads import asymmetric as asymmetric
+from sigfft.losses.heads import bce as bce
+from sigfft.losses.heads import of_head as of_head
+from sigfft.losses.per_label import LOSSES as LOSSES
 from sigfft.losses.per_label import PerLabelLoss as PerLabelLoss
 from sigfft.losses.per_label import asymmetric_loss as asymmetric_loss
 from sigfft.losses.per_label import asymmetric_with_logits as asymmetric_with_logits

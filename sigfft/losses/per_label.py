@@ -43,13 +43,10 @@ def bce_with_logits(
 def asymmetric_with_logits(
     logits: Float[Array, "batch labels"],
     labels: Int[Array, "batch max_cardinality"],
-    *,
-    gamma_active: float = 0.0,
-    gamma_inactive: float = 4.0,
-    margin: float = 0.05,
+    **options: float,
 ) -> Float[Array, ""]:
     """The asymmetric loss of logits: mean over the batch of sums over labels; options as `asymmetric_loss`."""
-    return mean_of_sums(asymmetric_loss(gamma_active, gamma_inactive, margin), logits, labels)
+    return mean_of_sums(asymmetric_loss(**options), logits, labels)
 
 
 def mean_of_sums(
@@ -64,14 +61,20 @@ def mean_of_sums(
     return jnp.mean(loss.inactive(logits).sum(-1) + corrections.sum(-1))
 
 
-@functools.cache
-def binary_cross_entropy() -> PerLabelLoss:
-    """-log p of an active label and -log(1 - p) of an inactive one, p = sigmoid(logit)."""
-    return PerLabelLoss(softplus, lambda logit: -logit)
+@functools.cache  # equal options are one loss: a jitted function that it is static to is compiled once
+def binary_cross_entropy(label_smoothing: float = 0.0) -> PerLabelLoss:
+    """-log p of an active label and -log(1 - p) of an inactive one, p = sigmoid(logit).
+
+    Args:
+      label_smoothing: as `smoothed`.
+    """
+    return smoothed(PerLabelLoss(softplus, lambda logit: -logit), label_smoothing)
 
 
 @functools.cache
-def asymmetric_loss(gamma_active: float = 0.0, gamma_inactive: float = 4.0, margin: float = 0.05) -> PerLabelLoss:
+def asymmetric_loss(
+    gamma_active: float = 0.0, gamma_inactive: float = 4.0, margin: float = 0.05, label_smoothing: float = 0.0
+) -> PerLabelLoss:
     """-(1 - p)^γ₊ log p of an active label and -q^γ₋ log(1 - q) of an inactive one, q = max(p - margin, 0).
 
     Labels that are surely inactive, most of a large label space, weigh next to nothing. With both exponents and the
@@ -81,6 +84,7 @@ def asymmetric_loss(gamma_active: float = 0.0, gamma_inactive: float = 4.0, marg
       gamma_active: γ₊, focus on active labels of low p: 0 or at least 1.
       gamma_inactive: γ₋, focus on inactive labels of high p: 0 or at least 1.
       margin: an inactive label of p up to this has no loss; in [0, 1).
+      label_smoothing: as `smoothed`.
 
     Raises:
       ValueError: an exponent below 1 other than 0, whose gradient is infinite at q = 0; a margin outside [0, 1).
@@ -102,7 +106,33 @@ def asymmetric_loss(gamma_active: float = 0.0, gamma_inactive: float = 4.0, marg
     def active(logit):
         return _power(jax.nn.sigmoid(-logit), gamma_active) * softplus(-logit)
 
-    return PerLabelLoss(inactive, lambda logit: active(logit) - inactive(logit))
+    return smoothed(PerLabelLoss(inactive, lambda logit: active(logit) - inactive(logit)), label_smoothing)
+
+
+LOSSES: dict[str, Callable[..., PerLabelLoss]] = {"bce": binary_cross_entropy, "asymmetric": asymmetric_loss}
+
+
+def smoothed(loss: PerLabelLoss, label_smoothing: float) -> PerLabelLoss:
+    """The loss of targets 1 - ε/2 and ε/2 in place of 1 and 0: so much of each term is taken from the other.
+
+    Args:
+      loss: what is smoothed.
+      label_smoothing: ε, in [0, 1).
+
+    Raises:
+      ValueError: ε outside [0, 1).
+
+    Reference: Szegedy et al., Rethinking the Inception Architecture for Computer Vision (2016), section 7, of two
+    classes a label.
+    """
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing={label_smoothing!r} must be in [0, 1)")
+    if not label_smoothing:
+        return loss
+    return PerLabelLoss(
+        lambda logit: loss.inactive(logit) + label_smoothing / 2 * loss.correction(logit),
+        lambda logit: (1 - label_smoothing) * loss.correction(logit),
+    )
 
 
 @jax.custom_jvp

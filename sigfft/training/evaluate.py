@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from sigfft import labels, predict
+from sigfft import inference, labels
 from sigfft.argmaxability import HeadReport, Report, check, check_head
 from sigfft.argmaxability.streamed import HELD
 from sigfft.data import Dataset, batches
@@ -37,7 +37,7 @@ def make_evaluate(
         features, labels, mask = model.features(params["encoder"], batch), batch["labels"], batch["mask"]
         if block_size:
             options = {"top": metrics.top, "threshold": metrics.threshold, "block_size": block_size}
-            found = predict.predictions(model.head, params["head"], features, labels, mask, **options)
+            found = inference.predictions(model.head, params["head"], features, labels, mask, **options)
             state = metrics.update_predictions(metrics.init(), found, labels, mask)
         else:
             state = metrics.update(metrics.init(), model.head.logits(params["head"], features), labels, mask)

@@ -14,8 +14,7 @@ from jaxtyping import Array, Float, Key
 from sigfft import labels
 from sigfft.data import Dataset
 from sigfft.encoders import ENCODERS, Examples
-from sigfft.heads import Head
-from sigfft.heads.saved import _MAKERS as KINDS
+from sigfft.heads import KINDS, Head
 from sigfft.seriation import label_order
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config, EncoderConfig, HeadConfig

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sigfft import predict
+from sigfft import inference
 from sigfft.arrays import read_npy
 from sigfft.data import xmc_format
 from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
@@ -40,7 +40,7 @@ def predict_file(
     top: int = 10,
     threshold: float | None = None,
     batch_size: int = 256,
-    block_size: int = predict.BLOCK_SIZE,
+    block_size: int = inference.BLOCK_SIZE,
 ) -> Predicted:
     """Writes the best labels of each example and their probabilities, in the order of the examples.
 
@@ -75,9 +75,9 @@ def predict_file(
     def of_batch(params, batch):
         features = model.features(params["encoder"], batch)
         if logit is None:
-            best = predict.top_k(model.head, params["head"], features, top, block_size=block_size)
-            return predict.PredictedSets(best.labels, best.scores, jnp.full(len(features), top))
-        return predict.label_sets(model.head, params["head"], features, top, threshold=logit, block_size=block_size)
+            best = inference.top_k(model.head, params["head"], features, top, block_size=block_size)
+            return inference.PredictedSets(best.labels, best.scores, jnp.full(len(features), top))
+        return inference.label_sets(model.head, params["head"], features, top, threshold=logit, block_size=block_size)
 
     line = _tsv if output.suffix == ".tsv" else _json
     points, cut = 0, 0

@@ -10,19 +10,14 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from sigfft.encoders import Examples
-from sigfft.heads.blocks import label_blocks, per_label_params
-from sigfft.losses import PerLabelLoss, asymmetric_loss, binary_cross_entropy, sum_over_labels
-from sigfft.losses.per_label import mean_of_sums
+from sigfft.heads import per_label_params
+from sigfft.losses import LOSSES, PerLabelLoss, of_head, sum_over_labels
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import OptimConfig
 from sigfft.training.model import Model, ModelParams
 from sigfft.varying import vary_like
 
 DATA, LABELS = "data", "labels"
-LOSSES: dict[str, Callable[..., PerLabelLoss]] = {
-    "bce": lambda label_smoothing=0.0: binary_cross_entropy(),
-    "asymmetric": lambda gamma_active, gamma_inactive, margin: asymmetric_loss(gamma_active, gamma_inactive, margin),
-}
 
 
 class TrainState(NamedTuple):
@@ -85,16 +80,22 @@ def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | N
       held: labels that each device along `LABELS` holds; None: all, and no such axis.
     """
     optimizer, loss = make_optimizer(config), make_loss(config)
-    per_label = model.head.per_label if held is not None else frozenset[str]()
+    head = model.head
+    per_label = head.per_label if held is not None else frozenset[str]()
 
     def step(state: TrainState, examples: Examples) -> tuple[TrainState, StepInfo]:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), jax.lax.axis_index(DATA))
 
         def loss_of(params: ModelParams) -> Float[Array, ""]:
+            labels = jnp.asarray(examples["labels"])
             features = model.features(params["encoder"], examples, key)
-            return _device_loss(
-                loss, model, params, features, jnp.asarray(examples["labels"]), config.block_size or None, held
-            )
+            if held is None:
+                return of_head(loss, head, params["head"], features, labels, config.block_size or None)
+            z = _sum_gradient(head.project(params["head"], features), LABELS)
+            own, offset = per_label_params(head, params["head"]), jax.lax.axis_index(LABELS) * held
+            block_size = config.block_size or held
+            total = sum_over_labels(loss, head, own, z, labels, block_size=block_size, held=held, offset=offset)
+            return total / len(z)
 
         params = vary_like(state.params, key)  # each device's own gradient, which `pmean` averages
         value, gradient = jax.value_and_grad(loss_of)(params)
@@ -110,27 +111,6 @@ def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | N
         return TrainState(state.step + 1, optax.apply_updates(state.params, updates), carried), StepInfo(value, norm)
 
     return step
-
-
-def _device_loss(
-    loss: PerLabelLoss,
-    model: Model,
-    params: ModelParams,
-    features: Float[Array, "batch feature_dim"],
-    labels: Int[Array, "batch max_cardinality"],
-    block_size: int | None,
-    held: int | None,
-) -> Float[Array, ""]:
-    """Mean over a device's examples of sums over the labels that it holds."""
-    head = model.head
-    z = head.project(params["head"], features)
-    if held is None and block_size is None:
-        return mean_of_sums(loss, head.decode(params["head"], z), labels)
-    offset = 0 if held is None else jax.lax.axis_index(LABELS) * held
-    z = z if held is None else _sum_gradient(z, LABELS)
-    n_held = held or head.n_labels
-    blocks = label_blocks(head, min(block_size or n_held, n_held), held, z.dtype)
-    return sum_over_labels(loss, blocks, per_label_params(head, params["head"]), z, labels, offset) / len(z)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sigfft.files import write_text
+from sigfft.heads import KINDS
 from sigfft.training.arguments import parameters_of
 from sigfft.training.config import Config
 from sigfft.training.config_keys import differences
-from sigfft.training.model import KINDS
 
 CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was

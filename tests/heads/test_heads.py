@@ -2,86 +2,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
+from heads.laws import HEADS
 
 import sigfft
+from sigfft import heads
 
 FEATURES = 6
-HEADS = {
-    "sigmoid": sigfft.sigmoid_head(13, feature_dim=FEATURES),
-    "bottleneck": sigfft.bottleneck_head(13, 4, feature_dim=FEATURES),
-    "bottleneck of one": sigfft.bottleneck_head(13, 1, feature_dim=FEATURES),
-    "dft odd prime": sigfft.dft_head(13, 3, feature_dim=FEATURES),
-    "dft even": sigfft.dft_head(12, 3, feature_dim=FEATURES),
-    "dft all columns": sigfft.dft_head(13, 6, feature_dim=FEATURES),
-    "dft spread": sigfft.dft_head(101, 3, feature_dim=FEATURES, spread=20),
-    "dft slack": sigfft.dft_head(13, 2, feature_dim=FEATURES, slack=3),
-    "dft longer": sigfft.dft_head(97, 3, feature_dim=FEATURES, n_fft=105, spread=5, slack=2),
-    "dft order": sigfft.dft_head(13, 2, feature_dim=FEATURES, slack=1, order=[(5 * i) % 13 for i in range(13)]),
-}
 
 
-@pytest.fixture(params=HEADS, scope="module")
-def head(request):
-    return HEADS[request.param]
-
-
-@pytest.fixture
-def params(head):
-    return head.init(jax.random.key(1))
-
-
-@pytest.fixture
-def features():
-    return jax.random.normal(jax.random.key(2), (5, FEATURES))
-
-
-def test_decode_is_the_affine_map_of_rows_and_bias(head, params):
-    labels = jnp.arange(head.n_labels)
-    z = jax.random.normal(jax.random.key(3), (5, head.dim))
-    expected = z @ head.rows(params, labels).T
-    bias = head.bias(params, labels)
-    if bias is not None:
-        expected = expected + bias[None, :]
-    np.testing.assert_allclose(head.decode(params, z), expected, atol=5e-6)
-
-
-def test_rows_of_some_labels(head, params):
-    some = jnp.array([7, 0, 11, 7])
-    np.testing.assert_array_equal(head.rows(params, some), head.rows(params, jnp.arange(head.n_labels))[some])
-
-
-def test_shapes_dtypes_and_leading_axes(head, params, features):
-    for dtype in (jnp.float32, jnp.bfloat16):
-        z = head.project(params, features.astype(dtype))
-        logits = head.decode(params, z)
-        assert (z.shape, z.dtype) == ((5, head.dim), dtype)
-        assert (logits.shape, logits.dtype) == ((5, head.n_labels), dtype)
-    np.testing.assert_allclose(head.logits(params, features[None])[0], head.logits(params, features), atol=1e-6)
-
-
-def test_starts_at_the_prior(head, params, features):
+@pytest.mark.parametrize("head", [head for head in HEADS.values() if head.kind != "retrofit"], ids=repr)
+def test_starts_at_the_prior(head):
+    params, features = head.init(jax.random.key(1)), jax.random.normal(jax.random.key(2), (5, head.feature_dim))
     expected = (head.max_cardinality or 1) / head.n_labels
-    logits = head.logits(params, jnp.zeros((1, FEATURES)))
+    logits = head.logits(params, jnp.zeros((1, head.feature_dim)))
     np.testing.assert_allclose(jax.nn.sigmoid(logits), min(expected, 0.5), rtol=2e-5)
     assert 0 < jnp.std(head.logits(params, features)) < 0.3
 
 
-def test_decode_gradient_matches_finite_differences(head, params):
-    z = jax.random.normal(jax.random.key(3), (2, head.dim))
-    check_grads(lambda p, z: jnp.tanh(head.decode(p, z)), (params, z), order=1, modes=["rev"], eps=1e-2)
-
-
-def test_kind_and_arguments_make_the_head_again(head, params):
-    again = getattr(sigfft, f"{head.kind}_head")(**head.arguments)
-    for mine, other in zip(head.init(jax.random.key(1)).values(), again.init(jax.random.key(1)).values(), strict=True):
-        np.testing.assert_array_equal(mine, other)
-    np.testing.assert_array_equal(again.rows(params, jnp.arange(5)), head.rows(params, jnp.arange(5)))
-
-
 @pytest.mark.parametrize("n", [11, 12])
 def test_dft_columns_are_orthonormal(n):
-    head = sigfft.dft_head(n, 5, feature_dim=2)
+    head = sigfft.dft_head(n, 5, feature_dim=2, n_fft=n)
     weight = head.rows(head.init(jax.random.key(0)), jnp.arange(n))
     np.testing.assert_allclose(weight.T @ weight, np.eye(11), atol=1e-6)
 
@@ -152,23 +92,36 @@ def test_impossible_arguments_raise(make, message):
         make()
 
 
-def test_counts_are_features_too(head, params):
-    counts = jnp.arange(5 * FEATURES, dtype=jnp.int32).reshape(5, FEATURES) % 4
-    expected = head.logits(params, counts.astype(jnp.float32))
-    assert head.logits(params, counts).dtype == jnp.float32
-    np.testing.assert_array_equal(head.logits(params, counts), expected)
-
-
-def test_rows_of_narrow_parameters_are_the_stored_values(head, params):
-    narrow = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params)
-    wide = jax.tree.map(lambda p: p.astype(jnp.float32), narrow)
-    labels = jnp.arange(head.n_labels)
-    np.testing.assert_array_equal(np.asarray(head.rows(narrow, labels), np.float32), head.rows(wide, labels))
-
-
 @pytest.mark.parametrize("make", [sigfft.dft_head, sigfft.bottleneck_head, sigfft.sigmoid_head])
 def test_a_prior_of_any_float_is_saved(make, tmp_path):
     sizes = () if make is sigfft.sigmoid_head else (3,)
     made = make(13, *sizes, feature_dim=4, prior=np.float32(0.1))
     sigfft.save_head(tmp_path / "head.safetensors", made, made.init(jax.random.key(0)))
     assert sigfft.load_head(tmp_path / "head.safetensors")[0].arguments == made.arguments
+
+
+def test_the_transform_has_a_fast_length_by_default():
+    assert sigfft.dft_head(8921, 80, feature_dim=3).n_fft == 8960
+    assert sigfft.dft_head(8921, 80, feature_dim=3, n_fft=8921).n_fft == 8921
+    assert sigfft.retrofit_head(8921, 3, 80).n_fft == 8960
+
+
+def test_numpy_numbers_are_sizes():
+    sizes = np.array([20, 2, 6, 3])
+    head = sigfft.dft_head(sizes[0], sizes[1], feature_dim=sizes[2], spread=sizes[3], order=np.arange(20))
+    assert head == sigfft.dft_head(20, 2, feature_dim=6, spread=3, order=range(20))
+    assert [type(value) for value in (head.n_labels, head.spread, head.order[0])] == [int] * 3
+
+
+def test_a_head_is_no_smaller_for_a_long_order():
+    head = sigfft.dft_head(1000, 2, feature_dim=6, order=np.arange(1000))
+    assert repr(head) == (
+        "DFTHead(n_labels=1000, max_cardinality=2, feature_dim=6, n_fft=1000, order=<order of 1000 labels>)"
+    )
+
+
+def test_files_of_before_meant_n_labels_by_no_n_fft():
+    before = {"n_labels": 13, "max_cardinality": 2, "feature_dim": 3, "n_fft": None}
+    assert heads.make("dft", before).n_fft == 13
+    old = {"n_labels": 13, "dim": 3, "max_cardinality": 2, "spread": 0, "n_fft": None, "order": None, "bias": False}
+    assert heads.make("retrofit", old) == sigfft.retrofit_head(13, 3, 2, n_fft=13, has_bias=False)

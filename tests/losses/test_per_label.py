@@ -6,7 +6,7 @@ import pytest
 from jax.test_util import check_grads
 
 import sigfft
-from sigfft.losses import asymmetric_loss, per_label
+from sigfft.losses import LOSSES, asymmetric_loss, per_label
 
 N_LABELS = 17
 
@@ -79,9 +79,22 @@ def test_softplus_is_accurate_to_float32():
     [
         ({"gamma_active": 0.5}, "gamma_active=0.5 must be 0 or at least 1"),
         ({"gamma_inactive": -1.0}, "gamma_inactive=-1.0 must be 0 or at least 1"),
+        ({"label_smoothing": 1.0}, r"label_smoothing=1.0 must be in \[0, 1\)"),
         ({"margin": 1.0}, r"margin=1.0 must be a probability in \[0, 1\)"),
     ],
 )
 def test_impossible_options_raise(options, message):
     with pytest.raises(ValueError, match=message):
         asymmetric_loss(**options)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_label_smoothing_is_that_of_the_dense_targets(logits, labels, name, smoothing):
+    terms, plain = LOSSES[name](label_smoothing=smoothing), LOSSES[name]()
+    dense = np.asarray(jax.nn.one_hot(labels, N_LABELS).sum(1))
+    inactive, active = plain.inactive(logits), plain.inactive(logits) + plain.correction(logits)
+    targets = dense * (1 - smoothing) + smoothing / 2
+    expected = (targets * active + (1 - targets) * inactive).sum(-1).mean()
+    np.testing.assert_allclose(per_label.mean_of_sums(terms, logits, labels), expected, rtol=1e-5)
+    assert LOSSES[name](label_smoothing=smoothing) is terms

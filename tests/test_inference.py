@@ -2,22 +2,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from heads.laws import Folding
 
 import sigfft
-from sigfft import metrics, predict
-from sigfft.heads import dft_blocks
+from sigfft import inference, metrics
 
 HEADS = {
     "sigmoid": sigfft.sigmoid_head(57, feature_dim=3),
-    "folding": sigfft.dft_head(57, 4, feature_dim=3, spread=3, slack=3, n_fft=60),
-    "rotation": sigfft.dft_head(59, 4, feature_dim=3, spread=3),
+    "folding": Folding(57, 4, feature_dim=3, spread=3, slack=3, n_fft=60),
+    "rotation": sigfft.dft_head(59, 4, feature_dim=3, spread=3, n_fft=59),
 }
 BLOCK_SIZES = (1, 10, 100)
-
-
-@pytest.fixture(autouse=True)
-def _fold_small_heads(monkeypatch):
-    monkeypatch.setattr(dft_blocks, "_FOLD_FROM", 5)  # frequencies
 
 
 @pytest.fixture(params=HEADS, scope="module")
@@ -33,7 +28,7 @@ def problem(request):
 def test_top_k_is_that_of_all_logits(problem, block_size):
     head, params, features, logits = problem
     scores, labels = jax.lax.top_k(logits, 13)
-    top = predict.top_k(head, params, features, 13, block_size=block_size)
+    top = inference.top_k(head, params, features, 13, block_size=block_size)
     np.testing.assert_array_equal(top.labels, labels)
     np.testing.assert_allclose(top.scores, scores, rtol=1e-5, atol=1e-4)
 
@@ -42,7 +37,7 @@ def test_equal_logits_rank_by_id():
     head = HEADS["folding"]
     params = jax.tree.map(jnp.zeros_like, head.init(jax.random.key(0)))
     for block_size in BLOCK_SIZES:
-        top = predict.top_k(head, params, jnp.ones((2, 3)), 20, block_size=block_size)
+        top = inference.top_k(head, params, jnp.ones((2, 3)), 20, block_size=block_size)
         np.testing.assert_array_equal(top.labels, np.tile(np.arange(20), (2, 1)))
 
 
@@ -51,7 +46,7 @@ def test_label_sets_are_the_labels_above_the_threshold(problem, block_size):
     head, params, features, logits = problem
     logits = np.asarray(logits)
     threshold = float(np.sort(logits[0])[-8]) - 1e-3  # 8 labels of example 0
-    sets = predict.label_sets(head, params, features, 50, threshold=threshold, block_size=block_size)
+    sets = inference.label_sets(head, params, features, 50, threshold=threshold, block_size=block_size)
     assert sigfft.labels.unpack(np.asarray(sets.labels), head.n_labels) == [
         np.flatnonzero(row > threshold).tolist() for row in logits
     ]
@@ -65,7 +60,7 @@ def test_label_sets_are_the_labels_above_the_threshold(problem, block_size):
 def test_a_set_that_does_not_fit_keeps_its_best_labels(problem):
     head, params, features, logits = problem
     threshold = float(np.sort(np.asarray(logits[0]))[-8]) - 1e-3
-    sets = predict.label_sets(head, params, features, 5, threshold=threshold, block_size=10)
+    sets = inference.label_sets(head, params, features, 5, threshold=threshold, block_size=10)
     assert sets.cardinality[0] == 8
     np.testing.assert_array_equal(sets.labels[0], np.sort(jax.lax.top_k(logits[0], 5)[1]))
 
@@ -76,7 +71,7 @@ def test_predictions_give_the_metrics_of_all_logits(problem, block_size):
     labels = jnp.asarray(sigfft.labels.pad([[0, 3, 56], [], [5], list(range(40)), [7, 9], [1]], head.n_labels))
     mask = jnp.arange(6) != 4
     expected = metrics.predict(logits, labels, mask, top=5, threshold=0.5)
-    streamed = predict.predictions(head, params, features, labels, mask, top=5, threshold=0.5, block_size=block_size)
+    streamed = inference.predictions(head, params, features, labels, mask, top=5, threshold=0.5, block_size=block_size)
     is_label = np.asarray(labels) < head.n_labels
     np.testing.assert_array_equal(np.asarray(streamed.active)[is_label], np.asarray(expected.active)[is_label])
     for name in ("top_labels", "per_example", "per_label"):
@@ -93,7 +88,7 @@ def test_all_logits_are_never_held():
     params, features = head.init(jax.random.key(0)), jnp.ones((7, 3))
     labels, mask = jnp.full((7, 2), 1009, jnp.int32), jnp.ones(7, bool)
     dense = jax.jit(lambda p, x: metrics.predict(head.logits(p, x), labels, mask, top=5)).lower(params, features)
-    blocks = predict.predictions.lower(head, params, features, labels, mask, top=5, block_size=100)
+    blocks = inference.predictions.lower(head, params, features, labels, mask, top=5, block_size=100)
     assert "[7,1009]" in dense.compile().as_text()
     assert "[7,1009]" not in blocks.compile().as_text()
 
@@ -102,31 +97,39 @@ def test_all_logits_are_never_held():
 def test_impossible_sizes_raise(k):
     head = HEADS["sigmoid"]
     with pytest.raises(ValueError, match=f"k={k} labels are asked for; expected 1 .. n_labels=57"):
-        predict.top_k(head, head.init(jax.random.key(0)), jnp.ones((2, 3)), k)
+        inference.top_k(head, head.init(jax.random.key(0)), jnp.ones((2, 3)), k)
 
 
 def test_a_label_of_no_number_ranks_last_and_keeps_its_id(problem):
     head, params, features, _ = problem
-    top = predict.top_k(head, params, features.at[1].set(jnp.nan), head.n_labels, block_size=10)
+    top = inference.top_k(head, params, features.at[1].set(jnp.nan), head.n_labels, block_size=10)
     np.testing.assert_array_equal(np.sort(top.labels, axis=1), np.tile(np.arange(head.n_labels), (6, 1)))
-    sets = predict.label_sets(head, params, features.at[1].set(jnp.nan), 5, block_size=10)
+    sets = inference.label_sets(head, params, features.at[1].set(jnp.nan), 5, block_size=10)
     assert sets.cardinality[1] == 0
 
 
 def test_an_empty_batch_has_no_predictions(problem):
     head, params, features, _ = problem
-    assert predict.top_k(head, params, features[:0], 3, block_size=10).labels.shape == (0, 3)
-    assert predict.label_sets(head, params, features[:0], 3, block_size=10).labels.shape == (0, 3)
+    assert inference.top_k(head, params, features[:0], 3, block_size=10).labels.shape == (0, 3)
+    assert inference.label_sets(head, params, features[:0], 3, block_size=10).labels.shape == (0, 3)
 
 
 def test_predictions_of_a_sharded_batch(problem):
     head, params, features, _ = problem
     mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:2])
     spread = jax.shard_map(
-        lambda p, x: predict.top_k(head, p, x, 7, block_size=10),
+        lambda p, x: inference.top_k(head, p, x, 7, block_size=10),
         mesh=mesh,
         in_specs=(jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec("data")),
         out_specs=jax.sharding.PartitionSpec("data"),
     )
-    expected = predict.top_k(head, params, features, 7, block_size=10)
+    expected = inference.top_k(head, params, features, 7, block_size=10)
     np.testing.assert_array_equal(spread(params, features).labels, expected.labels)
+
+
+def test_the_old_name_stays_for_one_release():
+    with pytest.warns(DeprecationWarning, match="sigfft.predict is now sigfft.inference"):
+        assert sigfft.predict.top_k is inference.top_k
+    from sigfft import predict
+
+    assert predict.label_sets is inference.label_sets

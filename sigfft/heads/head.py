@@ -1,0 +1,221 @@
+"""An output layer: a small activation made from features, and an affine map from it to the logits."""
+
+import abc
+import dataclasses
+import math
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key, Num
+
+from sigfft.heads.blocks import Blocks
+from sigfft.precision import add, compute_dtype, floating, matmul, product
+
+Params = dict[str, Array]
+Decode = Callable[[Params, Float[Array, "batch dim"], Int[Array, " width"]], Float[Array, "batch width"]]
+
+
+class Circle(NamedTuple):
+    """Labels as points of the trigonometric moment curve, the part of W with a closed form.
+
+    Attributes:
+      points: the point of each label on the circle; None: label i at point i.
+      max_frequency: W has the columns of the frequencies 0..max_frequency.
+      n_fft: number of points of the whole circle.
+      alone: W has no other columns and there is no bias.
+    """
+
+    points: Int[np.ndarray, " labels"] | None
+    max_frequency: int
+    n_fft: int
+    alone: bool
+
+
+class Head(abc.ABC):
+    """An output layer: z = project(features), logits = z @ W.T + b, as pure functions of a flat dict of parameters.
+
+    A kind of head is a frozen dataclass whose fields are the constructor's arguments. Equal heads have equal hashes:
+    a jitted function that takes a head as a static argument is compiled once for all of them.
+
+    A subclass says what z is (`dim`, `init`, `project`), what the rows of W are (`rows_of`), and how all logits come
+    from z (`decode`). Where it knows a cheaper way over blocks of labels than their rows, it says `blocks` and
+    `block_decoder` too.
+
+    Attributes:
+      kind: the name of the class in tables, files and configs.
+      per_label: names of the params with one row a label; a device that holds some labels, or a loss that visits them
+        in blocks, has only their rows.
+      circle: the part of W that guarantees label sets; None is no guarantee.
+    """
+
+    kind: ClassVar[str]
+    per_label: frozenset[str] = frozenset()
+    circle: Circle | None = None
+
+    if TYPE_CHECKING:  # fields of some heads, properties of others
+
+        @property
+        def n_labels(self) -> int:
+            """Number of labels n."""
+
+        @property
+        def feature_dim(self) -> int:
+            """Size of the features."""
+
+        @property
+        def dim(self) -> int:
+            """Size d of the activation z."""
+
+        @property
+        def max_cardinality(self) -> int:
+            """Every set of up to so many labels is argmaxable in exact arithmetic; 0 is no guarantee."""
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """The kind and the sizes that shape it, such as "dft k=50 spread=200"; in tables, and for files."""
+
+    @abc.abstractmethod
+    def init(self, key: Key[Array, ""]) -> Params:
+        """Parameters at their start: a flat dict of float32 arrays (float64 under `jax_enable_x64`)."""
+
+    @abc.abstractmethod
+    def project(self, params: Params, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch dim"]:
+        """Activations (..., dim) of features (..., feature_dim), in their dtype, or float32 for integers."""
+
+    @abc.abstractmethod
+    def decode(self, params: Params, z: Float[Array, "*batch dim"]) -> Float[Array, "*batch labels"]:
+        """Logits (..., n_labels) of activations (..., dim), in their dtype, computed in float32 at least."""
+
+    @abc.abstractmethod
+    def rows_of(
+        self, own: Params, labels: Int[Array, " m"], dtype: jax.typing.DTypeLike = jnp.float32
+    ) -> Float[Array, "m dim"]:
+        """Rows of W of some labels.
+
+        Args:
+          own: the per-label params of these labels alone, arrays (m, ...).
+          labels: their ids.
+          dtype: of columns that are not learned.
+        """
+
+    def bias_of(self, own: Params) -> Float[Array, " m"] | None:
+        """Biases of the labels whose per-label params are `own`; None where the head has none."""
+        return own.get("bias")
+
+    def rows(self, params: Params, labels: Int[Array, " m"]) -> Float[Array, "m dim"]:
+        """Rows of W (m, dim) of some labels, float32 at least where they are not learned."""
+        widest = max((value.dtype for value in params.values()), key=lambda dtype: dtype.itemsize)
+        return self.rows_of(self._own(params, labels), labels, compute_dtype(widest))
+
+    def bias(self, params: Params, labels: Int[Array, " m"]) -> Float[Array, " m"] | None:
+        """Biases (m,) of some labels, or None."""
+        return self.bias_of(self._own(params, labels))
+
+    def logits(self, params: Params, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
+        """decode(project(features)): one logit per label."""
+        return self.decode(params, self.project(params, features))
+
+    def blocks(self, block_size: int, held: int | None = None) -> Blocks:
+        """The labels in blocks of at most `block_size`.
+
+        Args:
+          block_size: labels a block.
+          held: for a range of labels, their number; its first label may be any. None: all labels.
+
+        Raises:
+          ValueError: `block_size` is not a whole number of at least 1.
+        """
+        return Blocks.contiguous(self.n_labels, held, whole("block_size", block_size, 1))
+
+    def block_decoder(self, blocks: Blocks, dtype: jax.typing.DTypeLike) -> Decode:
+        """A function from one block's params, z and labels to its logits; what all blocks need is made here, once.
+
+        Args:
+          blocks: from `self.blocks`.
+          dtype: that operands of matrix products are rounded to; they are summed in the dtype of z.
+
+        Returns:
+          (own, z (batch, dim), labels (width,)) -> logits (batch, width), z and logits in float32 at least; `labels`
+          are the block's, as ids of the head, and perhaps ids beyond the last, whose logits mean nothing.
+        """
+
+        def decode(own: Params, z: Array, labels: Array) -> Array:
+            rows = self.rows_of(own, jnp.minimum(labels, self.n_labels - 1), z.dtype)
+            bias, logits = self.bias_of(own), product(z, rows, dtype)
+            return logits if bias is None else add(logits, bias)
+
+        return decode
+
+    def n_parameters(self) -> int:
+        """Number of learned parameters."""
+        return sum(math.prod(p.shape) for p in jax.tree.leaves(jax.eval_shape(self.init, jax.random.key(0))))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the constructor was called with, defaults resolved; `kind` and these make the head again."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        default = {field.name: field.default for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        given = (f"{name}={value!r}" for name, value in self.arguments.items() if value != default[name])
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def _own(self, params: Params, labels: Int[Array, " m"]) -> Params:
+        return {name: value[labels] for name, value in per_label_params(self, params).items()}
+
+    def _at_least(self, least: int, *names: str) -> None:
+        """Makes fields Python ints.
+
+        Raises:
+          ValueError: one of them is no whole number, or less than `least`.
+        """
+        for name in names:
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
+
+
+def per_label_params(head: Head, params: Params) -> Params:
+    """The params that have one row a label."""
+    return {name: params[name] for name in sorted(head.per_label)}
+
+
+def whole(name: str, size: Any, least: int, meaning: str = "") -> int:
+    """The size as an int; NumPy's integers are welcome.
+
+    Raises:
+      ValueError: it is no whole number, or less than `least`.
+    """
+    try:
+        value = operator.index(size)
+    except TypeError:
+        value = least - 1
+    if value < least:
+        raise ValueError(f"{name}={size!r} must be a whole number of at least {meaning}{least}")
+    return value
+
+
+def prior_logit(prior: float | None, expected_cardinality: int, n_labels: int) -> float:
+    """The logit at which every label starts: log(p / (1 - p)) for the share p of labels that is active.
+
+    Args:
+      prior: the share, strictly between 0 and 1; None: expected_cardinality / n_labels, at most a half.
+      expected_cardinality: labels of a typical example.
+      n_labels: number of labels.
+    """
+    share = min(expected_cardinality / n_labels, 0.5) if prior is None else prior
+    if not 0 < share < 1:
+        raise ValueError(
+            f"prior={prior!r} must lie strictly between 0 and 1: it is the mean number of active labels / n_labels"
+        )
+    return math.log(share / (1 - share))
+
+
+def affine(params: Params, features: Num[Array, "batch feature_dim"], gain: float = 1.0) -> Float[Array, "*batch dim"]:
+    """(features @ projection_kernel + projection_bias)·gain in the dtype of the features, float32 for integers."""
+    features = floating(features)
+    z = add(matmul(features, params["projection_kernel"]), params["projection_bias"])
+    return (z * gain if gain != 1 else z).astype(features.dtype)
