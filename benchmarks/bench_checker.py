@@ -31,8 +31,8 @@ from sigfft.argmaxability import Report, check, verify
 from sigfft.argmaxability.coverage import every_set
 from sigfft.argmaxability.lp import chebyshev
 from sigfft.figures import Panel
-from sigfft.label_files import load_label_sets
-from sigfft.weights import load_weights
+from sigfft.files.label_sets import load_label_sets
+from sigfft.files.layers import load_weights
 
 CARDINALITY = 10
 HEADER = (

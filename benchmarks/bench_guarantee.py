@@ -26,7 +26,7 @@ import sigfft
 from sigfft import figures, labels
 from sigfft.argmaxability import streamed, truths
 from sigfft.argmaxability.coverage import clopper_pearson, random_sets
-from sigfft.label_files import load_label_sets
+from sigfft.files.label_sets import load_label_sets
 
 # n, k, spread and number of random sets of exactly k labels; few where nothing is expected to be found
 RANDOM = (

@@ -19,7 +19,7 @@ from results import explained, table, write_section
 import sigfft
 from sigfft import labels
 from sigfft.argmaxability import cyclic, splitting
-from sigfft.label_files import load_label_sets
+from sigfft.files.label_sets import load_label_sets
 from sigfft.seriation import METHODS
 
 SETTINGS = (("delicious", 10, 60), ("tate", 10, 60), ("tibkat_en", 5, 40))  # name, k and spread

@@ -26,7 +26,7 @@ from results import RESULTS, explained, table, write_section
 import sigfft
 from sigfft import figures, labels
 from sigfft.files import write_text
-from sigfft.label_files import load_label_sets
+from sigfft.files.label_sets import load_label_sets
 from sigfft.training import load_model
 
 COMMON = "--config=configs/xmc.py --config.optim.block_size=2000"

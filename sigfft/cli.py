@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return args.run(args)
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"sigfft {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"sigfft {args.command}: {_in_flags(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"sigfft {args.command}: interrupted", file=sys.stderr)
@@ -111,12 +112,9 @@ def _add_layer(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from sigfft import labels
     from sigfft.argmaxability.check import check
     from sigfft.argmaxability.epsilon import BOX, check_epsilon, epsilon_argmaxable
     from sigfft.files import check_writable
-    from sigfft.label_files import load_label_sets
-    from sigfft.weights import load_weights
 
     if not args.out.parent.is_dir() or args.out.is_dir():
         raise ValueError(f"--out {args.out} must be a file in a folder that exists")
@@ -126,14 +124,10 @@ def _check(args: argparse.Namespace) -> int:
         check_epsilon(args.rule, args.epsilon, box)
     elif args.box is not None:
         raise ValueError(f"--box {args.box:g} bounds the balls of --epsilon; give --epsilon too, or leave --box out")
-    sets, n_labels = load_label_sets(args.labels)
-    if not sets:
+    weight, bias, padded = _read_layer_and_sets(args, args.labels)
+    if not len(padded):
         raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
-    largest = max((max(ids) for ids in sets if ids), default=-1)
-    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest)
-    _same_labels(args.labels, n_labels, args.weights, len(weight))
-    print(_layer(weight, bias), file=sys.stderr)
-    padded = labels.pad(sets, len(weight))
+    print(_summary(weight, bias), file=sys.stderr)
     options = {"progress": sys.stderr.isatty(), "n_jobs": args.jobs, "resume_dir": args.resume}
     report = check(weight, padded, bias, args.rule, **options)
     report.save(args.out)
@@ -151,17 +145,22 @@ def _check(args: argparse.Namespace) -> int:
 
 def _verify(args: argparse.Namespace) -> int:
     from sigfft.argmaxability.certificate import verify
-    from sigfft.weights import load_weights
 
-    n_labels = _stated_labels(args.verdicts)
-    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels)
+    weight, bias = _read_layer(args, _stated_labels(args.verdicts))
     counts = verify(args.verdicts, weight, bias)
     print("verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
     return 0
 
 
+def _count(args: argparse.Namespace) -> int:
+    from sigfft.counting import counts
+
+    print(counts(args.labels, args.dim, args.cardinality))
+    return 0
+
+
 def _plan(args: argparse.Namespace) -> int:
-    from sigfft.label_files import load_label_sets
+    from sigfft.files.label_sets import load_label_sets
     from sigfft.planning import plan
 
     sets, n_labels = (None, None) if args.sets is None else load_label_sets(args.sets)
@@ -172,25 +171,18 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _retrofit(args: argparse.Namespace) -> int:
-    from sigfft import labels
     from sigfft.argmaxability.check import check, check_head
     from sigfft.files import check_writable
     from sigfft.heads import retrofit, save_head
-    from sigfft.label_files import load_label_sets
-    from sigfft.weights import load_weights
 
     if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":
         raise ValueError(f"--out {args.out} must be a .safetensors file in a folder that exists")
     check_writable(args.out)
-    sets, n_labels = ([], None) if args.sets is None else load_label_sets(args.sets)
-    largest = max((max(ids) for ids in sets if ids), default=-1)
-    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest)
-    _same_labels(args.sets, n_labels, args.weights, len(weight))
-    padded = labels.pad(sets, len(weight))
+    weight, bias, padded = _read_layer_and_sets(args, args.sets)
     head, params = retrofit(weight, bias, args.cardinality, spread=args.spread, n_fft=args.n_fft)
     save_head(args.out, head, params)
-    print(f"{_layer(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
-    if sets:
+    print(f"{_summary(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
+    if len(padded):
         print(f"before\n{check(weight, padded, bias).table()}\nafter\n{check_head(head, params, padded).truths()}")
     return 0
 
@@ -206,12 +198,46 @@ def _predict(args: argparse.Namespace) -> int:
     return 0
 
 
+def _read_layer_and_sets(args: argparse.Namespace, path: Path | None) -> tuple[Any, Any, Any]:
+    """The weight and bias that --weights names, and the padded label sets of a file; none without a file."""
+    from sigfft import labels
+    from sigfft.files.label_sets import load_label_sets
+
+    sets, n_labels = ([], None) if path is None else load_label_sets(path)
+    weight, bias = _read_layer(args, n_labels, max((max(ids) for ids in sets if ids), default=-1))
+    _same_labels(path, n_labels, args.weights, len(weight))
+    return weight, bias, labels.pad(sets, len(weight))
+
+
+def _read_layer(args: argparse.Namespace, n_labels: int | None, largest_label: int = -1) -> tuple[Any, Any]:
+    """The weight and bias that --weights names: of a run's head, of a head's file, or plain arrays."""
+    from sigfft.files.layers import holds_head, load_weights
+    from sigfft.heads import load_head, stored_layer
+
+    if args.weights.is_dir():
+        from sigfft.training import load_model
+
+        _refuse(args, f"{args.weights} is a run's folder", "bias", "transposed")
+        model, params = load_model(args.weights, args.tensor)
+        return stored_layer(model.head, params["head"])
+    if holds_head(args.weights):
+        _refuse(args, f"{args.weights} is a head that sigfft wrote", "tensor", "bias", "transposed")
+        return stored_layer(*load_head(args.weights))
+    return load_weights(args.weights, args.tensor, args.bias, args.transposed, n_labels, largest_label)
+
+
+def _refuse(args: argparse.Namespace, what: str, *names: str) -> None:
+    given = [f"--{name}" for name in names if getattr(args, name) not in (None, False)]
+    if given:
+        raise ValueError(f"{what}, which knows its weight and bias; leave out {', '.join(given)}")
+
+
 def _same_labels(sets: Any, stated: int | None, other: Any, n_labels: int) -> None:
     if stated not in (None, n_labels):
         raise ValueError(f"{sets} is for {stated} labels, but {other} has {n_labels}")
 
 
-def _layer(weight: Any, bias: Any) -> str:
+def _summary(weight: Any, bias: Any) -> str:
     n_labels, dim = weight.shape
     return f"{n_labels} labels, {dim} dimensions, {weight.dtype}, {'no bias' if bias is None else 'with a bias'}"
 
@@ -226,8 +252,7 @@ def _stated_labels(path: Path) -> int | None:
     return n_labels if isinstance(n_labels, int) else None
 
 
-def _count(args: argparse.Namespace) -> int:
-    from sigfft.counting import counts
-
-    print(counts(args.labels, args.dim, args.cardinality))
-    return 0
+def _in_flags(message: str) -> str:
+    """A library's message, with the arguments that it names as the flags that set them."""
+    flag = re.compile(r"(?<=\s)(tensor|bias|transposed)=(?:True)?(?=(['\"])?)")
+    return flag.sub(lambda found: f"--{found[1]}{' ' if found[2] else ''}", message)

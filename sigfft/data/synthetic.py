@@ -21,6 +21,7 @@ from jaxtyping import Float32, Int, Int32
 
 from sigfft import labels
 from sigfft.data import records
+from sigfft.data.dataset import Splits
 
 _MIN_LABELS = 27  # three areas, nine topics, a leaf or more for each
 
@@ -163,15 +164,12 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
             yield i, {"labels": ids[ids < n_labels], "features": vector}
 
 
-def synthetic(cache_dir: Path | str, **fields: Any) -> Synthetic:
-    """The prepared records of synthetic data; `fields` are those of `SyntheticSpec`.
-
-    Raises:
-      ValueError: as `SyntheticSpec`.
-    """
-    spec = SyntheticSpec(**fields)
-    fingerprint = hashlib.blake2b(json.dumps(dataclasses.asdict(spec)).encode(), digest_size=16).hexdigest()
-    return records.prepare(Synthetic, SyntheticConfig(name=fingerprint, spec=spec), cache_dir)
+def load_synthetic(cache_dir: Path, *, synthetic: SyntheticSpec) -> Splits:
+    """The splits of synthetic data of this size and shape; its records are kept below `cache_dir`."""
+    fields = json.dumps(dataclasses.asdict(synthetic)).encode()
+    fingerprint = hashlib.blake2b(fields, digest_size=16).hexdigest()
+    config = SyntheticConfig(name=fingerprint, spec=synthetic)
+    return records.dense_splits(records.prepare(Synthetic, config, cache_dir))
 
 
 def _zipf(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> Int[np.ndarray, "..."]:

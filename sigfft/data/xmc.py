@@ -1,4 +1,4 @@
-"""TFDS builder of any Extreme Classification data set: a folder with train, test and perhaps dev files."""
+"""Extreme Classification data: a folder with train, test and perhaps dev files, through a TFDS builder."""
 
 import dataclasses
 import hashlib
@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from sigfft.data import records, xmc_format
+from sigfft.data import records
+from sigfft.data.dataset import Splits
+from sigfft.files import xmc
 
 _SPLITS = {"train": True, "dev": False, "test": True}  # split: is it required?
 
@@ -50,10 +52,10 @@ class Xmc(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, np.ndarray]]]]:
         # Every file is parsed before the first record is written: bad input ends here, in its own words.
-        parsed = {split: xmc_format.parse(file) for split, file in self.builder_config.files.items()}
+        parsed = {split: xmc.parse(file) for split, file in self.builder_config.files.items()}
         return {split: self._generate_examples(data) for split, data in parsed.items()}
 
-    def _generate_examples(self, data: xmc_format.XmcData) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    def _generate_examples(self, data: xmc.XmcData) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         labels, features = data.label_indptr, data.feature_indptr
         for i in range(len(data)):
             yield (
@@ -66,19 +68,27 @@ class Xmc(tfds.core.GeneratorBasedBuilder):
             )
 
 
-def xmc(cache_dir: Path | str, *, data_dir: Path | str) -> Xmc:
-    """The prepared records of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
+def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Splits:
+    """The splits of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
 
     Args:
       cache_dir: where records are kept; a folder whose files have not changed is not parsed again.
-      data_dir: the folder of the source files.
+      dir: the folder of the source files.
+      max_features: of each point, keep this many features of largest |value|; 0: all.
 
     Raises:
-      ValueError: a file is missing, there twice, malformed (see `xmc_format.parse`), or files disagree about the
-        number of features or labels.
+      ValueError: `dir` is empty; a file is missing, there twice, malformed (see `files.xmc.parse`), or files disagree
+        about the number of features or labels.
     """
-    files = _find(Path(data_dir))
-    headers = {split: xmc_format.read_header(file) for split, file in files.items()}
+    if not str(dir):
+        raise ValueError("dir is empty; name the folder of train.txt.gz and test.txt.gz")
+    return records.sparse_splits(prepare_xmc(cache_dir, Path(dir)), max_features)
+
+
+def prepare_xmc(cache_dir: Path, folder: Path) -> tfds.core.GeneratorBasedBuilder:
+    """The builder of a folder's files, with its records prepared; arguments and errors as those of `load_xmc`."""
+    files = _find(folder)
+    headers = {split: xmc.read_header(file) for split, file in files.items()}
     train = headers["train"]
     for split, header in headers.items():
         if (header.features, header.labels) != (train.features, train.labels):
@@ -90,14 +100,14 @@ def xmc(cache_dir: Path | str, *, data_dir: Path | str) -> Xmc:
     return records.prepare(Xmc, config, cache_dir)
 
 
-def _find(data_dir: Path) -> dict[str, Path]:
+def _find(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for split, required in _SPLITS.items():
-        found = [path for suffix in (".txt", ".txt.gz") if (path := data_dir / f"{split}{suffix}").is_file()]
+        found = [path for suffix in (".txt", ".txt.gz") if (path := folder / f"{split}{suffix}").is_file()]
         if len(found) > 1:
-            raise ValueError(f"{data_dir} holds both {found[0].name} and {found[1].name}; remove one of them")
+            raise ValueError(f"{folder} holds both {found[0].name} and {found[1].name}; remove one of them")
         if required and not found:
-            raise ValueError(f"{data_dir} holds no {split}.txt or {split}.txt.gz; give the folder of a data set")
+            raise ValueError(f"{folder} holds no {split}.txt or {split}.txt.gz; give the folder of a data set")
         if found:
             files[split] = found[0]
     return files

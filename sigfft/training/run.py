@@ -1,6 +1,7 @@
 """One experiment from its config to its report: every head trained, evaluated and checked on the same data."""
 
 import dataclasses
+import inspect
 import json
 import platform
 from pathlib import Path
@@ -11,7 +12,7 @@ import jax
 import sigfft
 from sigfft import figures, labels
 from sigfft.argmaxability import HeadReport, Report
-from sigfft.data import Dataset, load
+from sigfft.data import SOURCES, Dataset, load
 from sigfft.files import write_text
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.training.config import Config, OptimConfig, check_values, differences
@@ -90,11 +91,9 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
 def load_splits(config: Config) -> dict[str, Dataset]:
     """The splits of a config's data, with a dev split held out of the training examples where it asks for one."""
     data = config.data
-    if data.source == "xmc" and not data.dir:
-        raise ValueError("data.dir is empty; name the folder of train.txt.gz and test.txt.gz: --config.data.dir=...")
-    options = {"data_dir": Path(data.dir)} if data.source == "xmc" else dataclasses.asdict(data.synthetic)
-    cache = Path(data.cache_dir).expanduser()
-    splits = load(data.source, cache, max_features=data.max_features or None, **options)
+    _, *taken = inspect.signature(SOURCES[data.source]).parameters if data.source in SOURCES else ("cache_dir",)
+    options = {name: getattr(data, name) for name in taken}
+    splits = load(data.source, Path(data.cache_dir).expanduser(), **options)
     if "dev" not in splits and data.dev_share:
         splits["train"], splits["dev"] = splits["train"].hold_out(data.dev_share, config.seed)
     return splits

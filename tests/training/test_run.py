@@ -175,7 +175,7 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
         ("head", {"kind": "dct"}, "head.kind='dct' must be 'dft', 'bottleneck' or 'sigmoid'"),
         ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or one of chains, spectral"),
         ("data", {"source": "csv"}, "unknown data source 'csv'"),
-        ("data", {"source": "xmc"}, "data.dir is empty"),
+        ("data", {"source": "xmc"}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
         ("eval", {"every": 0}, "eval.every=0 must be at least 1"),
         ("optim", {"steps": 0}, "optim.steps=0 must be at least 1"),
