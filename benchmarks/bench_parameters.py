@@ -133,7 +133,7 @@ def panel(dataset: str, found: dict[tuple[str, str], list[dict[str, Any]]]) -> f
         scores = [entry["test"]["F1@5"] for entry in entries]
         point = (entries[0]["parameters"], statistics.mean(scores), min(scores), max(scores))
         lines.setdefault(NAMES[kind], []).append(point)
-    return figures.Panel(dataset, "head parameters", "F1@5", lines, log=False)
+    return figures.Panel(dataset, "head parameters", "F1@5", lines, log="x")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32, Shaped
+from jaxtyping import Bool, Float32, Int, Int32, Shaped
 
 Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
 
@@ -36,7 +36,7 @@ class SparseFeatures:
         positions = np.arange(indptr[-1]) + np.repeat(self.indptr[indices] - indptr[:-1], counts)
         return dataclasses.replace(self, indptr=indptr, ids=self.ids[positions], values=self.values[positions])
 
-    def gather(self, indices: Int[np.ndarray, " batch"], present: Int[np.ndarray, " batch"]) -> Batch:
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
         """`feature_ids` padded with `n_features`, and `feature_values` padded with 0; both (batch, width)."""
         starts = self.indptr[indices]
         counts = np.where(present, self.indptr[indices + 1] - starts, 0)
@@ -63,7 +63,7 @@ class DenseFeatures:
         """The points at `indices` alone."""
         return dataclasses.replace(self, values=self.values[indices])
 
-    def gather(self, indices: Int[np.ndarray, " batch"], present: Int[np.ndarray, " batch"]) -> Batch:
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
         """`features`, float32 (batch, feature_dim); zeros where there is no point."""
         return {"features": self.values[indices] * present[:, None].astype(np.float32)}
 

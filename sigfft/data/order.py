@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import sys
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Int
@@ -35,7 +34,7 @@ class BatchOrder:
     seed: int = 0
     shuffle: bool = False
     num_epochs: int | None = 1
-    remainder: Literal["pad", "drop"] = "pad"
+    remainder: str = "pad"
     process_index: int = 0
     process_count: int = 1
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from jaxtyping import Int, Shaped
+from numpy.typing import DTypeLike
 from tensorflow_datasets.proto import tf_example_pb2
 
 from sigfft import labels
@@ -118,7 +119,7 @@ def _widest(columns: Columns, name: str) -> int:
     return max(1, *(int(np.diff(split[name].indptr).max(initial=1)) for split in columns.values()))
 
 
-def _column(blobs: list[bytes], dtype: np.dtype) -> Column:
+def _column(blobs: list[bytes], dtype: DTypeLike) -> Column:
     sizes = np.array([len(blob) for blob in blobs]) // np.dtype(dtype).itemsize
     return Column(np.concatenate([[0], np.cumsum(sizes)]), np.frombuffer(b"".join(blobs), dtype))
 

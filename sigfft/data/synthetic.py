@@ -152,11 +152,12 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, np.ndarray]]]]:
         spec = self.builder_config.spec
         rng = np.random.default_rng(spec.seed)
-        ends = np.cumsum([spec.n_train, spec.n_dev, spec.n_test])
-        sets = label_sets(spec, hierarchy(spec.n_labels, rng), ends[-1], rng)
+        sizes = {"train": spec.n_train, "dev": spec.n_dev, "test": spec.n_test}
+        sets = label_sets(spec, hierarchy(spec.n_labels, rng), sum(sizes.values()), rng)
         features = features_of(spec, sets, rng)
-        rows = dict(zip(("train", "dev", "test"), np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
-        return {split: self._generate_examples(sets[i], features[i]) for split, i in rows.items() if len(i)}
+        ends = dict(zip(sizes, np.cumsum(list(sizes.values())), strict=True))
+        rows = {split: slice(ends[split] - size, ends[split]) for split, size in sizes.items() if size}
+        return {split: self._generate_examples(sets[own], features[own]) for split, own in rows.items()}
 
     def _generate_examples(self, sets: np.ndarray, features: np.ndarray) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         n_labels = self.builder_config.spec.n_labels

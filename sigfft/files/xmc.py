@@ -241,7 +241,7 @@ def _row_of(position: int, counts: Int[np.ndarray, " points"]) -> int:
     return int(np.searchsorted(np.cumsum(counts), position, side="right"))
 
 
-def _indptr(counts: list[Int[np.ndarray, " points"]]) -> Int[np.ndarray, " points_plus_1"]:
+def _indptr(counts: list[Int[np.ndarray, " _points"]]) -> Int[np.ndarray, " points_plus_1"]:
     return np.concatenate([[0], np.cumsum(np.concatenate(counts))])
 
 

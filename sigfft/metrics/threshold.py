@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32
+from jaxtyping import Array, Bool, Float, Int, Int32
 
 from sigfft.metrics import compensated
 from sigfft.metrics.compensated import CompensatedSum
@@ -80,5 +80,7 @@ def compute(sums: ThresholdSums, n_examples: int) -> dict[str, float]:
     }
 
 
-def _f1(hits: np.ndarray, sizes: np.ndarray) -> Float[np.ndarray, "..."]:
+def _f1(
+    hits: Int[np.ndarray, " labels"] | np.integer, sizes: Int[np.ndarray, " labels"] | np.integer
+) -> Float[np.ndarray, " labels"] | np.floating:
     return 2.0 * hits / np.maximum(sizes, 1)

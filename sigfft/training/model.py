@@ -13,7 +13,7 @@ from sigfft import labels
 from sigfft.data import Dataset
 from sigfft.encoders import Batch, DenseFeatures, EmbeddingBag
 from sigfft.heads import Head, bottleneck_head, dft_head, sigmoid_head
-from sigfft.seriation import METHODS, label_order
+from sigfft.seriation import label_order
 from sigfft.training.config import Config, EncoderConfig, HeadConfig
 
 Params = dict[str, Any]  # {"encoder": ..., "head": ...}
@@ -67,8 +67,8 @@ def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head
     prior = data.mean_cardinality / data.n_labels
     start = config.random_start
     if config.kind == "dft":
-        if config.order not in ("", *METHODS):
-            raise ValueError(f"head.order={config.order!r} must be empty or one of {', '.join(METHODS)}")
+        if config.order not in ("", "chains"):
+            raise ValueError(f"head.order={config.order!r} must be empty or chains")
         largest = int(labels.cardinality(data.labels, data.n_labels).max())
         return dft_head(
             data.n_labels,
@@ -77,7 +77,7 @@ def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head
             spread=config.spread,
             slack=config.slack,
             n_fft=config.n_fft or None,
-            order=label_order(data.labels, data.n_labels, config.order).tolist() if config.order else None,
+            order=label_order(data.labels, data.n_labels).tolist() if config.order else None,
             prior=prior,
             random_start=start,
         )

@@ -173,7 +173,7 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
         ("optim", {"batch_size": 30}, "optim.batch_size=30 must be a multiple of the 8 devices; try 32"),
         ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
         ("head", {"kind": "dct"}, "head.kind='dct' must be 'dft', 'bottleneck' or 'sigmoid'"),
-        ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or one of chains, spectral"),
+        ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or chains"),
         ("data", {"source": "csv"}, "unknown data source 'csv'"),
         ("data", {"source": "xmc"}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
