@@ -21,12 +21,11 @@ class BatchOrder:
       seed: of the shuffle; every epoch has its own order.
       shuffle: False: points come in the order of the source.
       num_epochs: None: without end.
-      remainder: what becomes of a last batch that is not full: "pad" fills it, "drop" leaves it out.
       process_index: which process this is, as `jax.process_index()`.
       process_count: how many processes share each batch, as `jax.process_count()`. All have equally many steps.
 
     Raises:
-      ValueError: an argument is out of its range, or there is not one batch.
+      ValueError: an argument is out of its range.
     """
 
     n_points: int
@@ -34,7 +33,6 @@ class BatchOrder:
     seed: int = 0
     shuffle: bool = False
     num_epochs: int | None = 1
-    remainder: str = "pad"
     process_index: int = 0
     process_count: int = 1
 
@@ -49,21 +47,13 @@ class BatchOrder:
             )
         if self.num_epochs is not None and self.num_epochs < 1:
             raise ValueError(f"num_epochs={self.num_epochs} must be at least 1, or None for a stream without end")
-        if self.remainder not in ("pad", "drop"):
-            raise ValueError(f"remainder={self.remainder!r} must be 'pad' or 'drop'")
         if self.seed < 0:
             raise ValueError(f"seed={self.seed} must not be negative")
-        if len(self) == 0:
-            raise ValueError(
-                f"batch_size={self.batch_size} is more than the {self.n_points} points times {self.num_epochs} epochs, "
-                f"and remainder={self.remainder!r} leaves nothing; use a smaller batch or remainder='pad'"
-            )
+        if self.n_points < 1:
+            raise ValueError(f"n_points={self.n_points} must be at least 1: there is nothing to make batches of")
 
     def __len__(self) -> int:
-        if self.num_epochs is None:
-            return sys.maxsize if self.n_points else 0
-        full, incomplete = divmod(self.n_points * self.num_epochs, self.batch_size)
-        return full + (incomplete > 0 and self.remainder == "pad")
+        return sys.maxsize if self.num_epochs is None else -(-self.n_points * self.num_epochs // self.batch_size)
 
     def __getitem__(self, step: int) -> Int[np.ndarray, " share"]:
         if not 0 <= step < len(self):

@@ -25,7 +25,7 @@ def batches(
       start_step: how many batches to leave out at the start, at no cost: a run resumed at this step sees exactly
         what it would have seen without the interruption.
       prefetch: batches gathered ahead by a thread; 0: each is gathered when asked for.
-      **options: of `BatchOrder`: `seed`, `shuffle`, `num_epochs`, `remainder`, `process_index`, `process_count`.
+      **options: of `BatchOrder`: `seed`, `shuffle`, `num_epochs`, `process_index`, `process_count`.
 
     Raises:
       ValueError: `start_step` is beyond the last batch, or as `BatchOrder`.

@@ -1,13 +1,12 @@
 """Extreme Classification data: a folder with train, test and perhaps dev files, through a TFDS builder."""
 
-import dataclasses
 import hashlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow_datasets as tfds
+from jaxtyping import Int
 
 from sigfft.data import records
 from sigfft.data.dataset import Splits
@@ -16,56 +15,8 @@ from sigfft.files import xmc
 _SPLITS = {"train": True, "dev": False, "test": True}  # split: is it required?
 
 
-@dataclasses.dataclass(eq=False)
-class XmcConfig(tfds.core.BuilderConfig):
-    """The source files of one data set.
-
-    The name is a fingerprint of their content, so a changed file is never served from records of the old one.
-    """
-
-    files: dict[str, Path] = dataclasses.field(default_factory=dict)
-    n_features: int = 0
-    n_labels: int = 0
-
-
-class Xmc(tfds.core.GeneratorBasedBuilder):
-    """Sparse points: `labels` (ascending ids), `feature_ids` (ascending) and `feature_values`, in file order."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        config = self.builder_config
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="Multi-label data in the format of the Extreme Classification repository.",
-            features=tfds.features.FeaturesDict(
-                {
-                    "labels": records.array_feature(np.int32),
-                    "feature_ids": records.array_feature(np.int32),
-                    "feature_values": records.array_feature(np.float32),
-                }
-            ),
-            metadata=tfds.core.MetadataDict(n_labels=config.n_labels, n_features=config.n_features),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, np.ndarray]]]]:
-        # Every file is parsed before the first record is written: bad input ends here, in its own words.
-        parsed = {split: xmc.parse(file) for split, file in self.builder_config.files.items()}
-        return {split: self._generate_examples(data) for split, data in parsed.items()}
-
-    def _generate_examples(self, data: xmc.XmcData) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        labels, features = data.label_indptr, data.feature_indptr
-        for i in range(len(data)):
-            yield (
-                i,
-                {
-                    "labels": data.label_ids[labels[i] : labels[i + 1]],
-                    "feature_ids": data.feature_ids[features[i] : features[i + 1]],
-                    "feature_values": data.feature_values[features[i] : features[i + 1]],
-                },
-            )
+class Xmc(records.ArrayBuilder):
+    """Multi-label data in the format of the Extreme Classification repository, in file order."""
 
 
 def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Splits:
@@ -85,7 +36,7 @@ def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Spli
     return records.sparse_splits(prepare_xmc(cache_dir, Path(dir)), max_features)
 
 
-def prepare_xmc(cache_dir: Path, folder: Path) -> tfds.core.GeneratorBasedBuilder:
+def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
     """The builder of a folder's files, with its records prepared; arguments and errors as those of `load_xmc`."""
     files = _find(folder)
     headers = {split: xmc.read_header(file) for split, file in files.items()}
@@ -96,8 +47,27 @@ def prepare_xmc(cache_dir: Path, folder: Path) -> tfds.core.GeneratorBasedBuilde
                 f"{files[split]}:1: the header promises {header.features} features and {header.labels} labels, but "
                 f"{files['train'].name} has {train.features} and {train.labels}; the files of a data set must agree"
             )
-    config = XmcConfig(name=_fingerprint(files), files=files, n_features=train.features, n_labels=train.labels)
+    # Named by the content: a changed file is never served from the records of the old one.
+    config = records.ArrayConfig(
+        name=records.fingerprint(*(_digest(split, path) for split, path in files.items())),
+        arrays={"labels": (np.int32, None), "feature_ids": (np.int32, None), "feature_values": (np.float32, None)},
+        metadata={"n_labels": train.labels, "n_features": train.features},
+        generate=lambda: {split: _points(xmc.parse(path)) for split, path in files.items()},
+    )
     return records.prepare(Xmc, config, cache_dir)
+
+
+def _points(data: xmc.XmcData) -> Iterator[records.Record]:
+    for labels, features in zip(_slices(data.label_indptr), _slices(data.feature_indptr), strict=True):
+        yield {
+            "labels": data.label_ids[labels],
+            "feature_ids": data.feature_ids[features],
+            "feature_values": data.feature_values[features],
+        }
+
+
+def _slices(indptr: Int[np.ndarray, " points_plus_1"]) -> Iterator[slice]:
+    return (slice(start, end) for start, end in itertools.pairwise(indptr))
 
 
 def _find(folder: Path) -> dict[str, Path]:
@@ -113,9 +83,6 @@ def _find(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _fingerprint(files: dict[str, Path]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for split, path in files.items():
-        with path.open("rb") as file:
-            digest.update(f"{split} {hashlib.file_digest(file, 'blake2b').hexdigest()}\n".encode())
-    return digest.hexdigest()
+def _digest(split: str, path: Path) -> bytes:
+    with path.open("rb") as file:
+        return f"{split} {hashlib.file_digest(file, 'blake2b').hexdigest()}\n".encode()
