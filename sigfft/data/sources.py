@@ -22,11 +22,14 @@ def load(source: str, cache_dir: Path | str, **options: Any) -> Splits:
       **options: the source's own: see `load_xmc` and `load_synthetic`.
 
     Raises:
-      ValueError: an unknown source, an option that it does not take, or what the source refuses.
+      ValueError: an unknown source, an option that it does not take or lacks, or what the source refuses.
     """
     if source not in SOURCES:
         raise ValueError(f"unknown data source {source!r}; expected one of {', '.join(sorted(SOURCES))}")
-    _, *taken = inspect.signature(SOURCES[source]).parameters
-    if unknown := sorted(options.keys() - set(taken)):
-        raise ValueError(f"the source {source!r} does not take {unknown[0]}; it takes {', '.join(taken)}")
+    signature = inspect.signature(SOURCES[source])
+    try:
+        signature.bind(cache_dir, **options)
+    except TypeError as error:
+        _, *taken = signature.parameters
+        raise ValueError(f"the source {source!r} takes {', '.join(taken)}: {error}") from error
     return SOURCES[source](Path(cache_dir), **options)

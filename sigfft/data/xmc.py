@@ -49,7 +49,7 @@ def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
             )
     # Named by the content: a changed file is never served from the records of the old one.
     config = records.ArrayConfig(
-        name=records.fingerprint(*(_digest(split, path) for split, path in files.items())),
+        name=records.fingerprint(b"".join(_digest(split, path) for split, path in files.items())),
         arrays={"labels": (np.int32, None), "feature_ids": (np.int32, None), "feature_values": (np.float32, None)},
         metadata={"n_labels": train.labels, "n_features": train.features},
         generate=lambda: {split: _points(xmc.parse(path)) for split, path in files.items()},

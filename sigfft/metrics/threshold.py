@@ -41,17 +41,7 @@ def update(
     *,
     n_labels: int,
 ) -> ThresholdSums:
-    """Add a batch.
-
-    Args:
-      sums: sums so far.
-      active_predicted: whether each active label is predicted; any value at padding.
-      predicted_per_example: size of each predicted set.
-      predicted_per_label: how many masked-in examples predict each label.
-      labels: padded label sets.
-      mask: which examples count.
-      n_labels: number of labels, which is the padding id.
-    """
+    """The sums with a batch added; what is predicted is told in `streaming.Predictions`."""
     active = (labels < n_labels) & mask[:, None]
     hit = active_predicted & active
     cardinality = active.sum(axis=1, dtype=jnp.int32)

@@ -100,17 +100,6 @@ def test_max_features_keeps_the_largest(sparse_dir, tmp_path):
         assert wide["train"].features.width == 4
 
 
-def test_bad_arguments(tmp_path, sparse_dir):
-    with pytest.raises(ValueError, match="unknown data source 'xml'; expected one of synthetic, xmc"):
-        load("xml", tmp_path)
-    with pytest.raises(ValueError, match=r"'synthetic' does not take max_features; it takes synthetic$"):
-        load("synthetic", tmp_path, max_features=3, synthetic=SPEC)
-    with pytest.raises(ValueError, match="max_features must be at least 1"):
-        load("xmc", tmp_path, dir=sparse_dir, max_features=-1)
-    with pytest.raises(ValueError, match="dir is empty"):
-        load("xmc", tmp_path, dir="")
-
-
 def test_bibtex(data_dir, tmp_path):
     splits = load("xmc", tmp_path, dir=data_dir / "bibtex")
     train, test = splits["train"], splits["test"]

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sigfft.data.order import BatchOrder
+from sigfft.data.pipeline import BatchOrder
 
 
 def stream(order, steps=None):
@@ -60,8 +60,10 @@ def test_processes_split_the_global_batch(process_count, shuffle):
     ("options", "complaint"),
     [
         ({"batch_size": 0}, "batch_size=0"),
-        ({"batch_size": 6, "process_count": 4}, "batch_size=6 must be a positive multiple of process_count=4"),
-        ({"process_index": 2, "process_count": 2}, "process_index=2"),
+        ({"batch_size": 6, "process_count": 4}, "batch_size=6 must be a multiple of process_count=4"),
+        ({"process_index": 2, "process_count": 2}, "process_index=2 must be below process_count=2"),
+        ({"process_index": -1, "process_count": 2}, "process_index=-1"),
+        ({"process_count": 0}, "process_count=0"),
         ({"num_epochs": 0}, "num_epochs=0"),
         ({"seed": -1}, "seed=-1"),
         ({"n_points": 0}, "n_points=0 must be at least 1"),
