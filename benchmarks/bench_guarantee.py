@@ -26,7 +26,7 @@ import sigfft
 from sigfft import figures, labels
 from sigfft.argmaxability import streamed, truths
 from sigfft.argmaxability.coverage import clopper_pearson, random_sets
-from sigfft.label_files import load_label_sets
+from sigfft.files.label_sets import load_label_sets
 
 # n, k, spread and number of random sets of exactly k labels; few where nothing is expected to be found
 RANDOM = (
@@ -82,16 +82,23 @@ def data_sets(folder: Path) -> Iterator[tuple[str, int, int, int, np.ndarray]]:
         yield f"{name}, test", n_labels, k, spread, padded
 
 
-def panels(rows: list[list[Any]]) -> dict[str, list[dict[str, float]]]:
-    """The shares of the random sets, by n and k, as the figure takes them."""
-    by_setting: dict[str, list[dict[str, float]]] = {}
-    for row in rows:
-        record = dict(zip(HEADER, row, strict=True))
-        if record["label sets"] == "random" and record["n"] < 1_000_000:
-            counts = {text: record[name] / record["sets"] for name, text in NAMES.items()}
-            title = f"n = {record['n']:,}, k = {record['k']}"
-            by_setting.setdefault(title, []).append({"spread": record["spread"], **counts})
-    return by_setting
+def panels(rows: list[list[Any]]) -> list[figures.Panel]:
+    """The shares of the random sets against spread: a panel for each question, a line for each n and k."""
+    records = [dict(zip(HEADER, row, strict=True)) for row in rows]
+    drawn = [record for record in records if record["label sets"] == "random" and record["n"] < 1_000_000]
+
+    def lines(name: str) -> dict[str, list[tuple[float, ...]]]:
+        points: dict[str, list[tuple[float, ...]]] = {}
+        for record in drawn:
+            setting = f"n = {record['n']:,}, k = {record['k']}"
+            points.setdefault(setting, []).append((record["spread"], record[name] / record["sets"]))
+        return points
+
+    share = "share of random k-label sets output exactly"
+    return [
+        figures.Panel(title, "spread, frequencies", share, lines(name), log="", bottom=-0.05)
+        for name, title in NAMES.items()
+    ]
 
 
 def main() -> None:
@@ -113,7 +120,7 @@ def main() -> None:
     peak = f"Peak memory of the whole: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:,.0f} MB."
     print(peak)
     if args.n is None:
-        figures.save(figures.truths_against_spread(panels(rows)), RESULTS.with_name("guarantee.png"))
+        figures.save(figures.lines(panels(rows), sharey=True), RESULTS.with_name("guarantee.png"))
         text = f"{table(HEADER, rows)}\n\n{peak}\n\n![Shares of random label sets against spread](guarantee.png)"
         write_section("Guarantee in floating point", explained(__doc__), text)
 

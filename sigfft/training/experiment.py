@@ -1,13 +1,11 @@
 """One experiment from its config to its report: every head trained, evaluated and checked on the same data."""
 
-import dataclasses
 import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sigfft.argmaxability import Report
-from sigfft.data import Dataset, load
+from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config
@@ -20,18 +18,6 @@ from sigfft.training.processes import first_process_first, is_first_process
 from sigfft.training.report import argmaxability, describe, entry_of, table, versions, write_report
 from sigfft.training.step import make_loss
 from sigfft.training.workdir import Workdir
-
-
-def _xmc(cache_dir: Path, *, dir: str, max_features: int = 0) -> dict[str, Dataset]:
-    if not dir:
-        raise ValueError("dir is empty; name the folder of train.txt.gz and test.txt.gz")
-    return load("xmc", cache_dir, data_dir=Path(dir), max_features=max_features or None)
-
-
-SOURCES: dict[str, Callable[..., dict[str, Dataset]]] = {
-    "xmc": _xmc,
-    "synthetic": lambda cache_dir, *, synthetic: load("synthetic", cache_dir, **dataclasses.asdict(synthetic)),
-}
 
 
 def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[str, Any]:
@@ -97,7 +83,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     return content
 
 
-def load_splits(config: Config) -> dict[str, Dataset]:
+def load_splits(config: Config) -> Splits:
     """The splits of a config's data, with a dev split held out of the training examples where it asks for one."""
     data = config.data
     cache = Path(data.cache_dir).expanduser()

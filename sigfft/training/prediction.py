@@ -11,10 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sigfft import inference
-from sigfft.arrays import read_npy
-from sigfft.data import xmc_format
 from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
-from sigfft.files import check_writable, replacing
+from sigfft.files import check_writable, replacing, xmc
+from sigfft.files.arrays import read_npy
 from sigfft.training.checkpoint import load_model
 from sigfft.training.workdir import Workdir
 
@@ -132,7 +131,7 @@ def _dense(path: Path, feature_dim: int, batch_size: int) -> Iterator[DenseFeatu
 
 
 def _sparse(path: Path, n_features: int, max_features: int) -> Iterator[SparseFeatures]:
-    for points in xmc_format.stream(path):
+    for points in xmc.stream(path):
         if points.n_features != n_features:
             raise ValueError(f"{path} has {points.n_features} features; the model was trained on {n_features}")
         widest = int(np.diff(points.feature_indptr).max(initial=1))

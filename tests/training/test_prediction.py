@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sigfft.cli import main
-from sigfft.data import xmc_format
+from sigfft.files import xmc
 from sigfft.training import load_model, run
 from sigfft.training.config import DataConfig
 from sigfft.training.prediction import predict_file
@@ -38,7 +38,7 @@ def sparse_run(dft_only, xmc_dir, tmp_path):
 def expected_probabilities(workdir, path):
     """By the dense way: all features of all points, all logits."""
     model, params = load_model(workdir)
-    data = xmc_format.parse(path)
+    data = xmc.parse(path)
     counts = np.diff(data.feature_indptr)
     ids = np.full((len(data), counts.max()), N_FEATURES, np.int32)
     values = np.zeros(ids.shape, np.float32)

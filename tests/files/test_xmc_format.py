@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
-from sigfft.data import xmc_format
+from sigfft.files import xmc
 
 GOOD = b"4 10 5\n3,0 7:0.5 2:-1e-1\n 9:1\n4\n\n"
 
@@ -33,14 +33,14 @@ def rows(data):
     ids=["plain", "crlf", "spaces", "no-final-newline", "gzip"],
 )
 def test_parses_points_with_and_without_labels_and_features(tmp_path, content):
-    data = xmc_format.parse(write(tmp_path, content))
+    data = xmc.parse(write(tmp_path, content))
     expected = [([0, 3], [2, 7], [np.float32(-0.1), 0.5]), ([], [9], [1.0]), ([4], [], []), ([], [], [])]
     assert rows(data) == expected
     assert (len(data), data.n_features, data.n_labels) == (4, 10, 5)
     assert (data.label_ids.dtype, data.feature_ids.dtype, data.feature_values.dtype) == (np.int32, np.int32, np.float32)
 
 
-def test_blocks_agree_with_one_block(tmp_path, monkeypatch):
+def test_blocks_agree_with_one_block(tmp_path):
     rng = np.random.default_rng(0)
     lines = [
         f"{','.join(map(str, rng.permutation(50)[: rng.integers(4)]))} "
@@ -48,9 +48,9 @@ def test_blocks_agree_with_one_block(tmp_path, monkeypatch):
         for _ in range(200)
     ]
     path = write(tmp_path, "\n".join(["200 90 50", *lines]).encode())
-    whole = rows(xmc_format.parse(path))
-    monkeypatch.setattr(xmc_format, "_BLOCK_BYTES", 100)
-    assert rows(xmc_format.parse(path)) == whole
+    whole = rows(xmc.parse(path))
+    assert len(list(xmc.stream(path, block_bytes=100))) > 10
+    assert rows(xmc.parse(path, block_bytes=100)) == whole
     for line, (labels, ids, values) in zip(lines, whole, strict=True):
         head, _, tail = line.partition(" ")
         pairs = sorted((int(f), np.float32(v)) for f, v in (pair.split(":") for pair in tail.split()))
@@ -99,7 +99,7 @@ def test_blocks_agree_with_one_block(tmp_path, monkeypatch):
 def test_bad_input_is_one_line_with_file_and_line_number(tmp_path, content, line, complaint, pack):
     path = write(tmp_path, pack(content))
     with pytest.raises(ValueError) as caught:  # noqa: PT011
-        xmc_format.parse(path)
+        xmc.parse(path)
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -110,7 +110,7 @@ def test_truncated_gzip(tmp_path, cut):
     content = "300 9 9\n" + "".join(f"{i % 9} {i % 7}:0.{i}\n" for i in range(300))
     path = write(tmp_path, gzip.compress(content.encode())[:cut], "train.txt.gz")
     with pytest.raises(ValueError, match=rf"^{path}:\d+: the gzip stream breaks off after here .*; fetch it again$"):
-        xmc_format.parse(path)
+        xmc.parse(path)
 
 
 @pytest.mark.parametrize(
@@ -123,21 +123,20 @@ def test_corrupt_gzip(tmp_path, position, byte):
     assert packed[position] != byte
     packed[position] = byte
     with pytest.raises(ValueError, match="the gzip stream breaks off"):
-        xmc_format.parse(write(tmp_path, bytes(packed)))
+        xmc.parse(write(tmp_path, bytes(packed)))
 
 
 @pytest.mark.parametrize(
     ("bad", "complaint"), [("0 7:1", "out of range"), ("0 x:1", "is not"), ("0 1:1e99", "float32")]
 )
-def test_line_numbers_count_on_from_block_to_block(tmp_path, monkeypatch, bad, complaint):
+def test_line_numbers_count_on_from_block_to_block(tmp_path, bad, complaint):
     path = write(tmp_path, "\n".join(["200 7 3", *["0 1:1"] * 150, bad, *["0 1:1"] * 49]).encode())
-    monkeypatch.setattr(xmc_format, "_BLOCK_BYTES", 64)
     with pytest.raises(ValueError, match=rf"{path}:152: .*{complaint}"):
-        xmc_format.parse(path)
+        xmc.parse(path, block_bytes=64)
 
 
 def test_bibtex(data_dir):
-    data = xmc_format.parse(data_dir / "bibtex" / "train.txt.gz")
+    data = xmc.parse(data_dir / "bibtex" / "train.txt.gz")
     assert (len(data), data.n_features, data.n_labels) == (4880, 1836, 159)
     assert len(data.label_ids) / len(data) == pytest.approx(2.40, abs=0.02)
     assert data.label_ids[: data.label_indptr[1]].tolist() == [3, 23, 61, 63, 76]

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import sigfft
-from sigfft.weights import load_weights
+from sigfft.files.layers import holds_head, load_weights
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.standard_normal((7, 3)).astype(np.float32)
@@ -78,27 +78,21 @@ def test_transposed_layouts(tmp_path):
     same(load_weights(alone, n_labels=7), WEIGHT)
     same(load_weights(alone, transposed=True, largest_label=5), WEIGHT)
     same(load_weights(alone, largest_label=2), kernel)  # could be either: taken as it is
-    with pytest.raises(ValueError, match=r"label id 3 is not one of the 3 labels, 0 \.\. 2; .* add --transposed"):
+    with pytest.raises(ValueError, match=r"label id 3 is not one of the 3 labels, 0 \.\. 2; .* say transposed=True"):
         load_weights(alone, largest_label=3)  # could be a wrong label: not guessed
     np.savez(tmp_path / "n.npz", kernel=WEIGHT, bias=BIAS)
     with pytest.raises(ValueError, match="7 values for 3 labels"):
         load_weights(tmp_path / "n.npz", "kernel", "bias", transposed=True)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_a_head_that_sigfft_wrote_is_its_rows(tmp_path, bias):
+def test_a_head_that_sigfft_wrote_is_no_layer(tmp_path):
     path = tmp_path / "head.safetensors"
-    head, params = sigfft.retrofit(WEIGHT, BIAS if bias else None, 2)
-    sigfft.save_head(path, head, params)
-    rows = np.asarray(head.rows(params, np.arange(7)))
-    for n_labels in (None, 7):
-        same(load_weights(path, n_labels=n_labels), rows, BIAS if bias else None)
-    for options, names in [
-        ({"tensor": "weight"}, "leave out --tensor"),
-        ({"bias": "", "transposed": True}, "leave out --bias, --transposed"),
-    ]:
-        with pytest.raises(ValueError, match=f"is a head that sigfft wrote.*{names}$"):
-            load_weights(path, **options)
+    sigfft.save_head(path, *sigfft.retrofit(WEIGHT, BIAS, 2))
+    assert holds_head(path)
+    with pytest.raises(ValueError, match=r"is a head that sigfft wrote; read it with sigfft\.load_head"):
+        load_weights(path)
+    for other in (saved(tmp_path, ".npz"), saved(tmp_path, ".safetensors"), tmp_path):
+        assert not holds_head(other)
 
 
 def write(path, content):
@@ -109,14 +103,14 @@ def write(path, content):
 @pytest.mark.parametrize(
     ("name", "arrays", "arguments", "message"),
     [
-        ("m.npz", {"a": WEIGHT, "c": WEIGHT}, {}, "name the weight with --tensor; it has a, c"),
+        ("m.npz", {"a": WEIGHT, "c": WEIGHT}, {}, "name the weight by tensor=; it has a, c"),
         ("m.npz", {"a": BIAS}, {}, "name the weight"),
         ("m.npz", {"a": WEIGHT, "c": BIAS}, {"tensor": "d"}, "no tensor 'd'; it has a, c"),
         ("m.npz", {"a": WEIGHT, "c": BIAS}, {"bias": "d"}, "no tensor 'd'; it has a, c"),
         ("m.npz", {"a": WEIGHT, "c": BIAS}, {"tensor": "c"}, r"the weight must have 2 axes; given shape \(7,\)"),
         ("m.npz", {"a": WEIGHT, "c": BIAS[:5]}, {"bias": "c"}, "5 values for 7 labels"),
         ("m.npz", {"weight": WEIGHT, "bias": BIAS[:5]}, {}, "5 values for 7 labels"),
-        ("m.npz", {"a": WEIGHT, "c": BIAS}, {}, 'the bias of a may be c; give its name with --bias, or --bias ""'),
+        ("m.npz", {"a": WEIGHT, "c": BIAS}, {}, 'the bias of a may be c; give its name by bias=, or bias=""'),
         ("m.npz", {"a": WEIGHT, "c": BIAS[:3]}, {"tensor": "a"}, "the bias of a may be c"),
         ("m.npz", {"weight": WEIGHT, "out": WEIGHT, "bias": BIAS}, {"tensor": "out"}, "the bias of out may be bias"),
         ("m.safetensors", {"x.weight": WEIGHT, "y.bias": BIAS}, {}, "the bias of x.weight may be y.bias"),

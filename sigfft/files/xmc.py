@@ -9,11 +9,11 @@ Whatever else departs from the format is refused with the file and the line numb
 
 import dataclasses
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
@@ -23,7 +23,7 @@ _FEATURE = re.compile(rb"\d++:" + _NUMBER)
 _POINT = re.compile(rb"(?:\d++(?:,\d++)*+)?+(?: ++(?:" + _FEATURE.pattern + rb")?+)*+\r?\n?")
 _HEADER = re.compile(rb"(\d{1,18}) +(\d{1,18}) +(\d{1,18}) *\r?\n?")
 _GZIP_MAGIC = b"\x1f\x8b"
-_BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 24  # of text parsed at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +54,11 @@ class XmcData:
         return len(self.label_indptr) - 1
 
 
+def is_header(line: bytes) -> bool:
+    """Whether a first line is that of this format: three integers."""
+    return _HEADER.fullmatch(line) is not None
+
+
 def read_header(path: Path | str) -> Header:
     """The promises of a file's first line, without reading the rest.
 
@@ -61,18 +66,18 @@ def read_header(path: Path | str) -> Header:
       ValueError: the file is empty, or its first line is not `points features labels`.
     """
     with _open(Path(path)) as file:
-        return _header(next(_blocks(file, Path(path), limit=1), []), Path(path))
+        return _header(_first_line(file, Path(path)), Path(path))
 
 
-def parse(path: Path | str) -> XmcData:
-    """Read one file of the Extreme Classification format, plain or gzipped.
+def parse(path: Path | str, *, block_bytes: int = BLOCK_BYTES) -> XmcData:
+    """One file, plain or gzipped; `block_bytes` as in `stream`.
 
     Raises:
       ValueError: in one line with the file and line number: no header, a header that lies about the points, features
         or labels, an id that is out of range or repeated, a value that is not a finite float32 number, or a gzip
         stream that ends early.
     """
-    parts = list(stream(path))
+    parts = list(stream(path, block_bytes=block_bytes))
     return XmcData(
         n_features=parts[0].n_features,
         n_labels=parts[0].n_labels,
@@ -84,32 +89,54 @@ def parse(path: Path | str) -> XmcData:
     )
 
 
-def stream(path: Path | str) -> Iterator[XmcData]:
-    """The points of one file in order, those of some megabytes of text at a time.
+def stream(path: Path | str, *, block_bytes: int = BLOCK_BYTES) -> Iterator[XmcData]:
+    """The points of one file in order, those of `block_bytes` of text at a time.
 
     Raises:
       ValueError: as `parse`, where the fault is reached.
     """
     path = Path(path)
     with _open(path) as file:
-        header = _header(next(_blocks(file, path, limit=1), []), path)
-        points = 0
-        for lines in _blocks(file, path, limit=_BLOCK_BYTES, first_line=2):
-            if points + len(lines) > header.points:
-                raise _fault(path, header.points + 2, f"the header promises {header.points} points; here is another")
-            yield _parse_block(lines, header, path, first_line=points + 2)
-            points += len(lines)
+        header = _header(_first_line(file, path), path)
+        yield from _points(file, header, path, block_bytes)
+
+
+def stream_labels(file: io.BufferedIOBase, first_line: bytes, path: Path) -> Iterator[XmcData]:
+    """The points of an open file whose first line has been read, without their features, which are not looked at.
+
+    A header may then promise no features, and no points.
+
+    Raises:
+      ValueError: as `parse`, where the fault is reached.
+    """
+    yield from _points(file, _header(first_line, path, least=0), path, BLOCK_BYTES, with_features=False)
+
+
+def _open(path: Path) -> io.BufferedIOBase:
+    with path.open("rb") as file:
+        zipped = file.read(2) == _GZIP_MAGIC
+    return gzip.open(path, "rb") if zipped else path.open("rb")
+
+
+def _first_line(file: io.BufferedIOBase, path: Path) -> bytes:
+    return next(_blocks(file, path, 1, first_line=1), [b""])[0]
+
+
+def _points(
+    file: io.BufferedIOBase, header: Header, path: Path, block_bytes: int, with_features: bool = True
+) -> Iterator[XmcData]:
+    points = 0
+    for lines in _blocks(file, path, block_bytes, first_line=2):
+        if points + len(lines) > header.points:
+            raise _fault(path, header.points + 2, f"the header promises {header.points} points; here is another")
+        kept = lines if with_features else [line.partition(b" ")[0] for line in lines]
+        yield _parse_block(kept, header, path, first_line=points + 2)
+        points += len(lines)
     if points < header.points:
         raise _fault(path, points + 1, f"the file ends after {points} points; the header promises {header.points}")
 
 
-def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        zipped = file.read(2) == _GZIP_MAGIC
-    return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
-
-
-def _blocks(file: IO[bytes], path: Path, limit: int, first_line: int = 1) -> Iterator[list[bytes]]:
+def _blocks(file: io.BufferedIOBase, path: Path, limit: int, first_line: int) -> Iterator[list[bytes]]:
     """The lines of a file in lists of about `limit` bytes: large files never lie in memory as text."""
     line_number = first_line
     try:
@@ -121,16 +148,18 @@ def _blocks(file: IO[bytes], path: Path, limit: int, first_line: int = 1) -> Ite
         raise _fault(path, line_number, f"the gzip stream breaks off after here ({error}); fetch it again") from error
 
 
-def _header(lines: list[bytes], path: Path) -> Header:
-    if not lines:
+def _header(line: bytes, path: Path, least: int = 1) -> Header:
+    """The header in `line`; points and features must be at least `least`, labels at least 1."""
+    if not line:
         raise _fault(path, 1, "the file is empty; expected the header `points features labels`")
-    match = _HEADER.fullmatch(lines[0])
+    match = _HEADER.fullmatch(line)
     if match is None:
-        raise _fault(path, 1, f"expected the header `points features labels`, three integers; given {_show(lines[0])}")
+        raise _fault(path, 1, f"expected the header `points features labels`, three integers; given {_show(line)}")
     header = Header(*map(int, match.groups()))
     for name, count in dataclasses.asdict(header).items():
-        if not 0 < count < 2**31:
-            raise _fault(path, 1, f"the header promises {count} {name}; expected 1 to 2**31 - 1")
+        fewest = 1 if name == "labels" else least
+        if not fewest <= count < 2**31:
+            raise _fault(path, 1, f"the header promises {count} {name}; expected {fewest} to 2**31 - 1")
     return header
 
 
@@ -212,7 +241,7 @@ def _row_of(position: int, counts: Int[np.ndarray, " points"]) -> int:
     return int(np.searchsorted(np.cumsum(counts), position, side="right"))
 
 
-def _indptr(counts: list[Int[np.ndarray, " points"]]) -> Int[np.ndarray, " points_plus_1"]:
+def _indptr(counts: list[Int[np.ndarray, " _points"]]) -> Int[np.ndarray, " points_plus_1"]:
     return np.concatenate([[0], np.cumsum(np.concatenate(counts))])
 
 

@@ -2,6 +2,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -240,7 +241,8 @@ def test_propensities():
         (([1], 10, 0.5, -1.0), "b=-1.0"),
     ],
 )
-def test_propensities_reject(arguments, message):
+def test_propensities_reject(arguments, message, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # the function's own check of the shape
     counts, *rest = arguments
     with pytest.raises(ValueError, match=message):
         propensities(np.array(counts), *rest)

@@ -1,4 +1,4 @@
-"""Lines of measured numbers, one panel a quantity: how time, memory or a score depends on a size."""
+"""Measurements as lines, one panel a quantity: how time, memory or a score depends on a size."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ class Panel(NamedTuple):
       xlabel: below it, with the unit.
       ylabel: beside it, with the unit.
       lines: by name, points (x, y), or (x, y, lowest y, highest y) where a measurement was repeated.
-      log: whether both axes are logarithmic, or only x.
+      log: which axes are logarithmic: "xy", "x" or "".
       bottom: where y begins; None: a little below the lowest point.
     """
 
@@ -29,7 +29,7 @@ class Panel(NamedTuple):
     xlabel: str
     ylabel: str
     lines: Mapping[str, Sequence[tuple[float, ...]]]
-    log: bool = True
+    log: str = "xy"
     bottom: float | None = None
 
 
@@ -53,8 +53,9 @@ def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, no
         _draw(axis, panel, names)
         axis.set_ylabel("" if sharey else panel.ylabel)
     for axis, panel in zip(axes, panels, strict=True):
-        _few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
-        if panel.log:
+        if "x" in panel.log:
+            _few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
+        if "y" in panel.log:
             _few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(lambda value, _: f"{value:g}"))
     if sharey:
         figure.supylabel(panels[0].ylabel, fontsize=9)
@@ -74,8 +75,8 @@ def _draw(axis: Axes, panel: Panel, names: Sequence[str]) -> None:
         axis.plot(x, y, label=name, **style)
         if spread:
             axis.vlines(x, *spread, color=style["color"], linewidth=style["linewidth"])
-    axis.set_xscale("log")
-    axis.set_yscale("log" if panel.log else "linear")
+    axis.set_xscale("log" if "x" in panel.log else "linear")
+    axis.set_yscale("log" if "y" in panel.log else "linear")
     if panel.bottom is not None:
         axis.set_ylim(bottom=panel.bottom)
     axis.set_xlabel(panel.xlabel)

@@ -1,4 +1,4 @@
-"""Read a trained layer from a file or a run: weight (n_labels, dim) and bias (n_labels,), at their stored dtype."""
+"""Trained layers in files: weight (n_labels, dim) and bias (n_labels,), at their stored dtype."""
 
 import re
 from collections.abc import Mapping
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from sigfft.arrays import Arrays, open_arrays, read_npy
+from sigfft.files.arrays import Arrays, open_arrays, read_npy
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _SUFFIXES = (".npy", ".npz", ".safetensors")
+_HEAD = {"kind", "arguments"}  # metadata of `sigfft.save_head`
 _USUAL = ("weight", "W", "kernel")  # taken where no tensor is named
 
 
@@ -22,14 +23,11 @@ def load_weights(
     n_labels: int | None = None,
     largest_label: int = -1,
 ) -> tuple[Float[np.ndarray, "labels dim"], Float[np.ndarray, " labels"] | None]:
-    """The weight and bias of one layer, from .npy, .npz, .safetensors or a run's folder. Nothing is unpickled.
-
-    A .safetensors file that `sigfft.save_head` wrote is a head: its rows and biases are made, as those of a run are.
+    """The weight and bias of one layer, from .npy, .npz or .safetensors. Nothing is unpickled.
 
     Args:
-      path: the file, whose suffix gives the format; or a folder that `train.py` wrote.
+      path: the file, whose suffix gives the format.
       tensor: name of the weight in an archive. Default: `weight`, `W` or `kernel`, or the only two-dimensional array.
-        Of a run: the name of the head; default: the last.
       bias: name of the bias in the archive; for .npy, the path of another .npy file; "": there is none. Default: the
         array named as the weight is, with `bias` or `b` for `weight`, `W` or `kernel` (`out/kernel`, `out/bias`).
       transposed: the file holds (dim, n_labels), as Flax kernels do. Also noticed without being told where the length
@@ -39,24 +37,18 @@ def load_weights(
 
     Raises:
       ValueError: a format, name, dtype or shape that is not understood; a value that is not finite; a pickle; an
-        array that may be the bias, or a weight that may be transposed, where nothing tells.
+        array that may be the bias, or a weight that may be transposed, where nothing tells; or a head, whose arrays
+        are no layer: `sigfft.load_head` reads it.
     """
     path = Path(path)
-    if path.is_dir():
-        _refuse(f"{path} is a run's folder", bias=bias, transposed=transposed)
-        return _read_run(path, tensor)
     if path.suffix not in _SUFFIXES:
-        raise ValueError(
-            f"{path}: weights are read from {', '.join(_SUFFIXES)} or a run's folder; "
-            f"given {path.suffix or 'no suffix'}"
-        )
+        raise ValueError(f"{path}: weights are read from {', '.join(_SUFFIXES)}; given {path.suffix or 'no suffix'}")
     if path.suffix == ".npy":
         weight, offset = _read_npy(path, tensor, bias)
     else:
         with open_arrays(path) as arrays:
-            if {"kind", "arguments"} <= arrays.metadata.keys():
-                _refuse(f"{path} is a head that sigfft wrote", tensor=tensor, bias=bias, transposed=transposed)
-                return _read_head(path)
+            if arrays.metadata.keys() >= _HEAD:
+                raise ValueError(f"{path} is a head that sigfft wrote; read it with sigfft.load_head")
             weight, offset = _read_named(path, arrays, tensor, bias, n_labels)
     weight = _floats(weight, 2, f"{path}: the weight")
     offset = None if offset is None else _floats(offset, 1, f"{path}: the bias")
@@ -67,31 +59,17 @@ def load_weights(
     return np.ascontiguousarray(weight), offset
 
 
-def _refuse(what: str, **options: str | bool | None) -> None:
-    given = [f"--{name}" for name, value in options.items() if value not in (None, False)]
-    if given:
-        raise ValueError(f"{what}, which knows its weight and bias; leave out {', '.join(given)}")
-
-
-def _read_run(path: Path, head_name: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    from sigfft.heads import stored_layer
-    from sigfft.training import load_model
-
-    model, params = load_model(path, head_name)
-    return stored_layer(model.head, params["head"])
-
-
-def _read_head(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    from sigfft.heads import load_head, stored_layer
-
-    return stored_layer(*load_head(path))
+def holds_head(path: Path) -> bool:
+    """Whether a file is a head that `sigfft.save_head` wrote, as its metadata say."""
+    if path.suffix != ".safetensors" or path.is_dir():
+        return False
+    with open_arrays(path) as arrays:
+        return arrays.metadata.keys() >= _HEAD
 
 
 def _read_npy(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     if tensor is not None:
-        raise ValueError(
-            f"{path} holds one unnamed array; drop the tensor name {tensor!r}, or use .npz or .safetensors"
-        )
+        raise ValueError(f"{path} holds one unnamed array; leave out tensor={tensor!r}, or use .npz or .safetensors")
     return read_npy(path), read_npy(Path(bias)) if bias else None
 
 
@@ -106,7 +84,7 @@ def _read_named(
         matrices = [name for name in names if len(arrays.shapes[name]) == 2]
         usual = [name for name in _USUAL if name in names] or (matrices if len(matrices) == 1 else [])
         if not usual:
-            raise ValueError(f"{path}: name the weight with --tensor; it has {', '.join(names) or 'no array'}")
+            raise ValueError(f"{path}: name the weight by tensor=; it has {', '.join(names) or 'no array'}")
         tensor = usual[0]
     if bias is None and len(arrays.shapes[tensor]) == 2:
         bias = _find_bias(path, arrays.shapes, tensor, n_labels)
@@ -125,7 +103,7 @@ def _find_bias(path: Path, shapes: Mapping[str, tuple[int, ...]], tensor: str, n
     if fitting:
         raise ValueError(
             f"{path}: the bias of {tensor} may be {', '.join(sorted(fitting)[:3])}{', ...' if fitting[3:] else ''}; "
-            'give its name with --bias, or --bias "" if there is none'
+            'give its name by bias=, or bias="" if there is none'
         )
     return None
 
@@ -151,6 +129,6 @@ def _is_transposed(path: Path, shape: tuple[int, ...], n_labels: int | None, lar
     if first <= largest_label < second:
         raise ValueError(
             f"{path}: label id {largest_label} is not one of the {first} labels, 0 .. {first - 1}; "
-            f"the weight {tuple(shape)} may be stored transposed: add --transposed if it is"
+            f"the weight {tuple(shape)} may be stored transposed: say transposed=True if it is"
         )
     return False

@@ -1,6 +1,7 @@
 """Named arrays in a file, .npz or .safetensors, and the one of an .npy: shapes before values, and nothing unpickled."""
 
 import contextlib
+import io
 import lzma
 import math
 import zipfile
@@ -11,6 +12,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
+_File = io.BufferedIOBase | IO[bytes]  # a member of an archive is the one, and is said to be the other
 _PICKLED = "pickled arrays are refused, since reading one can run code; save plain arrays of floats"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -79,7 +81,7 @@ def _npz(path: Path) -> Iterator[Arrays]:
         raise ValueError(f"{path} is damaged or truncated: {error}") from error
 
 
-def _values(file: IO[bytes], size: int, what: str) -> np.ndarray:
+def _values(file: _File, size: int, what: str) -> np.ndarray:
     _plain_header(file, size, what)
     file.seek(0)
     try:
@@ -88,7 +90,7 @@ def _values(file: IO[bytes], size: int, what: str) -> np.ndarray:
         raise ValueError(f"{what} cannot be read: {error}") from error
 
 
-def _plain_header(file: IO[bytes], size: int, what: str) -> None:
+def _plain_header(file: _File, size: int, what: str) -> None:
     """Raises ValueError unless the values after the header are as many as it says, and no pickle."""
     shape, dtype = _header(file, what)
     expected, found = math.prod(shape) * dtype.itemsize, size - file.tell()
@@ -100,7 +102,7 @@ def _plain_header(file: IO[bytes], size: int, what: str) -> None:
         )
 
 
-def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype]:
+def _header(file: _File, what: str) -> tuple[tuple[int, ...], np.dtype]:
     start = file.read(6)
     if start != np.lib.format.MAGIC_PREFIX:
         raise ValueError(f"{what}: {_PICKLED if start[:1] == bytes([128]) else 'not a .npy file'}")

@@ -7,12 +7,18 @@ POINTS = {"dense": [(10.0, 2.0), (1.0, 1.0)], "blocked": [(1.0, 3.0, 2.0, 4.0)]}
 
 
 def test_a_name_keeps_its_looks_and_points_are_sorted():
-    first, second = lines([Panel("a", "n", "s", POINTS), Panel("b", "n", "s", {"blocked": [(1, 1)]}, log=False)]).axes
+    first, second = lines([Panel("a", "n", "s", POINTS), Panel("b", "n", "s", {"blocked": [(1, 1)]}, log="x")]).axes
     assert np.asarray(first.lines[0].get_xydata()).tolist() == [[1, 1], [10, 2]]
     assert first.lines[1].get_color() == second.lines[0].get_color() != first.lines[0].get_color()
     assert (first.get_yscale(), second.get_yscale()) == ("log", "linear")
     (bar,) = first.collections
     assert bar.get_segments()[0].tolist() == [[1, 2], [1, 4]]
+
+
+def test_a_linear_axis_begins_at_zero():
+    (axis,) = lines([Panel("a", "spread", "share", {"float32": [(0, 0.0), (20, 1.0)]}, log="", bottom=0)]).axes
+    assert (axis.get_xscale(), axis.get_yscale()) == ("linear", "linear")
+    assert np.asarray(axis.lines[0].get_xydata()).tolist() == [[0, 0], [20, 1]]
 
 
 def test_the_legend_names_the_lines_of_all_panels():
@@ -50,7 +56,7 @@ def test_one_y_axis_for_panels_of_different_heights():
 
 
 def test_bottom_columns_and_note():
-    panel = Panel("a", "n", "s", {"dense": [(1, 0.3), (2, 0.8)]}, log=False, bottom=0)
+    panel = Panel("a", "n", "s", {"dense": [(1, 0.3), (2, 0.8)]}, log="x", bottom=0)
     figure = lines([panel] * 3, columns=2, note="3 seeds")
     assert figure.axes[0].get_ylim()[0] == 0
     assert figure.axes[0].get_ylim()[1] > 0.8
