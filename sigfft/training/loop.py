@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -92,7 +93,8 @@ def train(
     finally:
         log.close()
         checkpoints.close()
-    return Trained(best.params, step, progress.best_step, progress.seconds)
+    params = jax.tree.map(jnp.asarray, jax.device_get(best.params))  # on one device, however they were trained
+    return Trained(params, step, progress.best_step, progress.seconds)
 
 
 def _stream(data: Dataset, config: Config, first_step: int) -> Iterator[Batch]:

@@ -20,15 +20,19 @@ HEADS = {
     "sigmoid": HeadConfig(kind="sigmoid"),
     "bottleneck": HeadConfig(kind="bottleneck", dim=5),
 }
+LOSS = {"sigmoid": "asymmetric"}
 
 
 @pytest.fixture
 def setup(dft_only, request):
+    kind = getattr(request, "param", "dft")
     config = dataclasses.replace(
         dft_only,
-        head=HEADS[getattr(request, "param", "dft")],
+        head=HEADS[kind],
         encoder=dataclasses.replace(dft_only.encoder, dropout=0.0),
-        optim=dataclasses.replace(dft_only.optim, block_size=6, clip_norm=0.5, weight_decay=0.1),
+        optim=dataclasses.replace(
+            dft_only.optim, block_size=6, clip_norm=0.5, weight_decay=0.1, loss=LOSS.get(kind, "bce")
+        ),
     )
     data = load_splits(config)["train"]
     return make_models(config, data)[0], config.optim, data

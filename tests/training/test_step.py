@@ -3,13 +3,16 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from sigfft import losses
 from sigfft.data import batches
+from sigfft.training.config import LossOptions
 from sigfft.training.devices import make_data_parallel
 from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
-from sigfft.training.step import DATA, init_state, make_device_step, make_optimizer
+from sigfft.training.step import DATA, init_state, make_device_step, make_loss, make_optimizer
 
 
 @pytest.fixture
@@ -55,6 +58,61 @@ def test_the_device_step_runs_unchanged_under_shard_map(setup, block_size):
 
 def test_blocks_of_labels_give_the_same_losses(setup):
     np.testing.assert_allclose(losses_of(setup, 1, 5, block_size=7), losses_of(setup, 1, 5), rtol=1e-5)
+
+
+def one_device_and_by_hand(model, optim, data, loss, optimizer):
+    """Parameters after four steps, and those of plain gradients of a loss of one's own."""
+    devices = make_data_parallel(model, optim, 0, jax.devices()[:1])
+    state = devices.place(devices.init())
+    params = devices.init().params
+    carried = optimizer.init(params)
+    for _, batch in zip(range(4), batches(data, 64, shuffle=True, num_epochs=None), strict=False):
+
+        def loss_of(params, batch=batch):
+            features = model.features(params["encoder"], batch)
+            return losses.of_head(loss, model.head, params["head"], features, jnp.asarray(batch["labels"]))
+
+        updates, carried = optimizer.update(jax.grad(loss_of)(params), carried, params)
+        params = optax.apply_updates(params, updates)
+        state, _ = devices.take_step(state, batch)
+    return state.params, params
+
+
+def test_clipping_is_that_of_the_norm_over_all_parameters(setup):
+    model, optim, data = setup
+    optim = dataclasses.replace(optim, clip_norm=2.0)
+    clipped = optax.chain(optax.clip_by_global_norm(2.0), make_optimizer(optim))
+    ours, expected = one_device_and_by_hand(model, optim, data, losses.binary_cross_entropy(), clipped)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), ours, expected)
+
+
+@pytest.mark.parametrize("name", ["asymmetric", "mine"])
+def test_the_loss_is_the_one_that_the_config_names(setup, monkeypatch, name):
+    def weighted(weight=1.0, label_smoothing=0.0):
+        return losses.PerLabelLoss(lambda x: weight * jax.nn.softplus(x), lambda x: -x)
+
+    monkeypatch.setitem(losses.LOSSES, "mine", weighted)
+    model, optim, data = setup
+    options = {"asymmetric": LossOptions(gamma_inactive=2.0), "mine": LossOptions(options={"weight": 0.5})}[name]
+    optim = dataclasses.replace(optim, loss=name, loss_options=options)
+    loss = losses.asymmetric_loss(0.0, 2.0, 0.05) if name == "asymmetric" else weighted(0.5)
+    ours, expected = one_device_and_by_hand(model, optim, data, loss, make_optimizer(optim))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), ours, expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "hinge"}, r"optim\.loss='hinge' must be one of: asymmetric, bce"),
+        (
+            {"loss_options": LossOptions(margin=0.1)},
+            r"optim\.loss_options\.margin=0\.1 is not for 'bce', which takes label",
+        ),
+    ],
+)
+def test_a_loss_or_an_option_that_is_not_there_is_refused(dft_only, changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_loss(dataclasses.replace(dft_only.optim, **changes))
 
 
 def test_compiled_step_gathers_nothing_and_reuses_the_state(setup):
