@@ -9,6 +9,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from sigfft import training
+from sigfft.training.workdir import CONTENTS
 
 
 def define_flags() -> None:
@@ -36,7 +37,7 @@ def main(_: list[str]) -> None:
     workdir = Path(values.workdir or new_workdir(values.config.name))
     training.run(values.config, workdir, resume=values.resume)
     if jax.process_index() == 0:
-        print(f"\n{workdir}: report.json, verdicts/, figures/, metrics.jsonl, events/, checkpoints/")
+        print(f"\n{workdir}: {', '.join(CONTENTS)}")
 
 
 if __name__ == "__main__":

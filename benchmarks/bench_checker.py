@@ -28,11 +28,11 @@ from results import RESULTS, explained, table, write_section
 
 from sigfft import figures
 from sigfft.argmaxability import Report, check, verify
-from sigfft.argmaxability.coverage import every_set
-from sigfft.argmaxability.lp import chebyshev
+from sigfft.argmaxability.epsilon import chebyshev
+from sigfft.argmaxability.theory.sampling import every_set
 from sigfft.figures import Panel
-from sigfft.label_files import load_label_sets
-from sigfft.weights import load_weights
+from sigfft.files.label_sets import load_label_sets
+from sigfft.trained import load_layer
 
 CARDINALITY = 10
 HEADER = (
@@ -153,7 +153,7 @@ def speed(args: argparse.Namespace) -> Iterator[Row]:
         weight = generated(8921, dim)
         yield compare("generated", weight, None, mixed(weight, None, args.sets), lp_sets, args.n_jobs)
     if args.weights:
-        weight, bias = load_weights(args.weights)
+        weight, bias = load_layer(args.weights)
         yield compare("trained, k = 10", weight, bias, mixed(weight, bias, args.sets), 2, args.n_jobs)
         if args.label_sets:
             given = [s for s in load_label_sets(args.label_sets)[0] if s][: 4 * args.sets]

@@ -15,8 +15,8 @@ from results import explained, table, write_section
 
 import sigfft
 from sigfft import labels
-from sigfft.argmaxability.coverage import random_sets
-from sigfft.label_files import load_label_sets
+from sigfft.argmaxability.theory.sampling import random_sets
+from sigfft.files.label_sets import load_label_sets
 from sigfft.training import load_model
 
 HEADER = ("head", "d", "features", "test sets reached", "random sets reached", "undecided")

@@ -26,7 +26,7 @@ from results import RESULTS, explained, table, write_section
 import sigfft
 from sigfft import figures, labels
 from sigfft.files import write_text
-from sigfft.label_files import load_label_sets
+from sigfft.files.label_sets import load_label_sets
 from sigfft.training import load_model
 
 COMMON = "--config=configs/xmc.py --config.optim.block_size=2000"
@@ -133,7 +133,7 @@ def panel(dataset: str, found: dict[tuple[str, str], list[dict[str, Any]]]) -> f
         scores = [entry["test"]["F1@5"] for entry in entries]
         point = (entries[0]["parameters"], statistics.mean(scores), min(scores), max(scores))
         lines.setdefault(NAMES[kind], []).append(point)
-    return figures.Panel(dataset, "head parameters", "F1@5", lines, log=False)
+    return figures.Panel(dataset, "head parameters", "F1@5", lines, log="x")
 
 
 def main() -> None:

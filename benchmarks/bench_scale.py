@@ -100,10 +100,10 @@ def figure(results: dict[tuple[str, int, str], dict[str, float]]) -> None:
     from sigfft import figures
 
     panels = {
-        "step": ("Train step", "seconds", True),
-        "predict": ("Top-10 prediction of a batch", "seconds", True),
-        "peak_mb": ("Peak memory of the process", "MB", False),
-        "compile": ("Compile time of the step", "seconds", False),
+        "step": ("Train step", "seconds", "xy"),
+        "predict": ("Top-10 prediction of a batch", "seconds", "xy"),
+        "peak_mb": ("Peak memory of the process", "MB", "x"),
+        "compile": ("Compile time of the step", "seconds", "x"),
     }
 
     def points(method: str, key: str) -> list[tuple[float, ...]]:
@@ -111,7 +111,7 @@ def figure(results: dict[tuple[str, int, str], dict[str, float]]) -> None:
 
     drawn = [
         figures.Panel(
-            title, "n, labels", unit, {m: points(m, key) for m in LARGEST}, log=log, bottom=None if log else 0
+            title, "n, labels", unit, {m: points(m, key) for m in LARGEST}, log=log, bottom=None if log == "xy" else 0
         )
         for key, (title, unit, log) in panels.items()
     ]

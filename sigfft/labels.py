@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Int, Int32
 
-LabelSets = Sequence[Sequence[int]] | Int[np.ndarray, "sets cardinality"]
+LabelSets = Sequence[Sequence[int] | Int[np.ndarray, " _ids"]] | Int[np.ndarray, "sets cardinality"]
 
 
 def pad(label_sets: LabelSets, n_labels: int, max_cardinality: int | None = None) -> Int32[np.ndarray, "sets width"]:

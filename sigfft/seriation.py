@@ -1,47 +1,37 @@
-"""A label order from co-occurrence: labels that occur together become neighbours on the circle.
+"""Label order by co-occurrence: labels that occur together become neighbours on the circle.
 
 Around the circle a set of j labels changes sign 2·(j − a) times, a the number of its labels whose next neighbour is in
 the set as well. Over a data set the sign changes are therefore 2·Σ j − 2·Σ_i C[i, next(i)], with C[i, j] the number of
 examples that have both labels: the best order is the heaviest closed tour through C, a travelling salesman's problem.
 Few sign changes are few frequencies: sets beyond k labels come under the guarantee. See `benchmarks/bench_order.py`.
 
-Reference: Grivas et al. (AAAI 2024), section 4, on the alternation of label sets; Atkins, Boman and Hendrickson, A
-spectral algorithm for seriation and the consecutive ones problem (1998).
+Reference: Grivas et al. (AAAI 2024), section 4, on the alternation of label sets.
 """
 
 import numpy as np
 import scipy.sparse
-import scipy.sparse.csgraph
-import scipy.sparse.linalg
 from jaxtyping import Int, Int32
 
 from sigfft import labels
 
-METHODS = ("chains", "spectral")
 
-
-def label_order(label_sets: labels.LabelSets, n_labels: int, method: str = "chains") -> Int32[np.ndarray, " labels"]:
+def label_order(label_sets: labels.LabelSets, n_labels: int) -> Int32[np.ndarray, " labels"]:
     """The point of each label on the circle, for `dft_head(order=...)`.
+
+    Chains of labels are joined end to end, from the heaviest pair down: the greedy heuristic for the tour.
 
     Args:
       label_sets: of the training split; repeated sets count as often as they occur.
       n_labels: number of labels.
-      method: "chains": agglomerative, chains joined end to end from the heaviest pair down, the greedy heuristic for
-        the tour. "spectral": labels sorted by the Fiedler vector of each connected component; it looks at the whole,
-        and on real label sets it saves few sign changes or none. `benchmarks/bench_order.py` compares.
 
     Returns:
       A permutation of 0 .. n_labels - 1. Labels that occur with no other label come last.
 
     Raises:
-      ValueError: ids out of range, or an unknown method.
+      ValueError: ids out of range.
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}; given {method!r}")
-    together = co_occurrence(label_sets, n_labels)
-    tour = _spectral(together) if method == "spectral" else _chains(together)
     order = np.empty(n_labels, np.int32)
-    order[tour] = np.arange(n_labels)
+    order[_chains(co_occurrence(label_sets, n_labels))] = np.arange(n_labels)
     return order
 
 
@@ -70,6 +60,7 @@ def _chains(together: scipy.sparse.csr_array) -> Int[np.ndarray, " labels"]:
             i = root[i]
         return i
 
+    # Two ends of one chain are not joined: the tour would close before it has seen all labels.
     for i, j in zip(pairs.row[heaviest].tolist(), pairs.col[heaviest].tolist(), strict=True):
         if len(neighbours[i]) < 2 and len(neighbours[j]) < 2 and (a := find(i)) != (b := find(j)):
             root[a] = b
@@ -86,30 +77,4 @@ def _chains(together: scipy.sparse.csr_array) -> Int[np.ndarray, " labels"]:
             tour.append(at)
             seen[at] = True
             before, at = at, next((j for j in neighbours[at] if j != before), -1)
-    return np.array(tour)
-
-
-def _spectral(together: scipy.sparse.csr_array) -> Int[np.ndarray, " labels"]:
-    """Components by size, each sorted by the Fiedler vector of its normalised Laplacian."""
-    count, component = scipy.sparse.csgraph.connected_components(together, directed=False)
-    sizes = np.bincount(component, minlength=count)
-    value = np.zeros(len(component))
-    for c in np.flatnonzero(sizes > 2):
-        members = np.flatnonzero(component == c)
-        value[members] = _fiedler(together[members][:, members])
-    return np.lexsort((value, component, -sizes[component]))
-
-
-def _fiedler(weights: scipy.sparse.csr_array) -> np.ndarray:
-    """The second eigenvector of D^-1 W, by which a connected graph is sorted; its sign is fixed."""
-    scale = 1 / np.sqrt(np.asarray(weights.sum(axis=1)).ravel())
-    matrix = scipy.sparse.diags_array(scale) @ weights @ scipy.sparse.diags_array(scale)
-    n = matrix.shape[0]
-    if n <= 64:
-        vector = np.linalg.eigh(matrix.toarray())[1][:, -2]
-    else:
-        start = np.random.default_rng(0).standard_normal(n)
-        values, vectors = scipy.sparse.linalg.eigsh(matrix, k=2, which="LA", v0=start, tol=1e-4)
-        vector = vectors[:, np.argmin(values)]
-    vector = vector * scale
-    return vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1)
+    return np.array(tour, int)

@@ -103,6 +103,16 @@ def test_rules_and_other_formats(folder, capsys):
         ("check --weights W.npz --labels twice.txt --out v.jsonl", "twice.txt, line 2: label id 3 is repeated"),
         ("count --labels 10000000000000000000 --dim 3", "--labels must be at most 10000000, since"),
         ("check --weights W.npz --tensor out --labels sets.txt --out v.jsonl", "no tensor 'out'; it has weight"),
+        ("check --weights two.npz --labels sets.txt --out v.jsonl", "name the weight by --tensor; it has a, c"),
+        (
+            "check --weights guess.npz --labels sets.txt --out v.jsonl",
+            'its name by --bias, or --bias "" if there is none',
+        ),
+        (
+            "check --weights pickled.npy --tensor a --labels sets.txt --out v.jsonl",
+            "leave out --tensor 'a', or use .npz",
+        ),
+        ("check --weights wide.npz --labels sets.txt --out v.jsonl", "stored transposed: say --transposed if it is"),
         ("check --weights pickled.npy --labels sets.txt --out v.jsonl", "pickled arrays are refused"),
         ("check --weights nan.npy --labels sets.txt --out v.jsonl", "must be finite"),
         ("check --weights W.npz --labels far.txt --out v.jsonl", "label id 4 in set 1"),
@@ -121,6 +131,8 @@ def test_rules_and_other_formats(folder, capsys):
 def test_bad_input_is_one_clear_line_and_leaves_nothing(folder, capsys, command, message):
     np.save("pickled.npy", WEIGHT.astype(object), allow_pickle=True)
     np.save("nan.npy", np.full((3, 2), np.nan))
+    np.savez("two.npz", a=WEIGHT, c=WEIGHT)
+    np.savez("guess.npz", a=WEIGHT, c=BIAS)
     (folder / "far.txt").write_text("0\n0,4\n")
     (folder / "other.txt").write_text("1 1 5\n0\n")
     (folder / "words.txt").write_text("zero\n")
@@ -137,7 +149,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(folder, capsys, command,
 
 
 def test_what_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypatch):
-    monkeypatch.setattr("sigfft.label_files.load_label_sets", lambda path: pytest.fail("work was begun"))
+    monkeypatch.setattr("sigfft.files.label_sets.load_label_sets", lambda path: pytest.fail("work was begun"))
     name = f"{'v' * 240}.jsonl"  # a part's name is longer than a file's may be
     assert run(f"check --weights W.npz --labels sets.txt --out {name}") == 2
     assert capsys.readouterr().err.count(f"'{folder}/{name}'") == 1
@@ -173,7 +185,7 @@ def test_an_interrupt_is_one_line(folder, capsys, monkeypatch):
     def interrupted(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sigfft.label_files.load_label_sets", interrupted)
+    monkeypatch.setattr("sigfft.files.label_sets.load_label_sets", interrupted)
     assert run("check --weights W.npz --labels sets.txt --out v.jsonl") == 130
     assert capsys.readouterr().err == "sigfft check: interrupted\n"
 

@@ -1,10 +1,9 @@
 """A split in memory: packed arrays, and padded batches of static shape gathered from them by index."""
 
 import dataclasses
-from typing import Self
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32, Shaped
+from jaxtyping import Bool, Float32, Int, Int32, Shaped
 
 Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
 
@@ -30,14 +29,14 @@ class SparseFeatures:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
-    def select(self, indices: Int[np.ndarray, " chosen"]) -> Self:
+    def select(self, indices: Int[np.ndarray, " chosen"]) -> "SparseFeatures":
         """The points at `indices` alone."""
         counts = np.diff(self.indptr)[indices]
         indptr = np.concatenate([[0], np.cumsum(counts)])
         positions = np.arange(indptr[-1]) + np.repeat(self.indptr[indices] - indptr[:-1], counts)
         return dataclasses.replace(self, indptr=indptr, ids=self.ids[positions], values=self.values[positions])
 
-    def gather(self, indices: Int[np.ndarray, " batch"], present: Int[np.ndarray, " batch"]) -> Batch:
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
         """`feature_ids` padded with `n_features`, and `feature_values` padded with 0; both (batch, width)."""
         starts = self.indptr[indices]
         counts = np.where(present, self.indptr[indices + 1] - starts, 0)
@@ -60,11 +59,11 @@ class DenseFeatures:
     def __len__(self) -> int:
         return len(self.values)
 
-    def select(self, indices: Int[np.ndarray, " chosen"]) -> Self:
+    def select(self, indices: Int[np.ndarray, " chosen"]) -> "DenseFeatures":
         """The points at `indices` alone."""
         return dataclasses.replace(self, values=self.values[indices])
 
-    def gather(self, indices: Int[np.ndarray, " batch"], present: Int[np.ndarray, " batch"]) -> Batch:
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
         """`features`, float32 (batch, feature_dim); zeros where there is no point."""
         return {"features": self.values[indices] * present[:, None].astype(np.float32)}
 
@@ -140,6 +139,9 @@ class Dataset:
         return {"labels": labels, "mask": present, **self.features.gather(rows, present)}
 
 
+Splits = dict[str, Dataset]  # "train", "test", and perhaps "dev"
+
+
 def keep_largest(
     indptr: Int[np.ndarray, " points_plus_1"],
     ids: Int32[np.ndarray, " nonzeros"],
@@ -154,7 +156,7 @@ def keep_largest(
       ValueError: `max_features` is less than 1.
     """
     if max_features < 1:
-        raise ValueError(f"max_features must be at least 1, or None for all features; given {max_features}")
+        raise ValueError(f"max_features must be at least 1; given {max_features}")
     counts = np.diff(indptr)
     rows = np.repeat(np.arange(len(counts)), counts)
     crowded = np.flatnonzero(counts[rows] > max_features)

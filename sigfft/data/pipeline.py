@@ -1,67 +1,19 @@
-"""From a source's name to padded batches: load a data set, then stream it through grain.
+"""Batches of a split, streamed through grain.
 
-Batches are a function of (dataset, seed, step): a stream may start at any step, at no cost, and hosts that share a
-batch split the same global batch whatever their number.
+A batch is a function of (dataset, seed, step): a stream may start at any step, at no cost, and hosts that share a batch
+split the same global batch whatever their number.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import dataclasses
+import functools
+import sys
 from typing import Any
 
 import grain
 import numpy as np
-import tensorflow_datasets as tfds
+from jaxtyping import Int
 
-from sigfft import labels
-from sigfft.data import records
-from sigfft.data.dataset import Batch, Dataset, DenseFeatures, SparseFeatures, keep_largest
-from sigfft.data.order import BatchOrder
-from sigfft.data.synthetic import synthetic
-from sigfft.data.xmc import xmc
-
-SOURCES: Mapping[str, Callable[..., tfds.core.GeneratorBasedBuilder]] = {"synthetic": synthetic, "xmc": xmc}
-
-
-def load(source: str, cache_dir: Path | str, *, max_features: int | None = None, **options: Any) -> dict[str, Dataset]:
-    """The splits of a data set, by name: "train", "test", and "dev" where the source has one.
-
-    Args:
-      source: "xmc" or "synthetic".
-      cache_dir: where prepared records are kept; the second call reads them from there.
-      max_features: of each point, keep this many features of largest |value| (`keep_largest`); sparse data only.
-      **options: the source's own: `data_dir` of `xmc.xmc`, the fields of `synthetic.SyntheticSpec`.
-
-    Raises:
-      ValueError: an unknown source, or what the source refuses.
-    """
-    if source not in SOURCES:
-        raise ValueError(f"unknown data source {source!r}; expected one of {', '.join(sorted(SOURCES))}")
-    return read(SOURCES[source](cache_dir, **options), max_features=max_features)
-
-
-def read(builder: tfds.core.GeneratorBasedBuilder, *, max_features: int | None = None) -> dict[str, Dataset]:
-    """The splits of a prepared builder, of `xmc`, `synthetic` or any other with the same names.
-
-    Its records hold `labels`, and either `features`, or `feature_ids` and `feature_values`; its metadata holds
-    `n_labels`, and `n_features` where features are sparse.
-
-    Raises:
-      ValueError: `max_features` is less than 1, or given for dense features.
-    """
-    columns = {split: records.read_columns(builder, split) for split in builder.info.splits}
-    n_labels = int(builder.info.metadata["n_labels"])
-    widest = max(_widest(split["labels"]) for split in columns.values())
-    features: Mapping[str, SparseFeatures | DenseFeatures]
-    if "feature_ids" in builder.info.features:
-        features = _sparse(columns, builder, max_features)
-    elif max_features is None:
-        features = _dense(columns)
-    else:
-        raise ValueError(f"max_features={max_features} is for sparse features; {builder.name} is dense, leave it None")
-    return {
-        name: Dataset(features[name], labels.from_csr(*_csr(split["labels"]), n_labels, widest), n_labels)
-        for name, split in columns.items()
-    }
+from sigfft.data.dataset import Batch, Dataset
 
 
 def batches(
@@ -77,7 +29,7 @@ def batches(
       start_step: how many batches to leave out at the start, at no cost: a run resumed at this step sees exactly
         what it would have seen without the interruption.
       prefetch: batches gathered ahead by a thread; 0: each is gathered when asked for.
-      **options: of `BatchOrder`: `seed`, `shuffle`, `num_epochs`, `remainder`, `process_index`, `process_count`.
+      **options: of `BatchOrder`: `seed`, `shuffle`, `num_epochs`, `process_index`, `process_count`.
 
     Raises:
       ValueError: `start_step` is beyond the last batch, or as `BatchOrder`.
@@ -89,32 +41,62 @@ def batches(
     return grain.MapDataset.source(order)[start_step:].map(dataset.gather).to_iter_dataset(read_options)
 
 
-def _sparse(
-    columns: dict[str, dict[str, records.Column]],
-    builder: tfds.core.GeneratorBasedBuilder,
-    max_features: int | None,
-) -> dict[str, SparseFeatures]:
-    widest = max(_widest(split["feature_ids"]) for split in columns.values())
-    width = widest if max_features is None else min(widest, max_features)
-    n_features = int(builder.info.metadata["n_features"])
-    features = {}
-    for name, split in columns.items():
-        indptr, ids = _csr(split["feature_ids"])
-        kept = keep_largest(indptr, ids, split["feature_values"].values, width)
-        features[name] = SparseFeatures(*kept, n_features=n_features, width=width)
-    return features
+@dataclasses.dataclass(frozen=True)
+class BatchOrder:
+    """A sequence over steps: `order[step]` holds the indices of the points in this process's share of a batch.
+
+    Epochs run into each other, so a batch may hold points of two epochs. An index of `n_points` is padding: there is
+    no point. Any step is as cheap as the first, which is what makes resuming free.
+
+    Attributes:
+      n_points: points of the split.
+      batch_size: points of a global batch; each process has `batch_size // process_count` of them.
+      seed: of the shuffle; every epoch has its own order.
+      shuffle: False: points come in the order of the source.
+      num_epochs: None: without end.
+      process_index: which process this is, as `jax.process_index()`.
+      process_count: how many processes share each batch, as `jax.process_count()`. All have equally many steps.
+
+    Raises:
+      ValueError: an argument is out of its range.
+    """
+
+    n_points: int
+    batch_size: int
+    seed: int = 0
+    shuffle: bool = False
+    num_epochs: int | None = 1
+    process_index: int = 0
+    process_count: int = 1
+
+    def __post_init__(self) -> None:
+        least = {"n_points": 1, "batch_size": 1, "seed": 0, "num_epochs": 1, "process_index": 0, "process_count": 1}
+        for name, bound in least.items():
+            if (value := getattr(self, name)) is not None and value < bound:
+                raise ValueError(f"{name}={value} must be at least {bound}")
+        if self.process_index >= self.process_count:
+            raise ValueError(f"process_index={self.process_index} must be below process_count={self.process_count}")
+        if self.batch_size % self.process_count:
+            raise ValueError(f"batch_size={self.batch_size} must be a multiple of process_count={self.process_count}")
+
+    def __len__(self) -> int:
+        return sys.maxsize if self.num_epochs is None else -(-self.n_points * self.num_epochs // self.batch_size)
+
+    def __getitem__(self, step: int) -> Int[np.ndarray, " share"]:
+        if not 0 <= step < len(self):
+            raise IndexError(f"step {step} is not one of the {len(self)} batches")
+        # Strided, so that the shares of all processes together are the global batch.
+        positions = step * self.batch_size + np.arange(self.process_index, self.batch_size, self.process_count)
+        epochs, indices = np.divmod(positions, self.n_points)
+        if self.num_epochs is not None:
+            indices[epochs >= self.num_epochs] = self.n_points
+        if self.shuffle:
+            for epoch in np.unique(epochs):
+                chosen = (epochs == epoch) & (indices < self.n_points)
+                indices[chosen] = _permutation(self.n_points, self.seed, int(epoch))[indices[chosen]]
+        return indices
 
 
-def _dense(columns: dict[str, dict[str, records.Column]]) -> dict[str, DenseFeatures]:
-    return {
-        name: DenseFeatures(split["features"].values.reshape(len(split["features"].indptr) - 1, -1))
-        for name, split in columns.items()
-    }
-
-
-def _csr(column: records.Column) -> tuple[np.ndarray, np.ndarray]:
-    return column.indptr, column.values
-
-
-def _widest(column: records.Column) -> int:
-    return max(1, int(np.diff(column.indptr).max(initial=1)))
+@functools.lru_cache(maxsize=4)
+def _permutation(n_points: int, seed: int, epoch: int) -> Int[np.ndarray, " points"]:
+    return np.random.default_rng([seed, epoch]).permutation(n_points)

@@ -1,20 +1,28 @@
-"""TFDS records without TensorFlow: prepared once as array_record, decoded once into packed arrays.
+"""TFDS records without TensorFlow: prepared once as array_record, decoded once into the arrays of a `Dataset`.
 
-A record holds arrays of int32 or float32, each stored as its bytes (`array_feature`). Decoding a record costs far more
-than using it, so nothing is decoded while training: a split is read whole into one flat array per feature.
+A record holds arrays of int32 or float32, each stored as its bytes. Decoding a record costs far more than using it, so
+nothing is decoded while training: a split is read whole into one flat array per feature.
 """
 
 import contextlib
 import dataclasses
+import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from jaxtyping import Int, Shaped
+from numpy.typing import DTypeLike
 from tensorflow_datasets.proto import tf_example_pb2
+
+from sigfft import labels
+from sigfft.data.dataset import Dataset, DenseFeatures, SparseFeatures, Splits, keep_largest
+
+Record = Mapping[str, Shaped[np.ndarray, " _entries"]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,19 +33,62 @@ class Column:
     values: Shaped[np.ndarray, " entries"]
 
 
-def array_feature(dtype: type[np.number], size: int | None = None) -> tfds.features.Tensor:
-    """A TFDS feature for one-dimensional arrays of `size` entries, or of any length."""
-    return tfds.features.Tensor(shape=(size,), dtype=dtype, encoding=tfds.features.Encoding.BYTES)
+Columns = Mapping[str, Mapping[str, Column]]  # by split and by name
 
 
-def prepare(
-    builder_class: type[tfds.core.GeneratorBasedBuilder], config: tfds.core.BuilderConfig, cache_dir: Path | str
-) -> tfds.core.GeneratorBasedBuilder:
+@dataclasses.dataclass(eq=False)
+class ArrayConfig(tfds.core.BuilderConfig):
+    """What the records of a data set are made from; `name` must change with the content.
+
+    Attributes:
+      arrays: dtype, and length or None, of each array of a record, by name.
+      metadata: numbers about the whole, such as `n_labels`.
+      generate: gives the records of each split, in order. It is called before the first record is written, so that
+        bad input ends there, in its own words.
+    """
+
+    arrays: Mapping[str, tuple[type[np.number], int | None]] = dataclasses.field(default_factory=dict)
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    generate: Callable[[], Mapping[str, Iterable[Record]]] = dict
+
+
+class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
+    """Records of one-dimensional arrays. A source has its own subclass, after which its folder is named."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        features = {
+            name: tfds.features.Tensor(shape=(size,), dtype=dtype, encoding=tfds.features.Encoding.BYTES)
+            for name, (dtype, size) in self.builder_config.arrays.items()
+        }
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=type(self).__doc__,
+            features=tfds.features.FeaturesDict(features),
+            metadata=tfds.core.MetadataDict(self.builder_config.metadata),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, Record]]]:
+        return {split: self._generate_examples(own) for split, own in self.builder_config.generate().items()}
+
+    def _generate_examples(self, records: Iterable[Record]) -> Iterator[tuple[int, Record]]:
+        yield from enumerate(records)
+
+
+def fingerprint(content: bytes) -> str:
+    """A name for records made from this content: 128 bits in hexadecimal."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: Path | str) -> ArrayBuilder:
     """The builder of `config` with its records on disk under `cache_dir`, written now if they are not there yet.
 
-    Records appear whole or not at all: TFDS writes to a temporary folder that is renamed at the end. Several
-    processes may prepare the same records at once: the first rename wins. `config.name` must change with the content.
-    TFDS's progress bars are switched off for good, and its announcements are kept from stdout.
+    Records appear whole or not at all: TFDS writes to a temporary folder that is renamed at the end. Several processes
+    may prepare the same records at once: the first rename wins. TFDS's progress bars are switched off for good, and its
+    announcements are kept from stdout.
     """
     tfds.disable_progress_bar()
     with _quiet():
@@ -52,7 +103,7 @@ def prepare(
         return builder_class(data_dir=cache_dir, config=config)
 
 
-def read_columns(builder: tfds.core.GeneratorBasedBuilder, split: str) -> dict[str, Column]:
+def read_columns(builder: ArrayBuilder, split: str) -> dict[str, Column]:
     """All records of one split, in the order they were generated, as one flat array per feature."""
     source = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
     names = list(builder.info.features)
@@ -64,7 +115,55 @@ def read_columns(builder: tfds.core.GeneratorBasedBuilder, split: str) -> dict[s
     return {name: _column(blobs[name], builder.info.features[name].np_dtype) for name in names}
 
 
-def _column(blobs: list[bytes], dtype: np.dtype) -> Column:
+def sparse_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
+    """The splits of a prepared builder whose records hold `labels`, `feature_ids` and `feature_values`.
+
+    Args:
+      builder: its metadata holds `n_labels` and `n_features`.
+      max_features: of each point, keep this many features of largest |value| (`keep_largest`); 0: all.
+
+    Raises:
+      ValueError: `max_features` is negative.
+    """
+    columns = {split: read_columns(builder, split) for split in builder.info.splits}
+    widest = _widest(columns, "feature_ids")
+    width = min(widest, max_features) if max_features else widest
+    features = {}
+    for name, split in columns.items():
+        ids, values = split["feature_ids"], split["feature_values"].values
+        kept = keep_largest(ids.indptr, ids.values, values, width)
+        features[name] = SparseFeatures(*kept, n_features=int(builder.info.metadata["n_features"]), width=width)
+    return _splits(builder, columns, features)
+
+
+def dense_splits(builder: ArrayBuilder) -> Splits:
+    """The splits of a prepared builder whose records hold `labels` and `features`; its metadata holds `n_labels`."""
+    columns = {split: read_columns(builder, split) for split in builder.info.splits}
+    features = {
+        name: DenseFeatures(split["features"].values.reshape(len(split["features"].indptr) - 1, -1))
+        for name, split in columns.items()
+    }
+    return _splits(builder, columns, features)
+
+
+def _splits(
+    builder: ArrayBuilder,
+    columns: Columns,
+    features: Mapping[str, SparseFeatures | DenseFeatures],
+) -> Splits:
+    n_labels, widest = int(builder.info.metadata["n_labels"]), _widest(columns, "labels")
+    padded = {
+        name: labels.from_csr(split["labels"].indptr, split["labels"].values, n_labels, widest)
+        for name, split in columns.items()
+    }
+    return {name: Dataset(features[name], padded[name], n_labels) for name in columns}
+
+
+def _widest(columns: Columns, name: str) -> int:
+    return max(1, *(int(np.diff(split[name].indptr).max(initial=1)) for split in columns.values()))
+
+
+def _column(blobs: list[bytes], dtype: DTypeLike) -> Column:
     sizes = np.array([len(blob) for blob in blobs]) // np.dtype(dtype).itemsize
     return Column(np.concatenate([[0], np.cumsum(sizes)]), np.frombuffer(b"".join(blobs), dtype))
 

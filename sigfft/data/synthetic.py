@@ -8,19 +8,18 @@ are shuffled over the hierarchy. Features are the sum of one random vector per l
 """
 
 import dataclasses
-import hashlib
+import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
-import tensorflow_datasets as tfds
 from jaxtyping import Float32, Int, Int32
 
 from sigfft import labels
 from sigfft.data import records
+from sigfft.data.dataset import Splits
 
 _MIN_LABELS = 27  # three areas, nine topics, a leaf or more for each
 
@@ -120,58 +119,29 @@ def features_of(
     return active @ vectors / np.float32(np.sqrt(spec.mean_cardinality)) + np.float32(spec.noise) * noise
 
 
-@dataclasses.dataclass(eq=False)
-class SyntheticConfig(tfds.core.BuilderConfig):
-    """The data to generate. The name is a fingerprint of it."""
-
-    spec: SyntheticSpec = dataclasses.field(default_factory=SyntheticSpec)
+class Synthetic(records.ArrayBuilder):
+    """Synthetic multi-label data with power-law, correlated, hierarchical labels."""
 
 
-class Synthetic(tfds.core.GeneratorBasedBuilder):
-    """Dense points: `labels` (ascending ids) and `features` (feature_dim)."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        spec = self.builder_config.spec
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="Synthetic multi-label data with power-law, correlated, hierarchical labels.",
-            features=tfds.features.FeaturesDict(
-                {
-                    "labels": records.array_feature(np.int32),
-                    "features": records.array_feature(np.float32, spec.feature_dim),
-                }
-            ),
-            metadata=tfds.core.MetadataDict(dataclasses.asdict(spec)),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, np.ndarray]]]]:
-        spec = self.builder_config.spec
-        rng = np.random.default_rng(spec.seed)
-        ends = np.cumsum([spec.n_train, spec.n_dev, spec.n_test])
-        sets = label_sets(spec, hierarchy(spec.n_labels, rng), ends[-1], rng)
-        features = features_of(spec, sets, rng)
-        rows = dict(zip(("train", "dev", "test"), np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
-        return {split: self._generate_examples(sets[i], features[i]) for split, i in rows.items() if len(i)}
-
-    def _generate_examples(self, sets: np.ndarray, features: np.ndarray) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        n_labels = self.builder_config.spec.n_labels
-        for i, (ids, vector) in enumerate(zip(sets, features, strict=True)):
-            yield i, {"labels": ids[ids < n_labels], "features": vector}
+def load_synthetic(cache_dir: Path, *, synthetic: SyntheticSpec) -> Splits:
+    """The splits of synthetic data of this size and shape; its records are kept below `cache_dir`."""
+    fields = dataclasses.asdict(synthetic)
+    config = records.ArrayConfig(
+        name=records.fingerprint(json.dumps(fields).encode()),
+        arrays={"labels": (np.int32, None), "features": (np.float32, synthetic.feature_dim)},
+        metadata=fields,
+        generate=lambda: _generate(synthetic),
+    )
+    return records.dense_splits(records.prepare(Synthetic, config, cache_dir))
 
 
-def synthetic(cache_dir: Path | str, **fields: Any) -> Synthetic:
-    """The prepared records of synthetic data; `fields` are those of `SyntheticSpec`.
-
-    Raises:
-      ValueError: as `SyntheticSpec`.
-    """
-    spec = SyntheticSpec(**fields)
-    fingerprint = hashlib.blake2b(json.dumps(dataclasses.asdict(spec)).encode(), digest_size=16).hexdigest()
-    return records.prepare(Synthetic, SyntheticConfig(name=fingerprint, spec=spec), cache_dir)
+def _generate(spec: SyntheticSpec) -> dict[str, list[records.Record]]:
+    rng = np.random.default_rng(spec.seed)
+    sizes = {"train": spec.n_train, "dev": spec.n_dev, "test": spec.n_test}
+    sets = label_sets(spec, hierarchy(spec.n_labels, rng), sum(sizes.values()), rng)
+    points = zip(sets, features_of(spec, sets, rng), strict=True)
+    made = ({"labels": ids[ids < spec.n_labels], "features": vector} for ids, vector in points)
+    return {split: list(itertools.islice(made, size)) for split, size in sizes.items() if size}
 
 
 def _zipf(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> Int[np.ndarray, "..."]:

@@ -1,84 +1,45 @@
-"""TFDS builder of any Extreme Classification data set: a folder with train, test and perhaps dev files."""
+"""Extreme Classification data: a folder with train, test and perhaps dev files, through a TFDS builder."""
 
-import dataclasses
 import hashlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow_datasets as tfds
+from jaxtyping import Int
 
-from sigfft.data import records, xmc_format
+from sigfft.data import records
+from sigfft.data.dataset import Splits
+from sigfft.files import xmc
 
 _SPLITS = {"train": True, "dev": False, "test": True}  # split: is it required?
 
 
-@dataclasses.dataclass(eq=False)
-class XmcConfig(tfds.core.BuilderConfig):
-    """The source files of one data set.
-
-    The name is a fingerprint of their content, so a changed file is never served from records of the old one.
-    """
-
-    files: dict[str, Path] = dataclasses.field(default_factory=dict)
-    n_features: int = 0
-    n_labels: int = 0
+class Xmc(records.ArrayBuilder):
+    """Multi-label data in the format of the Extreme Classification repository, in file order."""
 
 
-class Xmc(tfds.core.GeneratorBasedBuilder):
-    """Sparse points: `labels` (ascending ids), `feature_ids` (ascending) and `feature_values`, in file order."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        config = self.builder_config
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="Multi-label data in the format of the Extreme Classification repository.",
-            features=tfds.features.FeaturesDict(
-                {
-                    "labels": records.array_feature(np.int32),
-                    "feature_ids": records.array_feature(np.int32),
-                    "feature_values": records.array_feature(np.float32),
-                }
-            ),
-            metadata=tfds.core.MetadataDict(n_labels=config.n_labels, n_features=config.n_features),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, np.ndarray]]]]:
-        # Every file is parsed before the first record is written: bad input ends here, in its own words.
-        parsed = {split: xmc_format.parse(file) for split, file in self.builder_config.files.items()}
-        return {split: self._generate_examples(data) for split, data in parsed.items()}
-
-    def _generate_examples(self, data: xmc_format.XmcData) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        labels, features = data.label_indptr, data.feature_indptr
-        for i in range(len(data)):
-            yield (
-                i,
-                {
-                    "labels": data.label_ids[labels[i] : labels[i + 1]],
-                    "feature_ids": data.feature_ids[features[i] : features[i + 1]],
-                    "feature_values": data.feature_values[features[i] : features[i + 1]],
-                },
-            )
-
-
-def xmc(cache_dir: Path | str, *, data_dir: Path | str) -> Xmc:
-    """The prepared records of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
+def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Splits:
+    """The splits of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
 
     Args:
       cache_dir: where records are kept; a folder whose files have not changed is not parsed again.
-      data_dir: the folder of the source files.
+      dir: the folder of the source files.
+      max_features: of each point, keep this many features of largest |value|; 0: all.
 
     Raises:
-      ValueError: a file is missing, there twice, malformed (see `xmc_format.parse`), or files disagree about the
-        number of features or labels.
+      ValueError: `dir` is empty; a file is missing, there twice, malformed (see `files.xmc.parse`), or files disagree
+        about the number of features or labels.
     """
-    files = _find(Path(data_dir))
-    headers = {split: xmc_format.read_header(file) for split, file in files.items()}
+    if not str(dir):
+        raise ValueError("dir is empty; name the folder of train.txt.gz and test.txt.gz")
+    return records.sparse_splits(prepare_xmc(cache_dir, Path(dir)), max_features)
+
+
+def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
+    """The builder of a folder's files, with its records prepared; arguments and errors as those of `load_xmc`."""
+    files = _find(folder)
+    headers = {split: xmc.read_header(file) for split, file in files.items()}
     train = headers["train"]
     for split, header in headers.items():
         if (header.features, header.labels) != (train.features, train.labels):
@@ -86,26 +47,42 @@ def xmc(cache_dir: Path | str, *, data_dir: Path | str) -> Xmc:
                 f"{files[split]}:1: the header promises {header.features} features and {header.labels} labels, but "
                 f"{files['train'].name} has {train.features} and {train.labels}; the files of a data set must agree"
             )
-    config = XmcConfig(name=_fingerprint(files), files=files, n_features=train.features, n_labels=train.labels)
+    # Named by the content: a changed file is never served from the records of the old one.
+    config = records.ArrayConfig(
+        name=records.fingerprint(b"".join(_digest(split, path) for split, path in files.items())),
+        arrays={"labels": (np.int32, None), "feature_ids": (np.int32, None), "feature_values": (np.float32, None)},
+        metadata={"n_labels": train.labels, "n_features": train.features},
+        generate=lambda: {split: _points(xmc.parse(path)) for split, path in files.items()},
+    )
     return records.prepare(Xmc, config, cache_dir)
 
 
-def _find(data_dir: Path) -> dict[str, Path]:
+def _points(data: xmc.XmcData) -> Iterator[records.Record]:
+    for labels, features in zip(_slices(data.label_indptr), _slices(data.feature_indptr), strict=True):
+        yield {
+            "labels": data.label_ids[labels],
+            "feature_ids": data.feature_ids[features],
+            "feature_values": data.feature_values[features],
+        }
+
+
+def _slices(indptr: Int[np.ndarray, " points_plus_1"]) -> Iterator[slice]:
+    return (slice(start, end) for start, end in itertools.pairwise(indptr))
+
+
+def _find(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for split, required in _SPLITS.items():
-        found = [path for suffix in (".txt", ".txt.gz") if (path := data_dir / f"{split}{suffix}").is_file()]
+        found = [path for suffix in (".txt", ".txt.gz") if (path := folder / f"{split}{suffix}").is_file()]
         if len(found) > 1:
-            raise ValueError(f"{data_dir} holds both {found[0].name} and {found[1].name}; remove one of them")
+            raise ValueError(f"{folder} holds both {found[0].name} and {found[1].name}; remove one of them")
         if required and not found:
-            raise ValueError(f"{data_dir} holds no {split}.txt or {split}.txt.gz; give the folder of a data set")
+            raise ValueError(f"{folder} holds no {split}.txt or {split}.txt.gz; give the folder of a data set")
         if found:
             files[split] = found[0]
     return files
 
 
-def _fingerprint(files: dict[str, Path]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for split, path in files.items():
-        with path.open("rb") as file:
-            digest.update(f"{split} {hashlib.file_digest(file, 'blake2b').hexdigest()}\n".encode())
-    return digest.hexdigest()
+def _digest(split: str, path: Path) -> bytes:
+    with path.open("rb") as file:
+        return f"{split} {hashlib.file_digest(file, 'blake2b').hexdigest()}\n".encode()

@@ -1,21 +1,12 @@
-"""Every picture of the project, drawn by matplotlib without its global state.
+"""Figures of the project, drawn by matplotlib without its global state.
 
 Each function takes plain data and returns a `Figure`; `save` writes it. A head has its own colour, marker and line
 style, by its place in the comparison: figures can be read in print and by colour-blind readers.
 """
 
 from sigfft.figures.label_sets import argmaxable_share
-from sigfft.figures.lines import Panel, lines
+from sigfft.figures.measurements import Panel, lines
 from sigfft.figures.style import save
 from sigfft.figures.training import learning_curve, metric_against_k
-from sigfft.figures.truths import truths_against_spread
 
-__all__ = [
-    "Panel",
-    "argmaxable_share",
-    "learning_curve",
-    "lines",
-    "metric_against_k",
-    "save",
-    "truths_against_spread",
-]
+__all__ = ["Panel", "argmaxable_share", "learning_curve", "lines", "metric_against_k", "save"]

@@ -64,18 +64,11 @@ def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
     figure.legend(by_name.values(), by_name.keys(), loc="outside lower center", **looks)
 
 
-def line_style(index: int, *, markers: bool, covered_by: int = 0) -> dict[str, Any]:
-    """Colour, dashes and marker of the head at a place in the comparison.
-
-    Args:
-      index: the place.
-      markers: whether each point is marked.
-      covered_by: the number of lines drawn later that may coincide with this one; it is so much wider that it shows.
-    """
+def line_style(index: int, *, markers: bool) -> dict[str, Any]:
+    """Colour, dashes and, where points are marked, marker of the head at a place in the comparison."""
     style = {
         "color": COLOURS[index % len(COLOURS)],
         "linestyle": LINE_STYLES[index % len(LINE_STYLES)],
-        "linewidth": 1.6 + 0.8 * covered_by,
+        "linewidth": 1.6,
     }
-    marked = {"marker": MARKERS[index % len(MARKERS)], "markersize": 5 + 2.5 * covered_by}
-    return style | (marked if markers else {})
+    return style | ({"marker": MARKERS[index % len(MARKERS)], "markersize": 5} if markers else {})

@@ -18,8 +18,7 @@ METRIC_TITLES = {
     "PSP": "PSP@k: propensity-scored precision, over the best possible",
 }
 
-
-Curve = Sequence[Mapping[str, float]]
+Curve = Sequence[Mapping[str, float | int]]
 
 
 def learning_curve(curves: Mapping[str, Curve], metric: str = "P@1") -> Figure:

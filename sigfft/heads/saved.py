@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
-from sigfft.arrays import open_arrays
 from sigfft.files import replacing
+from sigfft.files.arrays import open_arrays
 from sigfft.heads.bottleneck import BottleneckHead
 from sigfft.heads.dft import DFTHead
 from sigfft.heads.head import Head, Params

@@ -37,4 +37,4 @@ def add(running: CompensatedSum, addend: Float32[Array, "..."]) -> CompensatedSu
 
 def value(running: CompensatedSum) -> Float[np.ndarray, "..."]:
     """The sum in float64, on the host."""
-    return np.asarray(running.total, np.float64) + np.asarray(running.residual, np.float64)
+    return np.asarray(np.asarray(running.total, np.float64) + np.asarray(running.residual, np.float64))

@@ -46,16 +46,16 @@ def update(
     n_labels: int,
     ks: tuple[int, ...],
 ) -> RankingSums:
-    """Add a batch.
+    """The sums with a batch added.
 
     Args:
-      sums: sums so far.
+      sums: so far.
       top_labels: distinct label ids, best first, at least max(ks) of them.
       labels: padded label sets.
       mask: which examples count.
-      inverse_propensities: weight of each label in PSP@k, or None for no PSP@k.
-      n_labels: number of labels, which is the padding id.
-      ks: cut-offs, ascending.
+      inverse_propensities: weight of each label in PSP@k; None: no PSP@k.
+      n_labels: which is the padding id.
+      ks: ascending.
     """
     active = labels < n_labels
     correct = top_labels[:, : ks[-1], None] == labels[:, None, :]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32
+from jaxtyping import Array, Bool, Float, Int, Int32, Shaped
 
 from sigfft.metrics import ranking
 from sigfft.metrics import threshold as thresholded
@@ -91,20 +91,20 @@ def make_metrics(
     if not cutoffs or len(set(cutoffs)) < len(cutoffs) or cutoffs[0] < 1 or cutoffs[-1] > n_labels:
         raise ValueError(f"ks must be distinct cut-offs in 1 .. n_labels={n_labels}, at least one; given {tuple(ks)}")
     weights = None if propensities is None else _inverse(propensities, n_labels)
-    options = {"n_labels": n_labels, "ks": cutoffs}
 
     def init() -> State:
         return State(jnp.zeros((), jnp.int32), ranking.init(len(cutoffs)), thresholded.init(n_labels))
 
     def update(state: State, logits: Array, labels: Array, mask: Array) -> State:
         _check_shapes(logits.shape[1:], logits, labels, mask, n_labels)
-        return _update(state, logits, labels, mask, weights, threshold=threshold, **options)
+        predictions = predict(logits, labels, mask, top=cutoffs[-1], threshold=threshold)
+        return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
     def update_predictions(state: State, predictions: Predictions, labels: Array, mask: Array) -> State:
         _check_shapes(predictions.per_label.shape, predictions.top_labels, labels, mask, n_labels)
         if predictions.top_labels.shape[1] < cutoffs[-1]:
             raise ValueError(f"top_labels holds {predictions.top_labels.shape[1]} labels; ks={cutoffs} needs more")
-        return _update_predictions(state, predictions, labels, mask, weights, **options)
+        return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
     compute = functools.partial(_compute, ks=cutoffs, with_psp=weights is not None)
     names = tuple(compute(init()._replace(examples=jnp.ones((), jnp.int32))))
@@ -114,8 +114,8 @@ def make_metrics(
 @functools.partial(jax.jit, static_argnames=("top", "threshold"))
 def predict(
     logits: Float[Array, "batch labels"],
-    labels: Int32[Array, "batch cardinality"],
-    mask: Bool[Array, " batch"],
+    labels: Int[Array, "batch cardinality"],
+    mask: Shaped[Array, " batch"],
     *,
     top: int,
     threshold: float = 0.0,
@@ -132,25 +132,9 @@ def predict(
     )
 
 
-# Both are compiled at module level, so that the heads of one comparison share one compilation.
-@functools.partial(jax.jit, static_argnames=("n_labels", "ks", "threshold"))
-def _update(
-    state: State,
-    logits: Array,
-    labels: Array,
-    mask: Array,
-    weights: Array | None,
-    *,
-    n_labels: int,
-    ks: tuple[int, ...],
-    threshold: float,
-) -> State:
-    predictions = predict(logits, labels, mask, top=ks[-1], threshold=threshold)
-    return _update_predictions(state, predictions, labels, mask, weights, n_labels=n_labels, ks=ks)
-
-
+# Like `predict` compiled at module level, so that the heads of one comparison share one compilation.
 @functools.partial(jax.jit, static_argnames=("n_labels", "ks"))
-def _update_predictions(
+def _update(
     state: State,
     predictions: Predictions,
     labels: Array,
@@ -186,7 +170,9 @@ def _compute(state: State, *, ks: tuple[int, ...], with_psp: bool) -> dict[str, 
     }
 
 
-def _check_shapes(label_axis: tuple[int, ...], per_example: Array, labels: Array, mask: Array, n_labels: int) -> None:
+def _check_shapes(
+    label_axis: tuple[int, ...], per_example: Array | np.ndarray, labels: Array, mask: Array, n_labels: int
+) -> None:
     if label_axis != (n_labels,):
         raise ValueError(f"these metrics are of n_labels={n_labels} labels; given an array of {label_axis} labels")
     if not jnp.issubdtype(labels.dtype, jnp.integer):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32
+from jaxtyping import Array, Bool, Float, Int, Int32
 
 from sigfft.metrics import compensated
 from sigfft.metrics.compensated import CompensatedSum
@@ -41,17 +41,7 @@ def update(
     *,
     n_labels: int,
 ) -> ThresholdSums:
-    """Add a batch.
-
-    Args:
-      sums: sums so far.
-      active_predicted: whether each active label is predicted; any value at padding.
-      predicted_per_example: size of each predicted set.
-      predicted_per_label: how many masked-in examples predict each label.
-      labels: padded label sets.
-      mask: which examples count.
-      n_labels: number of labels, which is the padding id.
-    """
+    """The sums with a batch added; what is predicted is told in `streaming.Predictions`."""
     active = (labels < n_labels) & mask[:, None]
     hit = active_predicted & active
     cardinality = active.sum(axis=1, dtype=jnp.int32)
@@ -80,5 +70,7 @@ def compute(sums: ThresholdSums, n_examples: int) -> dict[str, float]:
     }
 
 
-def _f1(hits: np.ndarray, sizes: np.ndarray) -> Float[np.ndarray, "..."]:
+def _f1(
+    hits: Int[np.ndarray, " labels"] | np.integer, sizes: Int[np.ndarray, " labels"] | np.integer
+) -> Float[np.ndarray, " labels"] | np.floating:
     return 2.0 * hits / np.maximum(sizes, 1)

@@ -1,4 +1,4 @@
-"""Best and latest checkpoints through Orbax, with what early stopping needs to go on."""
+"""Checkpoints through Orbax: the best and the latest, with what early stopping needs; models of finished runs."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +9,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from sigfft import heads
+from sigfft.training.config import EncoderConfig
+from sigfft.training.model import Model, ModelParams, make_encoder
 from sigfft.training.step import TrainState
+from sigfft.training.workdir import Workdir
 
 
 class Progress(NamedTuple):
@@ -70,7 +74,7 @@ class Checkpoints:
         """
         step = self.latest_step() if step is None else step
         if step is None:
-            raise ValueError(f"no checkpoint in {self.directory}; start without --resume")
+            raise ValueError(f"no checkpoint in {self.directory}; start anew, without resuming")
         content = {"state": ocp.args.StandardRestore(_shapes(like._asdict())), "progress": ocp.args.JsonRestore()}
         restored = self._read(step, content)
         return TrainState(**jax.tree.map(jnp.asarray, restored["state"])), Progress(**restored["progress"])
@@ -95,6 +99,42 @@ class Checkpoints:
     def close(self) -> None:
         """Waits for writes and releases the directory."""
         self._manager.close()
+
+
+def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, ModelParams]:
+    """A model of a finished run and the parameters of its best checkpoint.
+
+    Args:
+      workdir: of the run.
+      name: of the head, as the run's table shows it; default: the last one.
+
+    Raises:
+      ValueError: the folder holds no finished run, one of another version, or no head of this name.
+    """
+    run = Workdir(Path(workdir))
+    report, config = run.read(run.report), run.read(run.config)
+    try:
+        entries = {entry["name"]: entry for entry in report["heads"]}
+        if name is not None and name not in entries:
+            raise ValueError(f"{workdir} has no head {name!r}; its heads are {', '.join(map(repr, entries))}")
+        entry = entries[name] if name is not None else report["heads"][-1]
+        head = heads.make(entry["kind"], entry["head"])
+        best_step, sizes = entry["best_step"], (report["data"]["n_features"], report["data"]["feature_dim"])
+        model = Model(make_encoder(EncoderConfig(**config["encoder"]), *sizes), head)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{workdir}: report.json and config.json are not what this version of sigfft writes "
+            f"({type(error).__name__}: {error}); read the run with the version that trained it, or train anew"
+        ) from error
+    folder = run.checkpoints(model.name)
+    if not folder.is_dir():
+        raise ValueError(f"{workdir} holds no checkpoints of {model.name!r}: {folder} is missing")
+    checkpoints = Checkpoints(folder)
+    try:
+        params = checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), best_step)
+    finally:
+        checkpoints.close()
+    return model, params
 
 
 def _metric(metrics: dict[str, float]) -> float:

@@ -1,8 +1,11 @@
-"""What an experiment is: plain dataclasses, set by a file in configs/ and by --config.… flags."""
+"""Config of an experiment: plain dataclasses, set by a file in configs/ and by --config.… flags.
+
+The part that chooses an encoder, a head, a loss or a data source by name holds the fields of all kinds: a kind is given
+those that its constructor names, and one that it does not name must stay at its default. `options` are further keyword
+arguments, for kinds of one's own.
+"""
 
 import dataclasses
-import difflib
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sigfft.data import SyntheticSpec
@@ -13,12 +16,13 @@ class DataConfig:
     """Where examples come from.
 
     Attributes:
-      source: "synthetic" or "xmc".
+      source: a name in `sigfft.data.SOURCES`: "synthetic" or "xmc".
       dir: folder of an "xmc" data set: train.txt.gz, test.txt.gz and perhaps dev.txt.gz.
-      max_features: of each example, keep this many features of largest |value|; 0 keeps all.
+      max_features: of each example of "xmc", keep this many features of largest |value|; 0 keeps all.
       dev_share: share of the training examples held out as dev split where the source has none; 0: no dev split.
       cache_dir: where prepared records are kept.
       synthetic: size and shape of the "synthetic" source.
+      options: further arguments of the source.
     """
 
     source: str = "synthetic"
@@ -27,38 +31,45 @@ class DataConfig:
     dev_share: float = 0.0
     cache_dir: str = "~/.cache/sigfft"
     synthetic: SyntheticSpec = dataclasses.field(default_factory=SyntheticSpec)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
 class EncoderConfig:
-    """From examples to features: an embedding bag for sparse examples, an MLP for dense ones.
+    """From examples to features.
 
     Attributes:
-      dim: size of the features; for dense examples 0 passes them on as they are.
+      kind: a name in `sigfft.encoders.ENCODERS`; "": "bag" for sparse examples, "mlp" for dense ones.
+      dim: size of the features; for an "mlp" 0 passes examples on as they are.
       normalise: bring sparse examples to unit length.
       dropout: share of the features dropped in training.
       feature_dropout: share of a sparse example's entries dropped in training.
+      options: further arguments of the encoder.
     """
 
+    kind: str = ""
     dim: int = 512
     normalise: bool = True
     dropout: float = 0.0
     feature_dropout: float = 0.0
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
 class HeadConfig:
-    """The output layer; fields that its kind does not know are ignored.
+    """The output layer.
 
     Attributes:
-      kind: "dft", "bottleneck" or "sigmoid"; for a baseline also "none".
-      max_cardinality: k of a DFT head; 0: the largest training label set.
+      kind: a name in `sigfft.heads.KINDS`, such as "dft", "bottleneck" or "sigmoid"; for a baseline also "none".
+      max_cardinality: every set of up to so many labels is guaranteed; 0: the largest training label set.
       spread: extra fixed frequencies of a DFT head.
       slack: learned columns of a DFT head.
-      n_fft: length of the transform of a DFT head; 0: n_labels.
-      order: method of `sigfft.label_order` on the training split that orders the labels of a DFT head; "": none.
+      n_fft: length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels.
+      order: how labels are laid on the circle of a DFT head: "chains", by `sigfft.label_order` of the training split;
+        "": as they come.
       dim: size of a bottleneck; 0, in a baseline: as many parameters as the head beside it, rounded up.
       random_start: start as the paper does, not at the label prior.
+      options: further arguments of the head.
     """
 
     kind: str = "dft"
@@ -69,6 +80,26 @@ class HeadConfig:
     order: str = ""
     dim: int = 0
     random_start: bool = False
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class LossOptions:
+    """Options of the loss, as its function in `sigfft.losses.LOSSES` explains them.
+
+    Attributes:
+      label_smoothing: of "bce" and "asymmetric".
+      gamma_active: of "asymmetric".
+      gamma_inactive: of "asymmetric".
+      margin: of "asymmetric".
+      options: further arguments of the loss.
+    """
+
+    label_smoothing: float = 0.0
+    gamma_active: float = 0.0
+    gamma_inactive: float = 4.0
+    margin: float = 0.05
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -76,6 +107,8 @@ class OptimConfig:
     """How parameters are trained: Adam, or AdamW with decay, linear warm-up, then a cosine down to zero.
 
     Attributes:
+      loss: a name in `sigfft.losses.LOSSES`: "bce" or "asymmetric".
+      loss_options: its options.
       steps: at most this many.
       batch_size: examples of a step, over all devices of all machines.
       block_size: labels that loss and evaluation visit at a time, never holding all logits; 0: all at once.
@@ -88,6 +121,8 @@ class OptimConfig:
       clip_norm: gradients are scaled down to this global norm; 0: never.
     """
 
+    loss: str = "bce"
+    loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)
     steps: int = 1000
     batch_size: int = 256
     block_size: int = 0
@@ -148,75 +183,3 @@ class Config:
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
     check: CheckConfig = dataclasses.field(default_factory=CheckConfig)
-
-
-def check_overrides(arguments: Sequence[str]) -> None:
-    """Raises ValueError for the first --config.key that `Config` does not have, and names the nearest that it has."""
-    known = list(_keys(Config, ""))
-    for argument in arguments:
-        key = argument.lstrip("-").partition("=")[0]
-        if not argument.startswith("-") or not key.startswith("config."):
-            continue
-        key = key.removeprefix("config.")
-        if key not in known:
-            nearest = difflib.get_close_matches(key, known, 1, 0.0)
-            raise ValueError(f"unknown config key {key!r}; the nearest is --config.{nearest[0]}=")
-
-
-def check_values(config: Config) -> None:
-    """Raises ValueError for the first number that is out of its range."""
-    least = {
-        "optim": {
-            "steps": 1,
-            "batch_size": 1,
-            "block_size": 0,
-            "label_shards": 1,
-            "warmup_steps": 0,
-            "weight_decay": 0,
-            "clip_norm": 0,
-            "learning_rate": 0,
-            "head_learning_rate": 0,
-        },
-        "eval": {"every": 1, "log_every": 1, "patience": 0, "max_dev_examples": 0},
-        "encoder": {"dim": 0, "dropout": 0, "feature_dropout": 0},
-        "data": {"max_features": 0, "dev_share": 0},
-    }
-    if config.seed < 0:
-        raise ValueError(f"seed={config.seed} must be at least 0")
-    for part, bounds in least.items():
-        for name, bound in bounds.items():
-            value = getattr(getattr(config, part), name)
-            if not value >= bound:
-                raise ValueError(f"{part}.{name}={value} must be at least {bound}")
-    if config.optim.warmup_steps >= config.optim.steps:
-        raise ValueError(
-            f"optim.warmup_steps={config.optim.warmup_steps} must be less than optim.steps={config.optim.steps}"
-        )
-    for part, name in (("encoder", "dropout"), ("encoder", "feature_dropout"), ("data", "dev_share")):
-        if getattr(getattr(config, part), name) >= 1:
-            raise ValueError(f"{part}.{name}={getattr(getattr(config, part), name)} must be less than 1")
-
-
-def differences(config: Config, other: dict) -> list[str]:
-    """The keys in which a config and another one's dictionary differ, as "key (ours, other's)"."""
-    mine, theirs = _flat(dataclasses.asdict(config)), _flat(other)
-    keys = sorted(mine.keys() | theirs.keys())
-    return [f"{key} ({mine.get(key)!r}, not {theirs.get(key)!r})" for key in keys if mine.get(key) != theirs.get(key)]
-
-
-def _keys(kind: Any, prefix: str) -> Iterator[str]:
-    for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(field.type):
-            yield from _keys(field.type, f"{prefix}{field.name}.")
-        else:
-            yield prefix + field.name
-
-
-def _flat(nested: dict, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
-    return flat

@@ -10,13 +10,13 @@ from sigfft import inference, labels
 from sigfft.argmaxability import HeadReport, Report, check, check_head
 from sigfft.argmaxability.of_heads.streamed import HELD
 from sigfft.data import Dataset, batches
-from sigfft.heads import Head, feature_layer
-from sigfft.heads import Params as HeadParams
+from sigfft.heads import Head, Params, feature_layer
 from sigfft.metrics import Metrics
-from sigfft.training.model import Model, Params
-from sigfft.training.step import AXIS, split_over_devices
+from sigfft.training.devices import local_shardings, split_over_devices
+from sigfft.training.model import Model, ModelParams
+from sigfft.training.step import DATA
 
-Evaluate = Callable[[Params], dict[str, float]]
+Evaluate = Callable[[ModelParams], dict[str, float]]
 
 
 def make_evaluate(
@@ -34,30 +34,32 @@ def make_evaluate(
     """
 
     def of_device(params, batch):
-        features, labels, mask = model.features(params["encoder"], batch, None), batch["labels"], batch["mask"]
+        features, labels, mask = model.features(params["encoder"], batch), batch["labels"], batch["mask"]
         if block_size:
             options = {"top": metrics.top, "threshold": metrics.threshold, "block_size": block_size}
             found = inference.predictions(model.head, params["head"], features, labels, mask, **options)
             state = metrics.update_predictions(metrics.init(), found, labels, mask)
         else:
             state = metrics.update(metrics.init(), model.head.logits(params["head"], features), labels, mask)
-        return jax.lax.psum(state, AXIS)
+        return jax.lax.psum(state, DATA)
 
-    of_batch = jax.pmap(of_device, axis_name=AXIS, in_axes=(None, 0), out_axes=None)
+    of_batch = jax.pmap(of_device, axis_name=DATA, in_axes=(None, 0), out_axes=None)
+    replicated, split = local_shardings()
     n_batches = -(-(min(len(data), max_examples) if max_examples else len(data)) // batch_size)
 
-    def evaluate(params: Params) -> dict[str, float]:
+    def evaluate(params: ModelParams) -> dict[str, float]:
         host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
         total = jax.tree.map(_wide, metrics.init())
+        params = jax.device_put(jax.device_get(params), replicated)
         for _, batch in zip(range(n_batches), batches(data, batch_size, **host), strict=False):
-            state = of_batch(params, split_over_devices(batch, jax.local_device_count()))
+            state = of_batch(params, split_over_devices(batch, split))
             total = jax.tree.map(np.add, total, jax.tree.map(_wide, state))
         return metrics.compute(total)
 
     return evaluate
 
 
-def check_label_sets(head: Head, params: HeadParams, data: Dataset, max_sets: int) -> tuple[HeadReport, Report | None]:
+def check_label_sets(head: Head, params: Params, data: Dataset, max_sets: int) -> tuple[HeadReport, Report | None]:
     """The verdicts on a split's distinct label sets, for z and for the features that z is made from.
 
     Args:

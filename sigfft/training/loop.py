@@ -3,21 +3,21 @@
 import math
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from sigfft.data import Batch, Dataset, batches
 from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import Config
+from sigfft.training.devices import on_devices
 from sigfft.training.evaluate import Evaluate
-from sigfft.training.model import Model, Params
-from sigfft.training.parallel import make_label_parallel, make_mesh
-from sigfft.training.records import RunLog, forget_after, slug
-from sigfft.training.step import OnDevices, make_data_parallel
+from sigfft.training.log import RunLog, forget_after
+from sigfft.training.model import Model, ModelParams
+from sigfft.training.workdir import Workdir
 
 
 class Trained(NamedTuple):
@@ -30,14 +30,14 @@ class Trained(NamedTuple):
       seconds: training time, compilation included, evaluations and checkpoints not.
     """
 
-    params: Params
+    params: ModelParams
     steps: int
     best_step: int
     seconds: float
 
 
 def train(
-    model: Model, config: Config, train_data: Dataset, evaluate_dev: Evaluate | None, workdir: Path, resume: bool
+    model: Model, config: Config, train_data: Dataset, evaluate_dev: Evaluate | None, workdir: Workdir, resume: bool
 ) -> Trained:
     """Trains until `optim.steps`, or until `eval.patience` evaluations brought nothing better.
 
@@ -49,15 +49,15 @@ def train(
       config: of the experiment.
       train_data: training examples.
       evaluate_dev: params -> dev metrics; None: no dev split, and the last step counts as the best.
-      workdir: checkpoints, metrics.jsonl and events are written here.
+      workdir: checkpoints, metrics and events are written here.
       resume: go on from the latest checkpoint, if there is one.
 
     Raises:
       FloatingPointError: the loss of a step was not finite.
       ValueError: the checkpoint to go on from is damaged or of another model.
     """
-    devices = _on_devices(model, config)
-    checkpoints = Checkpoints(workdir / "checkpoints" / slug(model.name))
+    devices = on_devices(model, config)
+    checkpoints = Checkpoints(workdir.checkpoints(model.name))
     state, progress = devices.init(), Progress()
     if resume and checkpoints.latest_step() is not None:
         state, progress = checkpoints.restore(state)
@@ -65,12 +65,12 @@ def train(
     state = devices.place(state)
     forget_after(workdir, model.name, step)
     log = RunLog(workdir, model.name, step, config.optim.steps)
-    stream = map(devices.feed, _stream(train_data, config, step))
+    stream = _stream(train_data, config, step)
     pending: list[Array] = []  # losses stay on the device until they are logged
     started = time.perf_counter()
     try:
         while step < config.optim.steps and not _exhausted(progress, config):
-            state, info = devices.step(state, next(stream))
+            state, info = devices.take_step(state, next(stream))
             step += 1
             pending.append(info.loss)
             evaluation = step % config.eval.every == 0 or step == config.optim.steps
@@ -79,7 +79,7 @@ def train(
                 elapsed, n_logged, pending = time.perf_counter() - started, len(pending), []
                 rate = n_logged * config.optim.batch_size / elapsed
                 progress = progress._replace(seconds=progress.seconds + elapsed)
-                norm = float(info.gradient_norm)
+                norm = float(jax.device_get(info.gradient_norm))
                 log.write(step, {"loss": float(losses.mean()), "gradient_norm": norm, "examples_per_second": rate})
                 log.progress(step, loss=f"{losses.mean():.4g}", examples_per_second=f"{rate:.0f}")
                 if evaluation:
@@ -93,21 +93,14 @@ def train(
     finally:
         log.close()
         checkpoints.close()
-    return Trained(best.params, step, progress.best_step, progress.seconds)
-
-
-def _on_devices(model: Model, config: Config) -> OnDevices:
-    shards = config.optim.label_shards
-    if shards == 1:
-        return make_data_parallel(model, config.optim, config.seed)
-    return make_label_parallel(model, config.optim, config.seed, make_mesh(jax.device_count() // shards, shards))
+    params = jax.tree.map(jnp.asarray, jax.device_get(best.params))  # on one device, however they were trained
+    return Trained(params, step, progress.best_step, progress.seconds)
 
 
 def _stream(data: Dataset, config: Config, first_step: int) -> Iterator[Batch]:
     host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    return batches(
-        data, config.optim.batch_size, seed=config.seed, shuffle=True, num_epochs=None, start_step=first_step, **host
-    )
+    order: dict[str, Any] = {"seed": config.seed, "shuffle": True, "num_epochs": None}
+    return iter(batches(data, config.optim.batch_size, start_step=first_step, **order, **host))
 
 
 def _finite(losses: list[Array], last_step: int) -> np.ndarray:
@@ -115,14 +108,14 @@ def _finite(losses: list[Array], last_step: int) -> np.ndarray:
     if not np.isfinite(values).all():
         first = last_step - len(values) + 1 + int(np.argmin(np.isfinite(values)))
         raise FloatingPointError(
-            f"the loss of step {first} is {values[~np.isfinite(values)][0]}; lower --config.optim.learning_rate, "
-            "lengthen --config.optim.warmup_steps, or set --config.optim.clip_norm=1"
+            f"the loss of step {first} is {values[~np.isfinite(values)][0]}; lower optim.learning_rate, "
+            "lengthen optim.warmup_steps, or set optim.clip_norm=1"
         )
     return values
 
 
 def _evaluate(
-    params: Params, step: int, progress: Progress, evaluate_dev: Evaluate | None, config: Config, log: RunLog
+    params: ModelParams, step: int, progress: Progress, evaluate_dev: Evaluate | None, config: Config, log: RunLog
 ) -> Progress:
     if evaluate_dev is None:
         return progress._replace(best_metric=float(step), best_step=step)

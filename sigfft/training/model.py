@@ -1,56 +1,77 @@
-"""From a config and a data set to pure functions: the encoder and the head that are trained together."""
+"""Models of an experiment: the encoder and the head that are trained together, from a config and a data set."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Key
 
 from sigfft import labels
 from sigfft.data import Dataset
-from sigfft.encoders import Batch, DenseFeatures, EmbeddingBag
-from sigfft.heads import Head, bottleneck_head, dft_head, sigmoid_head
-from sigfft.seriation import METHODS, label_order
+from sigfft.encoders import ENCODERS, Examples
+from sigfft.heads import KINDS, Head
+from sigfft.seriation import label_order
+from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config, EncoderConfig, HeadConfig
 
-Params = dict[str, Any]  # {"encoder": ..., "head": ...}
+ModelParams = dict[str, Any]  # {"encoder": ..., "head": ...}
+BuildEncoder = Callable[[Key[Array, ""]], Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """An encoder and a head as pure functions.
+    """An encoder and a head as pure functions of their parameters.
 
     Attributes:
-      name: of the head, as the tables show it.
+      build_encoder: key -> NNX module.
       head: the output layer.
-      init: key -> {"encoder": state of the NNX encoder as a plain pytree, "head": head.init}.
-      features: (params of the encoder, batch, key or None) -> features (batch, feature_dim).
     """
 
-    name: str
+    build_encoder: BuildEncoder
     head: Head
-    init: Callable[[Key[Array, ""]], Params]
-    features: Callable[[Any, Batch, Key[Array, ""] | None], Float[Array, "batch feature_dim"]]
+
+    @property
+    def name(self) -> str:
+        """Of the head, as tables show it."""
+        return self.head.name
+
+    def init(self, key: Key[Array, ""]) -> ModelParams:
+        """{"encoder": state of the NNX module as a plain pytree, "head": params of the head}."""
+        encoder_key, head_key = jax.random.split(key)
+        encoder = nnx.to_pure_dict(nnx.state(self.build_encoder(encoder_key)))
+        return {"encoder": encoder, "head": self.head.init(head_key)}
+
+    def features(
+        self, encoder: Any, examples: Examples, key: Key[Array, ""] | None = None
+    ) -> Float[Array, "batch feature_dim"]:
+        """Features of examples by the encoder's parameters; the key is for dropout, and None without."""
+        return nnx.merge(self._encoder_graph, encoder)(examples, key)
+
+    @functools.cached_property
+    def _encoder_graph(self) -> nnx.GraphDef:
+        return nnx.split(_abstract(self.build_encoder))[0]
 
 
 def make_models(config: Config, data: Dataset) -> list[Model]:
     """The models of an experiment, baseline first.
 
     Raises:
-      ValueError: an unknown kind of head, or sizes that its constructor refuses.
+      ValueError: an unknown kind, a value that a kind does not take, or sizes that its constructor refuses.
     """
-    head = make_head(config.head, config.encoder, data)
-    heads = [head]
-    if config.baseline.kind != "none":
-        baseline = config.baseline
-        if baseline.kind == "bottleneck" and not baseline.dim:
-            per_dim = head.feature_dim + 1 + head.n_labels
-            baseline = dataclasses.replace(baseline, dim=math.ceil(head.n_parameters() / per_dim))
-        heads = [make_head(baseline, config.encoder, data), head]
-    models = [make_model(each, config.encoder, data.n_features, data.feature_dim) for each in heads]
+    build_encoder = make_encoder(config.encoder, data.n_features, data.feature_dim)
+    _check_examples(build_encoder, data)
+    feature_dim = _abstract(build_encoder).feature_dim
+    heads = [make_head(config.head, data, feature_dim)]
+    if config.baseline.kind == "none":
+        arguments_for(lambda: None, config.baseline, "baseline", "none")  # which takes nothing
+    else:
+        heads.insert(0, make_head(config.baseline, data, feature_dim, "baseline", beside=heads[0]))
+    models = [Model(build_encoder, head) for head in heads]
     if len({model.name for model in models}) < len(models):
         raise ValueError(
             f"baseline and head are both {models[0].name!r}, and would share their checkpoints; "
@@ -59,59 +80,61 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
     return models
 
 
-def make_head(config: HeadConfig, encoder: EncoderConfig, data: Dataset) -> Head:
-    """The head of a config for a data set; its prior is the mean share of active labels in `data`."""
-    feature_dim = encoder.dim or data.feature_dim
-    if feature_dim is None:
-        raise ValueError("encoder.dim=0 passes dense examples on, and these are sparse; set --config.encoder.dim=512")
-    prior = data.mean_cardinality / data.n_labels
-    start = config.random_start
-    if config.kind == "dft":
-        if config.order not in ("", *METHODS):
-            raise ValueError(f"head.order={config.order!r} must be empty or one of {', '.join(METHODS)}")
-        largest = int(labels.cardinality(data.labels, data.n_labels).max())
-        return dft_head(
-            data.n_labels,
-            config.max_cardinality or largest,
-            feature_dim=feature_dim,
-            spread=config.spread,
-            slack=config.slack,
-            n_fft=config.n_fft or None,
-            order=label_order(data.labels, data.n_labels, config.order).tolist() if config.order else None,
-            prior=prior,
-            random_start=start,
-        )
-    if config.kind == "bottleneck":
-        return bottleneck_head(data.n_labels, config.dim, feature_dim=feature_dim, prior=prior, random_start=start)
-    if config.kind == "sigmoid":
-        return sigmoid_head(data.n_labels, feature_dim=feature_dim, prior=prior, random_start=start)
-    raise ValueError(f"head.kind={config.kind!r} must be 'dft', 'bottleneck' or 'sigmoid'")
+def make_encoder(config: EncoderConfig, n_features: int | None, feature_dim: int | None) -> BuildEncoder:
+    """The encoder of a config, for sparse examples of `n_features` or for dense ones of `feature_dim`."""
+    kind = config.kind or ("mlp" if n_features is None else "bag")
+    encoder = chosen(ENCODERS, kind, "encoder.kind")
+    in_dim = feature_dim if n_features is None else n_features
+    arguments = arguments_for(encoder, config, "encoder", kind, in_dim=in_dim, rngs=None)
+    return lambda key: encoder(**arguments | {"rngs": nnx.Rngs(params=key)})
 
 
-def make_model(head: Head, config: EncoderConfig, n_features: int | None, feature_dim: int | None) -> Model:
-    """A head behind an encoder for sparse examples of `n_features`, or for dense ones of `feature_dim`."""
+def make_head(
+    config: HeadConfig, data: Dataset, feature_dim: int, key: str = "head", beside: Head | None = None
+) -> Head:
+    """The head of a config for a data set; its prior is the mean share of active labels in `data`.
 
-    def build(key: Key[Array, ""]) -> nnx.Module:
-        rngs = nnx.Rngs(params=key)
-        if n_features is None:
-            hidden = [config.dim] if config.dim else []
-            return DenseFeatures(feature_dim or head.feature_dim, hidden, dropout=config.dropout, rngs=rngs)
-        return EmbeddingBag(
-            n_features,
-            config.dim,
-            normalise=config.normalise,
-            dropout=config.dropout,
-            feature_dropout=config.feature_dropout,
-            rngs=rngs,
-        )
+    Args:
+      config: of the head.
+      data: training examples.
+      feature_dim: size of the features.
+      key: of the config.
+      beside: the head that this one is the baseline of.
+    """
+    kind = chosen(KINDS, config.kind, f"{key}.kind")
+    if config.order not in ("", "chains"):
+        raise ValueError(f"{key}.order={config.order!r} must be empty or chains")
+    arguments = arguments_for(
+        kind,
+        config,
+        key,
+        config.kind,
+        n_labels=data.n_labels,
+        feature_dim=feature_dim,
+        prior=data.mean_cardinality / data.n_labels,
+        max_cardinality=config.max_cardinality or int(labels.cardinality(data.labels, data.n_labels).max()),
+        n_fft=config.n_fft or None,
+        order=label_order(data.labels, data.n_labels).tolist() if config.order else None,
+    )
+    if beside is not None and arguments.get("dim") == 0:
+        arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
+    return kind(**arguments)
 
-    graphdef, _ = nnx.split(nnx.eval_shape(lambda: build(jax.random.key(0))))
 
-    def init(key: Key[Array, ""]) -> Params:
-        encoder_key, head_key = jax.random.split(key)
-        return {"encoder": nnx.to_pure_dict(nnx.state(build(encoder_key))), "head": head.init(head_key)}
+def _matching_dim(kind: Callable[..., Head], arguments: dict[str, Any], n_parameters: int) -> int:
+    """The least dim of at least so many parameters, in which a head's number of parameters is linear."""
+    one, two = (kind(**arguments | {"dim": dim}).n_parameters() for dim in (1, 2))
+    return max(1, 1 + math.ceil((n_parameters - one) / (two - one)))
 
-    def features(encoder: Any, batch: Batch, key: Key[Array, ""] | None) -> Float[Array, "batch feature_dim"]:
-        return nnx.merge(graphdef, encoder)(batch, key)
 
-    return Model(head.name, head, init, features)
+def _abstract(build_encoder: BuildEncoder) -> Any:
+    return nnx.eval_shape(lambda: build_encoder(jax.random.key(0)))
+
+
+def _check_examples(build_encoder: BuildEncoder, data: Dataset) -> None:
+    examples = data.gather(np.zeros(1, int))
+    try:
+        nnx.eval_shape(lambda: build_encoder(jax.random.key(0))(examples))
+    except KeyError as error:
+        names = ", ".join(name for name in examples if name not in ("labels", "mask"))
+        raise ValueError(f"the encoder reads {error} of an example; examples of this data set have {names}") from error

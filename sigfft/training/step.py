@@ -1,6 +1,7 @@
-"""The train step: one pure function per device, pmapped over the batch."""
+"""Train step of one device: pure, over a batch axis and perhaps a labels axis; `sigfft.training.devices` places it."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -8,21 +9,22 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from sigfft import losses
-from sigfft.data import Batch as HostBatch
-from sigfft.encoders import Batch
+from sigfft.encoders import Examples
+from sigfft.heads import per_label_params
+from sigfft.losses import LOSSES, PerLabelLoss, of_head, sum_over_labels
+from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import OptimConfig
-from sigfft.training.model import Model, Params
+from sigfft.training.model import Model, ModelParams
 from sigfft.varying import vary_like
 
-AXIS = "data"
+DATA, LABELS = "data", "labels"
 
 
 class TrainState(NamedTuple):
-    """What a step carries on; the same on every device."""
+    """What a step carries on."""
 
     step: Int[Array, ""]
-    params: Params
+    params: ModelParams
     optimizer: Any
 
 
@@ -33,22 +35,13 @@ class StepInfo(NamedTuple):
     gradient_norm: Float[Array, ""]
 
 
-class OnDevices(NamedTuple):
-    """How a state lives on devices and takes steps there.
+DeviceStep = Callable[[TrainState, Examples], tuple[TrainState, StepInfo]]
 
-    Attributes:
-      init: () -> the state before the first step, on one device.
-      place: state of one device -> the same, each part on the devices that own it.
-      feed: this host's share of a batch, (examples, ...) -> what `step` takes.
-      step: (state, fed batch) -> (state, StepInfo); the state is donated.
-      whole: state -> the same for one device; the opposite of `place`.
-    """
 
-    init: Callable[[], TrainState]
-    place: Callable[[TrainState], TrainState]
-    feed: Callable[[HostBatch], Any]
-    step: Callable[[TrainState, Any], tuple[TrainState, StepInfo]]
-    whole: Callable[[TrainState], TrainState]
+def make_loss(config: OptimConfig) -> PerLabelLoss:
+    """The loss that a config names, with its options."""
+    loss = chosen(LOSSES, config.loss, "optim.loss")
+    return loss(**arguments_for(loss, config.loss_options, "optim.loss_options", config.loss))
 
 
 def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
@@ -64,87 +57,79 @@ def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
         )
 
     rates = {"encoder": config.learning_rate, "head": config.head_learning_rate or config.learning_rate}
-    by_part = optax.partition({part: adam(rate) for part, rate in rates.items()}, {part: part for part in rates})
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), by_part) if config.clip_norm else by_part
+    return optax.partition({part: adam(rate) for part, rate in rates.items()}, {part: part for part in rates})
 
 
-def init_state(model: Model, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
+def init_state(model: Model, config: OptimConfig, seed: int) -> TrainState:
     """The state before the first step."""
     params = model.init(jax.random.key(seed))
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+    return TrainState(jnp.zeros((), jnp.int32), params, make_optimizer(config).init(params))
 
 
-def make_device_step(
-    model: Model,
-    optimizer: optax.GradientTransformation,
-    seed: int,
-    block_size: int | None = None,
-    axis_name: str = AXIS,
-) -> Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]:
-    """The step of one device on its share of the batch; gradients are averaged over `axis_name`.
+def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | None = None) -> DeviceStep:
+    """The step of one device on its share of the batch, and perhaps of the labels.
 
-    Runs under `jax.pmap` and, unchanged, under `jax.shard_map`. Dropout depends on seed, step and device. The loss
-    visits labels in blocks of `block_size`, or all at once without one.
+    Gradients are averaged over the axis `DATA`, which must be there. With `held` labels a device there is an axis
+    `LABELS` as well: every device of it computes the same activations, and then the loss of its own labels alone. Over
+    it only the loss, the activations' gradient and the norm are summed; nothing as long as the label space travels.
+
+    Args:
+      model: what is trained.
+      config: of the optimiser, the loss and its block_size.
+      seed: of dropout, which depends on the step and the place along `DATA` too, and not on that along `LABELS`.
+      held: labels that each device along `LABELS` holds; None: all, and no such axis.
     """
+    optimizer, loss = make_optimizer(config), make_loss(config)
+    head = model.head
+    per_label = head.per_label if held is not None else frozenset[str]()
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), jax.lax.axis_index(axis_name))
+    def step(state: TrainState, examples: Examples) -> tuple[TrainState, StepInfo]:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), jax.lax.axis_index(DATA))
 
-        def loss_of(params: Params) -> Float[Array, ""]:
-            features = model.features(params["encoder"], batch, key)
-            return losses.bce(model.head, params["head"], features, batch["labels"], block_size)
+        def loss_of(params: ModelParams) -> Float[Array, ""]:
+            labels = jnp.asarray(examples["labels"])
+            features = model.features(params["encoder"], examples, key)
+            if held is None:
+                return of_head(loss, head, params["head"], features, labels, config.block_size or None)
+            z = _sum_gradient(head.project(params["head"], features), LABELS)
+            own, offset = per_label_params(head, params["head"]), jax.lax.axis_index(LABELS) * held
+            block_size = config.block_size or held
+            total = sum_over_labels(loss, head, own, z, labels, block_size=block_size, held=held, offset=offset)
+            return total / len(z)
 
         params = vary_like(state.params, key)  # each device's own gradient, which `pmean` averages
-        loss, gradient = jax.value_and_grad(loss_of)(params)
-        loss, gradient = jax.lax.pmean((loss, gradient), axis_name)
+        value, gradient = jax.value_and_grad(loss_of)(params)
+        if held is not None:
+            value = jax.lax.psum(value, LABELS)
+        value, gradient = jax.lax.pmean((value, gradient), DATA)
+        norm = _global_norm(gradient, per_label)
+        if config.clip_norm:
+            # By hand, and not in the optimiser: the norm of one device's part is not the gradient's.
+            scale = jnp.minimum(1, config.clip_norm / norm)
+            gradient = jax.tree.map(lambda leaf: leaf * scale, gradient)
         updates, carried = optimizer.update(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, updates)
-        return TrainState(state.step + 1, params, carried), StepInfo(loss, optax.tree.norm(gradient))
+        return TrainState(state.step + 1, optax.apply_updates(state.params, updates), carried), StepInfo(value, norm)
 
     return step
 
 
-def make_train_step(
-    model: Model,
-    optimizer: optax.GradientTransformation,
-    seed: int,
-    block_size: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
-) -> Callable[[TrainState, HostBatch], tuple[TrainState, StepInfo]]:
-    """`make_device_step` on all devices: the state is replicated and donated, batches are (devices, examples, ...).
-
-    Args:
-      model: what is trained.
-      optimizer: from `make_optimizer`.
-      seed: of dropout.
-      block_size: labels that the loss visits at a time; None: all.
-      devices: default: all devices of all processes.
-    """
-    step = make_device_step(model, optimizer, seed, block_size)
-    return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0, devices=devices)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _sum_gradient(z: Float[Array, "batch dim"], axis_name: str) -> Float[Array, "batch dim"]:
+    """The identity, whose gradient is summed over the devices of an axis: each has that of its own labels."""
+    return z
 
 
-def make_data_parallel(model: Model, config: OptimConfig, seed: int) -> OnDevices:
-    """Every device of every process holds the whole state and takes a share of each batch.
-
-    Args:
-      model: what is trained.
-      config: of the optimiser, and its block_size.
-      seed: of the start and of dropout.
-    """
-    optimizer = make_optimizer(config)
-    return OnDevices(
-        init=lambda: init_state(model, optimizer, seed),
-        place=lambda state: state,
-        feed=lambda batch: split_over_devices(batch, jax.local_device_count()),
-        step=make_train_step(model, optimizer, seed, config.block_size or None),
-        whole=lambda state: state,
-    )
+_sum_gradient.defvjp(
+    lambda z, axis_name: (z, None), lambda axis_name, _, gradient: (jax.lax.psum(gradient, axis_name),)
+)
 
 
-def split_over_devices(batch: HostBatch, n_devices: int) -> HostBatch:
-    """The batch of this host as (devices, examples per device, ...)."""
-    return {name: value.reshape(n_devices, -1, *value.shape[1:]) for name, value in batch.items()}
+def _global_norm(gradient: ModelParams, per_label: frozenset[str]) -> Float[Array, ""]:
+    """Euclidean norm over all labels: of the parameters named, each device along `LABELS` has its own rows."""
+    squares = jax.tree.map(lambda leaf: jnp.square(leaf).sum(), gradient)
+    own = [squares["head"].pop(name) for name in sorted(per_label)]
+    total = sum(jax.tree.leaves(squares), jnp.zeros(()))
+    return jnp.sqrt(total + jax.lax.psum(sum(own), LABELS) if own else total)
 
 
 def _is_matrix(parameter: Array) -> bool:

@@ -5,14 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from sigfft.data import batches, load
+from sigfft.data import SyntheticSpec, batches, load
 
-FIELDS = {"n_labels": 60, "feature_dim": 5, "n_train": 50, "n_dev": 0, "n_test": 21}
+SPEC = SyntheticSpec(n_labels=60, feature_dim=5, n_train=50, n_dev=0, n_test=21)
 
 
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory):
-    return load("synthetic", tmp_path_factory.mktemp("cache"), **FIELDS)
+    return load("synthetic", tmp_path_factory.mktemp("cache"), synthetic=SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_processes_see_disjoint_shares_of_everything(splits):
 
 
 def test_sparse_splits_share_their_widths(sparse_dir, tmp_path):
-    splits = load("xmc", tmp_path, data_dir=sparse_dir)
+    splits = load("xmc", tmp_path, dir=sparse_dir)
     assert {split.features.width for split in splits.values()} == {4}
     assert {split.max_cardinality for split in splits.values()} == {3}
     (batch,) = batches(splits["train"], 4)
@@ -91,25 +91,17 @@ def test_sparse_splits_share_their_widths(sparse_dir, tmp_path):
 
 
 def test_max_features_keeps_the_largest(sparse_dir, tmp_path):
-    splits = load("xmc", tmp_path, data_dir=sparse_dir, max_features=2)
+    splits = load("xmc", tmp_path, dir=sparse_dir, max_features=2)
     (batch,) = batches(splits["test"], 2)
     assert batch["feature_ids"].tolist() == [[0, 10], [1, 2]]
     assert batch["feature_values"].tolist() == [[2, 0], [4, 3]]
-    wide = load("xmc", tmp_path, data_dir=sparse_dir, max_features=9)
-    assert wide["train"].features.width == 4
-
-
-def test_bad_arguments(tmp_path, sparse_dir):
-    with pytest.raises(ValueError, match="unknown data source 'xml'; expected one of synthetic, xmc"):
-        load("xml", tmp_path)
-    with pytest.raises(ValueError, match="max_features=3 is for sparse features; synthetic is dense"):
-        load("synthetic", tmp_path, max_features=3, **FIELDS)
-    with pytest.raises(ValueError, match="max_features must be at least 1"):
-        load("xmc", tmp_path, data_dir=sparse_dir, max_features=0)
+    for max_features in (0, 9):
+        wide = load("xmc", tmp_path, dir=sparse_dir, max_features=max_features)
+        assert wide["train"].features.width == 4
 
 
 def test_bibtex(data_dir, tmp_path):
-    splits = load("xmc", tmp_path, data_dir=data_dir / "bibtex")
+    splits = load("xmc", tmp_path, dir=data_dir / "bibtex")
     train, test = splits["train"], splits["test"]
     assert (len(train), len(test), train.n_labels, train.n_features) == (4880, 2515, 159, 1836)
     assert train.max_cardinality == 28
@@ -124,8 +116,8 @@ def test_bibtex(data_dir, tmp_path):
 def test_tensorflow_is_never_imported(tmp_path, sparse_dir):
     program = f"""
 import sys
-from sigfft.data import batches, load
-for source, options in {{"xmc": {{"data_dir": {str(sparse_dir)!r}}}, "synthetic": {FIELDS}}}.items():
+from sigfft.data import SyntheticSpec, batches, load
+for source, options in {{"xmc": {{"dir": {str(sparse_dir)!r}}}, "synthetic": {{"synthetic": {SPEC}}}}}.items():
     splits = load(source, {str(tmp_path)!r}, **options)
     list(batches(splits["train"], 2, shuffle=True))
 sys.exit("tensorflow" in sys.modules)

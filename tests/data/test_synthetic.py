@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sigfft import labels
-from sigfft.data import pipeline
-from sigfft.data.synthetic import SyntheticSpec, features_of, hierarchy, label_sets
+from sigfft.data.synthetic import SyntheticSpec, features_of, hierarchy, label_sets, load_synthetic
 
 SPEC = SyntheticSpec(n_labels=500, feature_dim=32)
 
@@ -77,8 +76,8 @@ def test_a_linear_classifier_learns_from_the_features():
 
 def test_records_hold_what_was_generated(tmp_path):
     fields = {"n_labels": 60, "feature_dim": 5, "n_train": 30, "n_dev": 10, "n_test": 20, "seed": 3}
-    splits = pipeline.load("synthetic", tmp_path, **fields)
     spec = SyntheticSpec(**fields)
+    splits = load_synthetic(tmp_path, synthetic=spec)
     _, sets, features = generate(spec, 60, seed=3)
     start = 0
     for name, size in {"train": 30, "dev": 10, "test": 20}.items():
@@ -89,9 +88,7 @@ def test_records_hold_what_was_generated(tmp_path):
 
 def test_seed_and_size_make_new_records(tmp_path):
     fields = {"n_labels": 60, "feature_dim": 5, "n_train": 30, "n_dev": 0, "n_test": 20}
-    one = pipeline.load("synthetic", tmp_path, seed=1, **fields)
-    again = pipeline.load("synthetic", tmp_path, seed=1, **fields)
-    other = pipeline.load("synthetic", tmp_path, seed=2, **fields)
+    one, again, other = (load_synthetic(tmp_path, synthetic=SyntheticSpec(seed=seed, **fields)) for seed in (1, 1, 2))
     assert set(one) == {"train", "test"}
     np.testing.assert_array_equal(one["train"].features.values, again["train"].features.values)
     assert not np.array_equal(one["train"].features.values, other["train"].features.values)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sigfft.data import records
-from sigfft.data.xmc import xmc
+from sigfft.data.xmc import prepare_xmc
 
 TRAIN = "3 10 5\n0,3 2:0.5 7:-0.1\n 9:1\n4\n"
 TEST = "1 10 5\n1 0:2\n"
@@ -27,7 +27,7 @@ def read(builder, split):
 
 
 def test_records_keep_the_order_of_the_file(source, tmp_path):
-    builder = xmc(tmp_path / "cache", data_dir=source)
+    builder = prepare_xmc(tmp_path / "cache", source)
     assert read(builder, "train") == {
         "labels": [[0, 3], [], [4]],
         "feature_ids": [[2, 7], [9], []],
@@ -42,32 +42,32 @@ def test_order_holds_for_many_records(tmp_path):
     n = 3000
     (tmp_path / "train.txt").write_text(f"{n} 1 {n}\n" + "".join(f"{i} 0:{i}\n" for i in range(n)))
     (tmp_path / "test.txt").write_text(f"1 1 {n}\n0\n")
-    columns = records.read_columns(xmc(tmp_path / "cache", data_dir=tmp_path), "train")
+    columns = records.read_columns(prepare_xmc(tmp_path / "cache", tmp_path), "train")
     np.testing.assert_array_equal(columns["labels"].values, np.arange(n))
     np.testing.assert_array_equal(columns["feature_values"].values, np.arange(n))
 
 
 def test_optional_dev_split(source, tmp_path):
     (source / "dev.txt").write_text(TEST)
-    assert set(xmc(tmp_path / "cache", data_dir=source).info.splits) == {"train", "dev", "test"}
+    assert set(prepare_xmc(tmp_path / "cache", source).info.splits) == {"train", "dev", "test"}
 
 
 def test_second_call_reads_the_cache_and_a_changed_file_does_not(source, tmp_path, monkeypatch):
-    first = xmc(tmp_path / "cache", data_dir=source)
+    first = prepare_xmc(tmp_path / "cache", source)
     with monkeypatch.context() as patched:
-        patched.setattr("sigfft.data.xmc_format.parse", lambda path: pytest.fail(f"parsed {path} again"))
-        assert xmc(tmp_path / "cache", data_dir=source).data_dir == first.data_dir
+        patched.setattr("sigfft.files.xmc.parse", lambda path: pytest.fail(f"parsed {path} again"))
+        assert prepare_xmc(tmp_path / "cache", source).data_dir == first.data_dir
     (source / "train.txt").write_text(TRAIN.replace("0,3", "1,3"))
-    assert read(xmc(tmp_path / "cache", data_dir=source), "train")["labels"][0] == [1, 3]
+    assert read(prepare_xmc(tmp_path / "cache", source), "train")["labels"][0] == [1, 3]
 
 
 def test_bad_input_leaves_nothing_behind(source, tmp_path):
     (source / "test.txt.gz").write_bytes(gzip.compress(b"1 10 5\n1 0:nan\n"))
     with pytest.raises(ValueError, match=r"test\.txt\.gz:2: feature '0:nan' is not [^\n]*$"):
-        xmc(tmp_path / "cache", data_dir=source)
+        prepare_xmc(tmp_path / "cache", source)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
     (source / "test.txt.gz").write_bytes(gzip.compress(TEST.encode()))
-    assert read(xmc(tmp_path / "cache", data_dir=source), "test")["labels"] == [[1]]
+    assert read(prepare_xmc(tmp_path / "cache", source), "test")["labels"] == [[1]]
 
 
 def test_two_processes_may_prepare_at_once(source, tmp_path, monkeypatch):
@@ -75,16 +75,16 @@ def test_two_processes_may_prepare_at_once(source, tmp_path, monkeypatch):
 
     def overtaken(builder, **options):
         monkeypatch.undo()
-        xmc(tmp_path / "cache", data_dir=source)  # the other process is done first
+        prepare_xmc(tmp_path / "cache", source)  # the other process is done first
         parse(builder, **options)
         raise OSError("Directory not empty")  # what the rename of the slower one says
 
     monkeypatch.setattr(records.tfds.core.GeneratorBasedBuilder, "download_and_prepare", overtaken)
-    assert read(xmc(tmp_path / "cache", data_dir=source), "test")["labels"] == [[1]]
+    assert read(prepare_xmc(tmp_path / "cache", source), "test")["labels"] == [[1]]
 
 
 def test_says_nothing(source, tmp_path, capfd):
-    xmc(tmp_path / "cache", data_dir=source)
+    prepare_xmc(tmp_path / "cache", source)
     assert capfd.readouterr() == ("", "")
 
 
@@ -104,4 +104,4 @@ def test_says_nothing(source, tmp_path, capfd):
 def test_bad_folders(source, tmp_path, change, complaint):
     change(source)
     with pytest.raises(ValueError, match=complaint):
-        xmc(tmp_path / "cache", data_dir=source)
+        prepare_xmc(tmp_path / "cache", source)

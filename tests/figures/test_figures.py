@@ -63,7 +63,7 @@ def test_a_head_keeps_its_looks_in_every_figure():
 
 
 def test_panels_fill_rows_and_leave_no_empty_axes():
-    figure, axes = panels_of(5, 3, width=2, height=1)
+    figure, axes = panels_of(5, 3, width=2.0, height=1.0)
     assert figure.axes == axes
     assert [axis.get_subplotspec().rowspan.start for axis in axes] == [0, 0, 0, 1, 1]
     assert figure.get_size_inches().tolist() == [6, 2.8]

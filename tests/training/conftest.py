@@ -23,7 +23,7 @@ def cache_dir(tmp_path_factory):
 def config(cache_dir):
     """A run of seconds: 60 labels, 40 steps."""
     spec = SyntheticSpec(
-        n_labels=60, feature_dim=12, n_train=400, n_dev=70, n_test=90, mean_cardinality=3, max_cardinality=6
+        n_labels=60, feature_dim=12, n_train=400, n_dev=70, n_test=90, mean_cardinality=3.0, max_cardinality=6
     )
     return Config(
         name="small",

@@ -4,8 +4,8 @@ import pytest
 
 from sigfft.metrics import make_metrics
 from sigfft.training.evaluate import make_evaluate
+from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
-from sigfft.training.run import load_splits
 
 
 @pytest.mark.parametrize("block_size", [7, 60])

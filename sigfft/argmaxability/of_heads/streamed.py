@@ -16,12 +16,18 @@ from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
 from sigfft.heads import Head, Params
 
+BLOCK_ENTRIES = 1 << 23  # of W, made at a time
 HELD = 1 << 28  # entries of W up to which `check` holds it: some 7 GB with its unit rows and whitened rows
 _OPEN = "no activation was found; W is too large to hold, so that nothing more thorough was tried"
 
 
 def check_streamed(
-    head: Head, params: Params, sets: label_sets.LabelSets, *, progress: bool = False, block_entries: int = 1 << 23
+    head: Head,
+    params: Params,
+    sets: label_sets.LabelSets,
+    *,
+    progress: bool = False,
+    block_entries: int = BLOCK_ENTRIES,
 ) -> Report:
     """`check` under the threshold rule in memory of O(block of W + sets × n_labels), with W made on the fly.
 
@@ -42,7 +48,7 @@ def check_streamed(
     padded = label_sets.pad(sets, head.n_labels)
     distinct, inverse, _ = label_sets.dedupe(padded)
     z = proposed(head, params, distinct)
-    proved, layer = _prove(head, params, distinct, z, progress, block_entries)
+    proved, layer = prove(head, params, distinct, z, progress, block_entries)
     verdicts = [
         Verdict("argmaxable", (0.0, 1.0), "transform", witness)
         if holds
@@ -52,13 +58,13 @@ def check_streamed(
     return Report(layer, padded, [verdicts[i] for i in inverse])
 
 
-def _prove(
+def prove(
     head: Head,
     params: Params,
     padded: Int[np.ndarray, "sets width"],
     z: Float[np.ndarray, "sets dim"],
-    progress: bool,
-    block_entries: int,
+    progress: bool = False,
+    block_entries: int = BLOCK_ENTRIES,
 ) -> tuple[Bool[np.ndarray, " sets"], Digest]:
     """Which activations yield exactly their sets, block by block of rows; and the digests of all rows and biases."""
     n_labels, width = head.n_labels, min(head.n_labels, max(1, block_entries // head.dim))

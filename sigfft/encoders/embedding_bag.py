@@ -1,0 +1,73 @@
+"""Embedding bag: sparse examples as weighted sums of rows of a table."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Int, Key
+
+from sigfft.encoders.examples import Examples, dropped
+
+
+class EmbeddingBag(nnx.Module):
+    """Sparse weighted features: relu(Σ_j value_j · embedding[id_j] + bias), a linear layer on what is there.
+
+    Embeddings start with length 1, so that an example of unit length, as tf-idf rows are, has features of length about
+    1 and not √feature_dim: these are learned, where larger ones would stay close to random features.
+
+    Args:
+      in_dim: number of features; `examples["feature_ids"]` is padded with it.
+      dim: size of the result.
+      normalise: divide each example's values by their Euclidean norm.
+      dropout: share of the result that is dropped in training.
+      feature_dropout: share of an example's input features that is dropped in training.
+      dense_ratio: with at most this many features for each entry of an example, a dense row times the table takes the
+        place of reading rows of the table one by one: its gradient is a matrix product and no scatter.
+      rngs: its `params` stream seeds the start.
+
+    Attributes:
+      feature_dim: size of the result.
+
+    Raises:
+      ValueError: `dim` is less than 1.
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        *,
+        dim: int,
+        normalise: bool = True,
+        dropout: float = 0.0,
+        feature_dropout: float = 0.0,
+        dense_ratio: int = 16,
+        rngs: nnx.Rngs,
+    ):
+        if dim < 1:
+            raise ValueError(f"dim={dim} of an embedding bag must be at least 1; 512 is a good size")
+        self.feature_dim = dim
+        self.normalise = normalise
+        self.dropout = dropout
+        self.feature_dropout = feature_dropout
+        self.dense_ratio = dense_ratio
+        self.embedding = nnx.Param(jax.random.normal(rngs.params(), (in_dim, dim)) / math.sqrt(dim))
+        self.bias = nnx.Param(jnp.zeros((dim,)))
+
+    def __call__(self, examples: Examples, key: Key[Array, ""] | None = None) -> Float[Array, "batch feature_dim"]:
+        """Features of `examples["feature_ids"]` and `examples["feature_values"]`, both (batch, width)."""
+        ids, values = jnp.asarray(examples["feature_ids"]), jnp.asarray(examples["feature_values"])
+        if self.normalise:
+            norm = jnp.linalg.norm(values, axis=-1, keepdims=True)
+            values = values / jnp.where(norm == 0, 1, norm)
+        values = dropped(values, self.feature_dropout, key, 0)
+        total = self._sum(ids, values)
+        features = jax.nn.relu(total + jnp.broadcast_to(self.bias[...], total.shape))
+        return dropped(features, self.dropout, key, 1)
+
+    def _sum(self, ids: Int[Array, "batch width"], values: Float[Array, "batch width"]) -> Float[Array, "batch dim"]:
+        table = self.embedding[...]
+        if len(table) > self.dense_ratio * ids.shape[1]:
+            return jnp.einsum("bw,bwd->bd", values, table.at[ids].get(mode="fill", fill_value=0))
+        rows = jnp.arange(len(ids))[:, None]
+        return jnp.zeros((len(ids), len(table)), values.dtype).at[rows, ids].add(values, mode="drop") @ table

@@ -1,0 +1,5 @@
+"""Files that this package reads and writes: whole or not at all, nothing unpickled, faults named by file and line."""
+
+from sigfft.files.atomic import check_writable as check_writable
+from sigfft.files.atomic import replacing as replacing
+from sigfft.files.atomic import write_text as write_text

@@ -1,0 +1,44 @@
+"""Trained layers wherever they are stored: in a run's folder, in a head's file, or as arrays of any framework."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sigfft.files.layers import holds_head, load_weights
+from sigfft.heads import load_head, stored_layer
+
+
+def load_layer(
+    path: str | Path, tensor: str | None = None, bias: str | None = None, transposed: bool = False, **known: Any
+) -> tuple[Float[np.ndarray, "labels dim"], Float[np.ndarray, " labels"] | None]:
+    """The weight and bias of a trained layer: those stored, or those that a head makes.
+
+    Args:
+      path: a folder that `train.py` wrote, a file that `sigfft.save_head` wrote, or any file of `load_weights`.
+      tensor: name of the head in the run, by default the last; or of the weight, as in `load_weights`.
+      bias: as in `load_weights`.
+      transposed: as in `load_weights`.
+      **known: of `load_weights`: `n_labels` and `largest_label`.
+
+    Raises:
+      ValueError: as `load_weights`, `load_head` and `training.load_model`; or an argument that a head answers itself.
+    """
+    path = Path(path)
+    if path.is_dir():
+        from sigfft.training import load_model  # seconds, which a file need not wait for
+
+        _refuse(f"{path} is a run's folder", bias=bias, transposed=transposed)
+        model, params = load_model(path, tensor)
+        return stored_layer(model.head, params["head"])
+    if holds_head(path):
+        _refuse(f"{path} is a head that sigfft wrote", tensor=tensor, bias=bias, transposed=transposed)
+        return stored_layer(*load_head(path))
+    return load_weights(path, tensor, bias, transposed, **known)
+
+
+def _refuse(what: str, **options: str | bool | None) -> None:
+    given = [f"{name}=" for name, value in options.items() if value not in (None, False)]
+    if given:
+        raise ValueError(f"{what}, which knows its weight and bias; leave out {', '.join(given)}")

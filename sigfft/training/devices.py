@@ -1,0 +1,187 @@
+"""Placement of the train step on devices: pmapped over the batch, or over a ("data", "labels") mesh.
+
+Transfers between host and devices are explicit: `place` and `feed` make them, and `take_step` refuses any other.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Shaped
+
+from sigfft.data import Batch
+from sigfft.encoders import Examples
+from sigfft.training.config import Config, OptimConfig
+from sigfft.training.model import Model
+from sigfft.training.step import DATA, LABELS, DeviceStep, StepInfo, TrainState, init_state, make_device_step
+
+
+class OnDevices(NamedTuple):
+    """How a state lives on devices and takes steps there.
+
+    Attributes:
+      init: () -> the state before the first step, on one device.
+      place: state of one device -> the same, each part on the devices that own it.
+      feed: this host's share of a batch, (examples, ...) -> what `step` takes.
+      step: (state, fed batch) -> (state, StepInfo); the state is donated.
+      whole: state -> the same for one device; the opposite of `place`.
+    """
+
+    init: Callable[[], TrainState]
+    place: Callable[[TrainState], TrainState]
+    feed: Callable[[Batch], Any]
+    step: Callable[[TrainState, Any], tuple[TrainState, StepInfo]]
+    whole: Callable[[TrainState], TrainState]
+
+    def take_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
+        """One step on this host's share of a batch, with no transfer that nobody asked for.
+
+        On CPUs JAX sees those from host to device and from device to device, and not those back to the host.
+        """
+        with jax.transfer_guard("disallow"):
+            return self.step(state, self.feed(batch))
+
+
+def check_devices(config: OptimConfig) -> None:
+    """Raises ValueError where the batch or the labels cannot be split over the devices of all processes."""
+    count, local = jax.device_count(), jax.local_device_count()
+    if config.batch_size % count:
+        raise ValueError(
+            f"optim.batch_size={config.batch_size} must be a multiple of the {count} devices; "
+            f"try {max(1, round(config.batch_size / count)) * count}"
+        )
+    if local % config.label_shards:
+        possible = ", ".join(str(shards) for shards in range(1, local + 1) if local % shards == 0)
+        raise ValueError(
+            f"optim.label_shards={config.label_shards} must divide the {local} devices of a process; try {possible}"
+        )
+
+
+def on_devices(model: Model, config: Config) -> OnDevices:
+    """Training of a model on all devices, with its labels split as the config says."""
+    shards = config.optim.label_shards
+    if shards == 1:
+        return make_data_parallel(model, config.optim, config.seed)
+    return make_label_parallel(model, config.optim, config.seed, make_mesh(jax.device_count() // shards, shards))
+
+
+def make_data_parallel(
+    model: Model, config: OptimConfig, seed: int, devices: Sequence[jax.Device] | None = None
+) -> OnDevices:
+    """Every device of every process holds the whole state and takes a share of each batch.
+
+    Args:
+      model: what is trained.
+      config: of the optimiser, the loss and its block_size.
+      seed: of the start and of dropout.
+      devices: default: all devices of all processes.
+    """
+    step = make_device_step(model, config, seed)
+    replicated, split = local_shardings(devices)
+    return OnDevices(
+        init=lambda: init_state(model, config, seed),
+        place=lambda state: jax.device_put(jax.device_get(state), replicated),
+        feed=lambda batch: split_over_devices(batch, split),
+        step=jax.pmap(
+            step, axis_name=DATA, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0, devices=devices
+        ),
+        whole=lambda state: state,
+    )
+
+
+def local_shardings(devices: Sequence[jax.Device] | None = None) -> tuple[NamedSharding, NamedSharding]:
+    """How a pmapped function has its arguments on this host: whole on each device, and split by the first axis."""
+    local = jax.local_devices() if devices is None else [d for d in devices if d.process_index == jax.process_index()]
+    mesh = Mesh(np.array(local), (DATA,))
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(DATA))
+
+
+def split_over_devices(batch: Batch, sharding: NamedSharding) -> dict[str, Shaped[Array, "devices examples ..."]]:
+    """The batch of this host as (devices, examples per device, ...), each device's share on it."""
+    n_devices = len(sharding.device_set)
+    shares = {name: value.reshape(n_devices, -1, *value.shape[1:]) for name, value in batch.items()}
+    return jax.device_put(shares, sharding)
+
+
+def make_mesh(data: int, labels: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """A mesh that splits batches `data` ways and labels `labels` ways; default: over the first data·labels devices.
+
+    Raises:
+      ValueError: a size below 1, or fewer devices than that.
+    """
+    if data < 1 or labels < 1:
+        raise ValueError(f"a mesh of {data} × {labels} must be at least 1 × 1")
+    devices = jax.devices() if devices is None else devices
+    if len(devices) < data * labels:
+        raise ValueError(f"a mesh of {data} × {labels} needs {data * labels} devices; there are {len(devices)}")
+    return jax.make_mesh(
+        (data, labels), (DATA, LABELS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices[: data * labels]
+    )
+
+
+def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh) -> OnDevices:
+    """Each device owns a range of labels, with their parameters and optimiser state; it takes one device's steps.
+
+    If the labels cannot be split evenly, the last device's range is filled up with rows that never count; `whole` drops
+    them. A state is made, and written, in one piece: the memory of one device, or of the host, must hold it then.
+
+    Args:
+      model: what is trained.
+      config: of the optimiser, the loss and its block_size, of each device's labels.
+      seed: of the start and of dropout.
+      mesh: from `make_mesh`.
+    """
+    held = -(-model.head.n_labels // mesh.shape[LABELS])
+    device_step: DeviceStep = make_device_step(model, config, seed, held)
+
+    def init() -> TrainState:
+        return init_state(model, config, seed)
+
+    specs = _specs(jax.eval_shape(init), model)
+    by_example = NamedSharding(mesh, PartitionSpec(DATA))
+
+    def place(state: TrainState) -> TrainState:
+        def place_leaf(leaf, spec):
+            values = np.asarray(leaf)
+            if spec == PartitionSpec(LABELS):
+                rows = held * mesh.shape[LABELS] - len(values)
+                values = np.pad(values, [(0, rows)] + [(0, 0)] * (values.ndim - 1))
+            return jax.device_put(values, NamedSharding(mesh, spec))
+
+        return jax.tree.map(place_leaf, state, specs)
+
+    def feed(batch: Batch) -> Examples:
+        return {name: jax.make_array_from_process_local_data(by_example, value) for name, value in batch.items()}
+
+    def whole(state: TrainState) -> TrainState:
+        def gather(leaf, spec):
+            own = spec == PartitionSpec(LABELS)
+            if own and not leaf.is_fully_addressable:
+                leaf = multihost_utils.process_allgather(leaf, tiled=True)
+            return np.asarray(leaf)[: model.head.n_labels] if own else np.asarray(leaf)
+
+        return jax.tree.map(gather, state, specs)
+
+    # Replication is not checked: the loss's gradient is our own, and its sum over "labels" is made by hand.
+    step = jax.shard_map(
+        device_step,
+        mesh=mesh,
+        in_specs=(specs, PartitionSpec(DATA)),
+        out_specs=(specs, PartitionSpec()),
+        check_vma=False,
+    )
+    return OnDevices(init, place, feed, jax.jit(step, donate_argnums=0), whole)
+
+
+def _specs(state: TrainState, model: Model) -> Any:
+    """Which leaves are split by label: parameters of that kind, and what the optimiser keeps for each of them."""
+
+    def spec(path, _):
+        names = [getattr(key, "key", None) for key in path[-2:]]
+        own = len(names) == 2 and names[0] == "head" and names[1] in model.head.per_label
+        return PartitionSpec(LABELS) if own else PartitionSpec()
+
+    return jax.tree.map_with_path(spec, state)

@@ -1,0 +1,105 @@
+"""One experiment from its config to its report: every head trained, evaluated and checked on the same data."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from sigfft.argmaxability import Report
+from sigfft.data import SOURCES, Splits
+from sigfft.metrics import Metrics, make_metrics, propensities
+from sigfft.training.arguments import arguments_for, chosen
+from sigfft.training.config import Config
+from sigfft.training.config_keys import check_values
+from sigfft.training.devices import check_devices
+from sigfft.training.evaluate import check_label_sets, make_evaluate
+from sigfft.training.loop import train
+from sigfft.training.model import make_models
+from sigfft.training.processes import first_process_first, is_first_process
+from sigfft.training.report import argmaxability, describe, entry_of, table, versions, write_report
+from sigfft.training.step import make_loss
+from sigfft.training.workdir import Workdir
+
+
+def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[str, Any]:
+    """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
+
+    Args:
+      config: the experiment.
+      workdir: everything is written below this folder.
+      resume: go on with the run that the folder holds.
+
+    Returns:
+      The content of report.json.
+
+    Of several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and
+    the first one writes.
+
+    Raises:
+      ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
+      FloatingPointError: the loss of a step was not finite.
+    """
+    folder = Workdir(Path(workdir))
+    folder.check(config, resume)
+    check_values(config)
+    check_devices(config.optim)
+    make_loss(config.optim)  # refuses what is wrong before anything is written
+    with first_process_first("data"):
+        splits = load_splits(config)
+    models = make_models(config, splits["train"])
+    metrics = make_metrics(
+        splits["train"].n_labels,
+        [k for k in config.eval.ks if k <= splits["train"].n_labels],
+        propensities=propensities(
+            splits["train"].label_counts(), len(splits["train"]), config.eval.propensity_a, config.eval.propensity_b
+        ),
+    )
+    _check_stopping(config, metrics, "dev" in splits)
+    with first_process_first("folder"):  # all have looked into it before
+        if is_first_process():
+            folder.write_config(config)
+
+    entries: list[dict[str, Any]] = []
+    verdicts: dict[str, Report] = {}
+    for model in models:
+        evaluations = {
+            split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
+            for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
+            if split in splits
+        }
+        trained = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
+        test = evaluations["test"](trained.params)
+        entries.append(entry_of(model, trained, test))
+        if config.check.max_sets >= 0:
+            of_z, of_features = check_label_sets(
+                model.head, trained.params["head"], splits["test"], config.check.max_sets
+            )
+            verdicts[model.name] = of_z
+            entries[-1] |= argmaxability(of_z, of_features)
+
+    content = {"name": config.name, "data": describe(splits), "versions": versions(), "heads": entries}
+    if is_first_process():
+        write_report(folder, content, verdicts, config.eval.metric)
+        print(table(entries))
+    return content
+
+
+def load_splits(config: Config) -> Splits:
+    """The splits of a config's data, with a dev split held out of the training examples where it asks for one."""
+    data = config.data
+    cache = Path(data.cache_dir).expanduser()
+    source = functools.partial(chosen(SOURCES, data.source, "data.source"), cache)
+    apart = ("source", "cache_dir", "dev_share")
+    splits = source(**arguments_for(source, data, "data", data.source, apart=apart))
+    if "dev" not in splits and data.dev_share:
+        splits["train"], splits["dev"] = splits["train"].hold_out(data.dev_share, config.seed)
+    return splits
+
+
+def _check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:
+    if config.eval.metric not in metrics.names:
+        raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join(metrics.names)}")
+    if config.eval.patience and not has_dev:
+        raise ValueError(
+            f"eval.patience={config.eval.patience} needs a dev split, which this data set lacks; "
+            "set data.dev_share=0.1 to hold one out, or eval.patience=0"
+        )

@@ -1,0 +1,149 @@
+"""Predictions of a trained model for a file of examples, streamed to a file."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sigfft import inference
+from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
+from sigfft.files import check_writable, replacing, xmc
+from sigfft.files.arrays import read_npy
+from sigfft.training.checkpoint import load_model
+from sigfft.training.workdir import Workdir
+
+
+class Predicted(NamedTuple):
+    """What was written.
+
+    Attributes:
+      points: examples read.
+      cut: examples with more labels above the threshold than were kept.
+    """
+
+    points: int
+    cut: int
+
+
+def predict_file(
+    workdir: Path | str,
+    examples: Path | str,
+    output: Path | str,
+    *,
+    head: str | None = None,
+    top: int = 10,
+    threshold: float | None = None,
+    batch_size: int = 256,
+    block_size: int = inference.BLOCK_SIZE,
+) -> Predicted:
+    """Writes the best labels of each example and their probabilities, in the order of the examples.
+
+    A .tsv file has a header and one line an example: labels and probabilities, each separated by commas. A .jsonl file
+    has {"labels": [...], "scores": [...]} a line. Labels stand best first. The file appears when it is whole.
+
+    Args:
+      workdir: folder of a finished run.
+      examples: a file in the XMC format, plain or gzipped, for a model of sparse examples, its labels are not read; an
+        .npy array (examples, feature_dim) for a model of dense ones.
+      output: .tsv or .jsonl.
+      head: name of the head, as the run's table shows it; default: the last one.
+      top: labels an example, at most.
+      threshold: keep the labels of a larger probability alone; None: keep `top` labels.
+      batch_size: examples at a time.
+      block_size: labels at a time.
+
+    Raises:
+      ValueError: the run, the examples or the output file is not what it must be; nothing is written then.
+    """
+    workdir, examples, output = Path(workdir), Path(examples), Path(output)
+    if output.suffix not in (".tsv", ".jsonl") or not output.parent.is_dir():
+        raise ValueError(f"{output} must be a .tsv or .jsonl file in a folder that exists")
+    check_writable(output)
+    if threshold is not None and not 0 < threshold < 1:
+        raise ValueError(f"threshold={threshold} must be a probability strictly between 0 and 1")
+    model, params = load_model(workdir, head)
+    logit = None if threshold is None else float(np.log(threshold) - np.log1p(-threshold))
+    top = min(top, model.head.n_labels)
+
+    @jax.jit
+    def of_batch(params, batch):
+        features = model.features(params["encoder"], batch)
+        if logit is None:
+            best = inference.top_k(model.head, params["head"], features, top, block_size=block_size)
+            return inference.PredictedSets(best.labels, best.scores, jnp.full(len(features), top))
+        return inference.label_sets(model.head, params["head"], features, top, threshold=logit, block_size=block_size)
+
+    line = _tsv if output.suffix == ".tsv" else _json
+    points, cut = 0, 0
+    with replacing(output) as part, part.open("w", encoding="utf-8") as file:
+        file.write("labels\tscores\n" if output.suffix == ".tsv" else "")
+        for count, batch in _batches(workdir, examples, batch_size):
+            labels, logits, sizes = (x[:count] for x in jax.device_get(of_batch(params, batch)))
+            order = np.argsort(-logits, axis=1, kind="stable")
+            labels = np.take_along_axis(labels, order, axis=1)
+            scores = 1 / (1 + np.exp(-np.take_along_axis(logits, order, axis=1).astype(np.float64)))
+            rows = zip(labels, scores, np.minimum(sizes, top), strict=True)
+            file.writelines(line(ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
+            points, cut = points + count, cut + int((sizes > top).sum())
+    return Predicted(points, cut)
+
+
+def _batches(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple[int, Batch]]:
+    """Batches of one size, and how many of their examples are from the file."""
+    run = Workdir(workdir)
+    data = run.read(run.report)["data"]
+    parts: Iterator[SparseFeatures | DenseFeatures]
+    if data["n_features"] is None:
+        parts = _dense(examples, data["feature_dim"], batch_size)
+    else:
+        max_features = run.read(run.config).get("data", {}).get("max_features", 0)
+        parts = _sparse(examples, data["n_features"], max_features)
+    for part in parts:
+        for start in range(0, len(part), batch_size):
+            indices = np.arange(start, start + batch_size)
+            present = indices < len(part)
+            yield int(present.sum()), part.gather(np.minimum(indices, len(part) - 1), present)
+
+
+def _dense(path: Path, feature_dim: int, batch_size: int) -> Iterator[DenseFeatures]:
+    if path.suffix != ".npy":
+        raise ValueError(f"{path} must be an .npy array (examples, {feature_dim}): the model takes dense examples")
+    values = read_npy(path, mapped=True)
+    if values.ndim != 2 or values.shape[1] != feature_dim:
+        raise ValueError(f"{path} has the shape {values.shape}; the model takes (examples, {feature_dim})")
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{path} holds {values.dtype}; the model takes real numbers: save the array as float32")
+    for start in range(0, len(values), batch_size):
+        with np.errstate(over="ignore"):
+            part = values[start : start + batch_size].astype(np.float32)
+        bad = np.argwhere(~np.isfinite(part))
+        if len(bad):
+            row, column = bad[0].tolist()
+            raise ValueError(
+                f"{path}: row {start + row} must be finite in float32; it has {values[start + row, column]} at {column}"
+            )
+        yield DenseFeatures(part)
+
+
+def _sparse(path: Path, n_features: int, max_features: int) -> Iterator[SparseFeatures]:
+    for points in xmc.stream(path):
+        if points.n_features != n_features:
+            raise ValueError(f"{path} has {points.n_features} features; the model was trained on {n_features}")
+        widest = int(np.diff(points.feature_indptr).max(initial=1))
+        # Few widths are few compilations: powers of two, unless training had its own.
+        width = max_features or next(1 << i for i in itertools.count() if 1 << i >= widest)
+        kept = keep_largest(points.feature_indptr, points.feature_ids, points.feature_values, width)
+        yield SparseFeatures(*kept, n_features=n_features, width=width)
+
+
+def _tsv(labels: list[int], scores: list[float]) -> str:
+    return f"{','.join(map(str, labels))}\t{','.join(f'{score:.6g}' for score in scores)}\n"
+
+
+def _json(labels: list[int], scores: list[float]) -> str:
+    return json.dumps({"labels": labels, "scores": [float(f"{score:.6g}") for score in scores]}) + "\n"

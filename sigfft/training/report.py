@@ -1,0 +1,128 @@
+"""Report of a run: an entry for each head, their table, verdicts, figures."""
+
+import json
+import platform
+from typing import Any
+
+import jax
+
+import sigfft
+from sigfft import figures, labels
+from sigfft.argmaxability import HeadReport, Report
+from sigfft.data import Dataset
+from sigfft.files import write_text
+from sigfft.training.log import read_log
+from sigfft.training.loop import Trained
+from sigfft.training.model import Model
+from sigfft.training.workdir import Workdir
+
+TABLE_METRICS = ("P@1", "P@5", "F1@5")
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """The heads of a report side by side, as text."""
+    header = ["head", "parameters", *TABLE_METRICS, "best step", "seconds"]
+    header += ["sets", "unargmaxable", "undecided", "unargmaxable on features"]
+    rows = [header]
+    for entry in entries:
+        counts = entry["argmaxability"] or dict.fromkeys(("checked", "unargmaxable", "undecided"), "-")
+        on_features = entry["argmaxability_on_features"] or counts
+        rows.append(
+            [
+                entry["name"],
+                f"{entry['parameters']:,}",
+                *(f"{entry['test'][name]:.4f}" if name in entry["test"] else "-" for name in TABLE_METRICS),
+                str(entry["best_step"]),
+                f"{entry['seconds']:.0f}",
+                *(str(counts[name]) for name in ("checked", "unargmaxable", "undecided")),
+                str(on_features["unargmaxable"]),
+            ]
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    lines = [
+        "  ".join(c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def entry_of(model: Model, trained: Trained, test: dict[str, float]) -> dict[str, Any]:
+    """What report.json holds of a head, before its label sets are checked."""
+    return {
+        "name": model.name,
+        "kind": model.head.kind,
+        "head": dict(model.head.arguments),
+        "parameters": model.head.n_parameters(),
+        "steps": trained.steps,
+        "best_step": trained.best_step,
+        "seconds": round(trained.seconds, 2),
+        "test": test,
+        "argmaxability": None,
+        "argmaxability_on_features": None,
+    }
+
+
+def argmaxability(of_z: HeadReport, of_features: Report | None) -> dict[str, Any]:
+    """Counts of label sets: what z yields, promised and deployed as well, and what the features reach."""
+    truths = {"ideal": of_z.ideal, "deployed": of_z.deployed}
+    counts = of_z.counts() | {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
+    on_features = None if of_features is None else of_features.counts()
+    return {"argmaxability": counts, "argmaxability_on_features": on_features}
+
+
+def describe(splits: dict[str, Dataset]) -> dict[str, Any]:
+    """What report.json holds of the data."""
+    train_split = splits["train"]
+    return {
+        "examples": {name: len(split) for name, split in splits.items()},
+        "n_labels": train_split.n_labels,
+        "n_features": train_split.n_features,
+        "feature_dim": train_split.feature_dim,
+        "mean_cardinality": train_split.mean_cardinality,
+        "max_cardinality": train_split.max_cardinality,
+    }
+
+
+def versions() -> dict[str, str]:
+    """What report.json holds of software and devices."""
+    device = jax.devices()[0]
+    return {
+        "sigfft": sigfft.__version__,
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+        "devices": f"{jax.device_count()} × {device.device_kind}",
+    }
+
+
+def write_report(workdir: Workdir, content: dict[str, Any], verdicts: dict[str, Report], metric: str) -> None:
+    """Writes verdicts, report.json and figures.
+
+    Args:
+      workdir: of the run.
+      content: of report.json.
+      verdicts: on the label sets, by name of the head.
+      metric: of the learning curve.
+    """
+    for name, report in verdicts.items():
+        workdir.verdicts(name).parent.mkdir(exist_ok=True)
+        report.save(workdir.verdicts(name))
+    write_text(workdir.report, json.dumps(content, indent=2))
+    _draw(workdir, content["heads"], verdicts, content["data"]["n_labels"], metric)
+
+
+def _draw(workdir: Workdir, entries: list[dict], verdicts: dict[str, Report], n_labels: int, metric: str) -> None:
+    folder = workdir.figures
+    folder.mkdir(exist_ok=True)
+    curves: dict[str, list[dict]] = {entry["name"]: [] for entry in entries}
+    for line in read_log(workdir):
+        if line["head"] in curves:
+            curves[line["head"]].append({name.removeprefix("dev "): value for name, value in line.items()})
+    figures.save(figures.learning_curve(curves, metric), folder / "learning_curve.png")
+    figures.save(
+        figures.metric_against_k({entry["name"]: entry["test"] for entry in entries}), folder / "metrics_against_k.png"
+    )
+    if verdicts:
+        by_head = {
+            name: (labels.cardinality(report.label_sets, n_labels), report.status) for name, report in verdicts.items()
+        }
+        figures.save(figures.argmaxable_share(by_head), folder / "argmaxable_share.png")

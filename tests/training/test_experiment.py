@@ -1,0 +1,193 @@
+import dataclasses
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+import sigfft
+from sigfft import cli, training
+from sigfft.data import SyntheticSpec
+from sigfft.training.log import RunLog, read_log
+from sigfft.training.workdir import Workdir
+
+
+def scalars(workdir):
+    lines = read_log(Workdir(workdir))
+    return [{key: value for key, value in line.items() if key != "examples_per_second"} for line in lines]
+
+
+def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
+    content = training.run(config, tmp_path / "a")
+    shown = capsys.readouterr().out
+    assert content == json.loads((tmp_path / "a" / "report.json").read_text())
+    bottleneck, dft = content["heads"]
+    assert (bottleneck["kind"], dft["kind"]) == ("bottleneck", "dft")
+    assert (bottleneck["steps"], dft["steps"]) == (40, 40)
+    for entry in content["heads"]:
+        assert entry["name"] in shown
+        assert entry["argmaxability"]["checked"] == 30
+        assert {"P@1", "F1@5", "nDCG@5", "PSP@1", "macro F1", "exact match"} <= entry["test"].keys()
+    assert bottleneck["argmaxability"]["unargmaxable"] > 0
+    assert dft["argmaxability"] == {
+        **dict.fromkeys(("checked", "argmaxable", "ideal", "deployed"), 30),
+        **dict.fromkeys(("unargmaxable", "undecided"), 0),
+    }
+    assert bottleneck["argmaxability"]["ideal"] == 0
+    assert bottleneck["argmaxability_on_features"] is None  # 16 features reach every z of 2 dimensions
+    assert dft["argmaxability_on_features"]["checked"] == 30  # but not of 35
+    assert dft["parameters"] == sigfft.dft_head(**dft["head"]).n_parameters()
+    for figure in ("learning_curve", "metrics_against_k", "argmaxable_share"):
+        pixels = imread(tmp_path / "a" / "figures" / f"{figure}.png")
+        assert min(pixels.shape[:2]) > 400
+        assert np.ptp(pixels[..., :3]) > 0.5  # of one colour it would be 0
+    assert list((tmp_path / "a" / "events").rglob("events.*"))
+
+    model, params = training.load_model(tmp_path / "a", bottleneck["name"])
+    rows = np.asarray(model.head.rows(params["head"], np.arange(60)))
+    counts = sigfft.verify(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl", rows)
+    assert counts == {name: bottleneck["argmaxability"][name] for name in ("argmaxable", "unargmaxable", "undecided")}
+
+    run, verdicts = str(tmp_path / "a"), str(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl")
+    assert cli.main(["verify", verdicts, "--weights", run, "--tensor", bottleneck["name"]]) == 0
+    assert cli.main(["verify", verdicts, "--weights", run, "--tensor", dft["name"]]) == 2
+    assert cli.main(["verify", verdicts, "--weights", run, "--tensor", "d"]) == 2
+    assert "its heads are 'bottleneck d=2', 'dft k=6" in capsys.readouterr().err
+
+    training.run(config, tmp_path / "b")
+    assert scalars(tmp_path / "a") == scalars(tmp_path / "b")
+
+
+def test_resumed_run_equals_the_uninterrupted_one(dft_only, tmp_path, monkeypatch):
+    whole = training.run(dft_only, tmp_path / "whole")
+    write = RunLog.write
+
+    def interrupted(self, step, values):
+        if step == 25:
+            raise KeyboardInterrupt
+        write(self, step, values)
+
+    monkeypatch.setattr(RunLog, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training.run(dft_only, tmp_path / "parts")
+    monkeypatch.setattr(RunLog, "write", write)
+    resumed = training.run(dft_only, tmp_path / "parts", resume=True)
+    assert scalars(tmp_path / "parts") == scalars(tmp_path / "whole")
+    assert resumed["heads"][0]["test"] == whole["heads"][0]["test"]
+    mine, other = (training.load_model(tmp_path / folder)[1] for folder in ("parts", "whole"))
+    jax.tree.map(np.testing.assert_array_equal, mine, other)
+    again = training.run(dft_only, tmp_path / "parts", resume=True)
+    assert again["heads"][0]["test"] == whole["heads"][0]["test"]
+
+
+def test_labels_in_the_order_of_their_co_occurrence(dft_only, tmp_path):
+    config = dataclasses.replace(
+        dft_only,
+        head=dataclasses.replace(dft_only.head, order="chains"),
+        optim=dataclasses.replace(dft_only.optim, block_size=13),
+    )
+    (entry,) = training.run(config, tmp_path / "run")["heads"]
+    assert entry["name"].endswith(" ordered")
+    assert sorted(entry["head"]["order"]) == list(range(60))
+    assert entry["head"]["order"] != list(range(60))
+    assert training.load_model(tmp_path / "run", entry["name"])[0].head.arguments["order"] == entry["head"]["order"]
+    (as_given,) = training.run(dft_only, tmp_path / "as_given")["heads"]
+    assert entry["test"]["P@1"] > 0.8 * as_given["test"]["P@1"]  # labels and points have not been mixed up
+
+
+def test_heads_of_one_name_would_share_checkpoints(dft_only, tmp_path):
+    twin = dataclasses.replace(dft_only, baseline=dataclasses.replace(dft_only.head, random_start=True))
+    with pytest.raises(ValueError, match="baseline and head are both 'dft k=6 spread=10 slack=2'"):
+        training.run(twin, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_line_that_a_killed_run_left_half_written_is_left_out(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"head": "a", "step": 1}\n{"head": "a", "st')
+    assert read_log(Workdir(tmp_path)) == [{"head": "a", "step": 1}]
+
+
+def test_patience_stops_and_the_best_step_is_reported(dft_only, tmp_path):
+    stuck = dataclasses.replace(
+        dft_only,
+        optim=dataclasses.replace(dft_only.optim, learning_rate=1e-12, steps=400),
+        eval=dataclasses.replace(dft_only.eval, patience=2),
+    )
+    entry = training.run(stuck, tmp_path / "run")["heads"][0]
+    assert (entry["steps"], entry["best_step"]) == (30, 10)
+
+
+def test_non_finite_loss_names_its_step(dft_only, tmp_path):
+    wild = dataclasses.replace(
+        dft_only, optim=dataclasses.replace(dft_only.optim, learning_rate=math.inf, warmup_steps=7)
+    )
+    with pytest.raises(FloatingPointError, match=r"the loss of step [2-9] is nan; lower optim.learning_rate"):
+        training.run(wild, tmp_path / "run")
+    assert not (tmp_path / "run" / "report.json").exists()
+
+
+def test_without_dev_split_the_last_step_is_the_best(dft_only, tmp_path):
+    spec = dataclasses.replace(dft_only.data.synthetic, n_dev=0)
+    config = dataclasses.replace(dft_only, data=dataclasses.replace(dft_only.data, synthetic=spec))
+    assert training.run(config, tmp_path / "run")["heads"][0]["best_step"] == 40
+    patient = dataclasses.replace(config, eval=dataclasses.replace(config.eval, patience=3))
+    with pytest.raises(ValueError, match="needs a dev split"):
+        training.run(patient, tmp_path / "patient")
+    assert not (tmp_path / "patient").exists()
+    held_out = dataclasses.replace(patient, data=dataclasses.replace(config.data, dev_share=0.2, synthetic=spec))
+    content = training.run(held_out, tmp_path / "held_out")
+    assert content["data"]["examples"] == {"train": 320, "test": 90, "dev": 80}
+
+
+def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
+    workdir = tmp_path / "run"
+    with pytest.raises(ValueError, match="holds no run to resume"):
+        training.run(dft_only, workdir, resume=True)
+    training.run(dft_only, workdir)
+    before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*")}
+    with pytest.raises(ValueError, match="holds a run already; resume it"):
+        training.run(dft_only, workdir)
+    other = dataclasses.replace(dft_only, seed=1, head=dataclasses.replace(dft_only.head, spread=3))
+    with pytest.raises(ValueError, match=r"another config; it differs in head.spread \(3, not 10\), seed \(1, not 0\)"):
+        training.run(other, workdir, resume=True)
+    assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*")} == before
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="is not empty and holds no run"):
+        training.run(dft_only, tmp_path / "full")
+
+
+def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
+    training.run(dft_only, tmp_path / "run")
+    (latest,) = (tmp_path / "run" / "checkpoints").glob("*/40")
+    for path in latest.rglob("*"):
+        if path.is_file() and path.stat().st_size > 100:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"cannot read checkpoint 40 in .*it is damaged"):
+        training.run(dft_only, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("optim", {"batch_size": 30}, "optim.batch_size=30 must be a multiple of the 8 devices; try 32"),
+        ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
+        ("head", {"kind": "dct"}, "head.kind='dct' must be one of: bottleneck, dft"),
+        ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or chains"),
+        ("data", {"source": "csv"}, "data.source='csv' must be one of: synthetic, xmc"),
+        ("data", {"source": "xmc", "synthetic": SyntheticSpec()}, "dir is empty"),
+        ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
+        ("eval", {"every": 0}, "eval.every=0 must be at least 1"),
+        ("optim", {"steps": 0}, "optim.steps=0 must be at least 1"),
+        ("optim", {"head_learning_rate": -1.0}, "optim.head_learning_rate=-1.0 must be at least 0"),
+    ],
+)
+def test_impossible_configs_write_nothing(dft_only, tmp_path, part, change, message):
+    config = dataclasses.replace(dft_only, **{part: dataclasses.replace(getattr(dft_only, part), **change)})
+    with pytest.raises(ValueError, match=message):
+        training.run(config, tmp_path / "run")
+    with pytest.raises(ValueError, match="seed=-1 must be at least 0"):
+        training.run(dataclasses.replace(dft_only, seed=-1), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

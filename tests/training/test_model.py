@@ -1,0 +1,56 @@
+import dataclasses
+
+import pytest
+
+from sigfft.training.config import HeadConfig
+from sigfft.training.experiment import load_splits
+from sigfft.training.model import make_models
+
+
+def models(config, **changes):
+    config = dataclasses.replace(config, **changes)
+    return make_models(config, load_splits(config)["train"])
+
+
+def test_a_baseline_without_a_dim_has_as_many_parameters_as_the_head(config):
+    baseline, model = models(config, baseline=HeadConfig(kind="bottleneck"))
+    per_dim = model.head.feature_dim + 1 + model.head.n_labels
+    assert 0 <= baseline.head.n_parameters() - model.head.n_parameters() < per_dim
+
+
+def test_defaults_of_a_head_come_from_the_data(dft_only):
+    data = load_splits(dft_only)["train"]
+    (model,) = models(dft_only)
+    assert model.head.max_cardinality == 6 == (data.labels < 60).sum(1).max()
+    assert model.head.prior == data.mean_cardinality / 60
+    assert model.head.feature_dim == dft_only.encoder.dim
+    (exact,) = models(dft_only, head=HeadConfig(kind="dft", n_fft=64))
+    assert exact.head.n_fft == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"head": HeadConfig(kind="sigmoid", slack=2)}, "head.slack=2 is not for 'sigmoid', which takes random_start"),
+        ({"baseline": HeadConfig(kind="none", dim=4)}, "baseline.dim=4 is not for 'none', which takes none"),
+        ({"head": HeadConfig(kind="retrofit")}, "'retrofit' needs old_dim; set it in head.options"),
+        ({"head": HeadConfig(kind="bottleneck")}, "dim=0 must be a whole number of at least 1"),
+    ],
+)
+def test_a_value_that_a_kind_does_not_take_is_refused(dft_only, changes, message):
+    with pytest.raises(ValueError, match=message):
+        models(dft_only, **changes)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        ({"kind": "bag"}, "reads 'feature_(ids|values)' of an example; examples of this data set have features"),
+        ({"kind": "cnn"}, "encoder.kind='cnn' must be one of: bag, mlp"),
+        ({"feature_dropout": 0.2}, "encoder.feature_dropout=0.2 is not for 'mlp', which takes dim, dropout"),
+        ({"options": {"depth": 2}}, "encoder.options has 'depth', which is not for 'mlp'"),
+    ],
+)
+def test_an_encoder_of_other_examples_or_options_is_refused(dft_only, encoder, message):
+    with pytest.raises(ValueError, match=message):
+        models(dft_only, encoder=dataclasses.replace(dft_only.encoder, **encoder))
