@@ -2,7 +2,7 @@ import numpy as np
 
 import sigfft
 from sigfft import labels
-from sigfft.argmaxability import cyclic
+from sigfft.argmaxability.theory import cyclic
 from sigfft.seriation import co_occurrence
 
 
