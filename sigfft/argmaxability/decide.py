@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from jaxtyping import Int
@@ -26,7 +25,7 @@ class Problem:
     basis: Basis
 
     @classmethod
-    def of(cls, layer: Layer) -> Self:
+    def of(cls, layer: Layer) -> "Problem":
         """A layer in the form that the stages share."""
         system = System.of(layer)
         return cls(layer, system, Basis.of(system))

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,7 +37,7 @@ class Layer:
     rule: Rule
 
     @classmethod
-    def of(cls, weight: np.ndarray, bias: np.ndarray | None = None, rule: str | Rule = "threshold") -> Self:
+    def of(cls, weight: np.ndarray, bias: np.ndarray | None = None, rule: str | Rule = "threshold") -> "Layer":
         """The layer of these stored values, which are taken as exact.
 
         Args:

@@ -1,7 +1,7 @@
 """The geometry of label blocks: which labels a loss or a prediction visits together, and where their arrays lie."""
 
 import dataclasses
-from typing import Any, Self
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ class Blocks:
     stride: int = 1
 
     @classmethod
-    def contiguous(cls, n_labels: int, held: int | None, block_size: int) -> Self:
+    def contiguous(cls, n_labels: int, held: int | None, block_size: int) -> "Blocks":
         """Blocks of at most `block_size` neighbouring labels; `held` None: all labels."""
         held = n_labels if held is None else held
         width = min(block_size, held)

@@ -1,7 +1,6 @@
 """The sign system of a layer: a label set asks for z with s_i (row_i · z) > 0 for every i."""
 
 from dataclasses import dataclass, field
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -27,7 +26,7 @@ class System:
     silent: Bool[np.ndarray, " constraints"] = field(repr=False)  # zero rows: their logit is 0 for every activation
 
     @classmethod
-    def of(cls, layer: Layer) -> Self:
+    def of(cls, layer: Layer) -> "System":
         """The sign system of a layer, scaled."""
         rows = np.ascontiguousarray(layer.rows(np.arange(layer.n_constraints)))
         weight, columns = rows[: layer.n_labels, : layer.dim], rows[: layer.n_labels, layer.dim :].T
