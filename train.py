@@ -26,14 +26,6 @@ def new_workdir(name: str) -> Path:
     return next(path for path in map(Path("runs").joinpath, names) if not path.exists())
 
 
-def parse(arguments: list[str]) -> list[str]:
-    """The flags as values; an option that the config file does not set has none that a flag could change."""
-    try:
-        return app.parse_flags_with_usage(arguments)
-    except KeyError as error:
-        raise ValueError(f"the config file does not set the option {error}, so no flag can change it") from error
-
-
 def main(_: list[str]) -> None:
     """Runs the experiment that the flags describe."""
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
@@ -52,6 +44,6 @@ if __name__ == "__main__":
     try:
         training.check_overrides(sys.argv[1:])
         define_flags()
-        app.run(main, flags_parser=parse)
+        app.run(main)
     except (ValueError, FloatingPointError, OSError) as error:
         sys.exit(f"train.py: {error}")

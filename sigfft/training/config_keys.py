@@ -24,8 +24,9 @@ def check_overrides(arguments: Sequence[str]) -> None:
         if not argument.startswith("-") or not key.startswith("config."):
             continue
         key = key.removeprefix("config.")
-        parent = key.rpartition(".")[0]
-        if key not in known and not parent.endswith(".options"):
+        if "options" in key.split("."):
+            raise ValueError(f"config key {key!r} is one of a config file: a flag cannot set options of one's own")
+        if key not in known:
             nearest = difflib.get_close_matches(key, known, 1, 0.0)
             raise ValueError(f"unknown config key {key!r}; the nearest is --config.{nearest[0]}=")
 
