@@ -28,8 +28,8 @@ from results import RESULTS, explained, table, write_section
 
 from sigfft import figures
 from sigfft.argmaxability import Report, check, verify
-from sigfft.argmaxability.coverage import every_set
-from sigfft.argmaxability.lp import chebyshev
+from sigfft.argmaxability.epsilon import chebyshev
+from sigfft.argmaxability.theory.sampling import every_set
 from sigfft.figures import Panel
 from sigfft.files.label_sets import load_label_sets
 from sigfft.trained import load_layer

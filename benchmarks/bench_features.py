@@ -15,7 +15,7 @@ from results import explained, table, write_section
 
 import sigfft
 from sigfft import labels
-from sigfft.argmaxability.coverage import random_sets
+from sigfft.argmaxability.theory.sampling import random_sets
 from sigfft.files.label_sets import load_label_sets
 from sigfft.training import load_model
 

@@ -24,8 +24,8 @@ from results import RESULTS, explained, table, write_section
 
 import sigfft
 from sigfft import figures, labels
-from sigfft.argmaxability import streamed, truths
-from sigfft.argmaxability.coverage import clopper_pearson, random_sets
+from sigfft.argmaxability.of_heads import forward, head_report, streamed
+from sigfft.argmaxability.theory.sampling import clopper_pearson, random_sets
 from sigfft.files.label_sets import load_label_sets
 
 # n, k, spread and number of random sets of exactly k labels; few where nothing is expected to be found
@@ -44,8 +44,8 @@ RANDOM = (
 THOROUGH = 1_000_000  # weights up to which sets that are left get the slower search
 DATA = (("delicious", 25, 100), ("tate", 50, 200), ("tibkat_en", 34, 150))
 NAMES = {"ideal": "ideal (real numbers)", "stored": "stored (float32 rows, proved)"}
-NAMES |= {dtype: f"forward pass, {dtype}" for dtype in truths.DTYPES}
-HEADER = ("label sets", "n", "k", "spread", "d", "sets", "ideal", "stored", *truths.DTYPES, "float32 share, 95 %", "s")
+NAMES |= {dtype: f"forward pass, {dtype}" for dtype in forward.DTYPES}
+HEADER = ("label sets", "n", "k", "spread", "d", "sets", "ideal", "stored", *forward.DTYPES, "float32 share, 95 %", "s")
 
 
 def measure(name: str, n_labels: int, k: int, spread: int, padded: np.ndarray) -> list[Any]:
@@ -54,19 +54,19 @@ def measure(name: str, n_labels: int, k: int, spread: int, padded: np.ndarray) -
     head = sigfft.dft_head(n_labels, k, feature_dim=1, spread=spread, n_fft=n_labels)
     params = jax.jit(head.init)(jax.random.key(0))
     if spread:
-        z = truths.proposed(head, params, padded)
+        z = forward.proposed(head, params, padded)
         left = np.flatnonzero(np.isnan(z).any(axis=1))
         if len(left) and n_labels * head.dim <= THOROUGH:
-            z[left] = truths.search_rows(head, params, padded[left], "threshold")
+            z[left] = forward.search_rows(head, params, padded[left], "threshold")
     elif k > 10:
-        z = truths.search_rows(head, params, padded, "threshold")
+        z = forward.search_rows(head, params, padded, "threshold")
     else:
         witnesses = sigfft.check_head(head, params, padded).witness
         z = np.stack([np.full(head.dim, np.nan) if w is None else w for w in witnesses])
     found = np.flatnonzero(np.isfinite(z).all(axis=1))
     stored = int(streamed.prove(head, params, padded[found], z[found])[0].sum())
-    ideal = int((truths.ideal(head, padded) == "argmaxable").sum())
-    deployed = [int(truths.reproduced(head, params, z, padded, dtype=dtype).sum()) for dtype in truths.DTYPES]
+    ideal = int((head_report.ideal(head, padded) == "argmaxable").sum())
+    deployed = [int(forward.reproduced(head, params, z, padded, dtype=dtype).sum()) for dtype in forward.DTYPES]
     interval = "[{:.4f}, {:.4f}]".format(*clopper_pearson(deployed[0], len(padded)))
     seconds = f"{time.perf_counter() - begun:.0f}"
     return [name, n_labels, k, spread, head.dim, len(padded), ideal, stored, *deployed, interval, seconds]

@@ -4,7 +4,7 @@
 
 Orders are learned on the training sets. changes: mean sign changes of a label set around the circle of labels; a set
 of at most 2k changes (within 2k) is argmaxable in the ideal matrix with frequencies 0..k, whatever its cardinality.
-Margins (10 %: the tenth percentile) are of test label sets of 2 to k labels, with spread, as `splitting.widen`
+Margins (10 %: the tenth percentile) are of test label sets of 2 to k labels, with spread, as `admm.widen`
 reaches them.
 """
 
@@ -18,7 +18,8 @@ from results import explained, table, write_section
 
 import sigfft
 from sigfft import labels
-from sigfft.argmaxability import cyclic, splitting
+from sigfft.argmaxability.of_heads import admm
+from sigfft.argmaxability.theory import cyclic
 from sigfft.files.label_sets import load_label_sets
 
 SETTINGS = (("delicious", 10, 60), ("tate", 10, 60), ("tibkat_en", 5, 40))  # name, k and spread
@@ -43,7 +44,7 @@ def measure(name: str, k: int, spread: int, folder: Path, count: int) -> list[li
         seconds = time.perf_counter() - begun
         on_train, on_test = (cyclic.sign_changes(_moved(sets, n, order), n) for sets in (train, test))
         head = sigfft.dft_head(n, k, feature_dim=1, spread=spread, n_fft=n, order=order)
-        margin = splitting.widen(head, jax.jit(head.init)(jax.random.key(0)), short)[1]
+        margin = admm.widen(head, jax.jit(head.init)(jax.random.key(0)), short)[1]
         low, middle = np.quantile(margin, [0.1, 0.5])
         changes = [f"{on_train.mean():.2f}", f"{on_test.mean():.2f}", f"{(on_test <= 2 * k).mean():.1%}"]
         found = f"{(margin > 0).sum()} of {len(margin)}"

@@ -4,7 +4,7 @@
 
 Every choice has the frequencies 1..k and the same number of further ones. Worst correlation: the largest |cosine| of
 two rows of W. Sets found: random sets of exactly k labels for which an activation was found. Margins (10 %: the tenth
-percentile) are those that `sigfft.argmaxability.splitting.widen` reaches, so lower bounds up to float32 rounding; a
+percentile) are those that `sigfft.argmaxability.of_heads.admm.widen` reaches, so lower bounds up to float32 rounding; a
 negative one belongs to a set that was not found.
 """
 
@@ -19,8 +19,8 @@ from results import explained, table, write_section
 
 import sigfft
 from sigfft import spectrum
-from sigfft.argmaxability import splitting
-from sigfft.argmaxability.coverage import random_sets
+from sigfft.argmaxability.of_heads import admm
+from sigfft.argmaxability.theory.sampling import random_sets
 
 SETTINGS = ((5000, 1, 8), (5000, 1, 24), (2000, 10, 40), (4001, 10, 40), (8921, 50, 150))
 
@@ -51,7 +51,7 @@ def margins(n_fft: int, k: int, frequencies: np.ndarray, n_sets: int) -> np.ndar
     chosen = type("Chosen", (sigfft.heads.DFTHead,), {"frequencies": frequencies})
     head = chosen(n_fft, k, feature_dim=1, spread=len(frequencies) - k, n_fft=n_fft)
     params = jax.jit(head.init)(jax.random.key(0))
-    return splitting.widen(head, params, random_sets(n_fft, k, n_sets, seed=0), widen_steps=300)[1]
+    return admm.widen(head, params, random_sets(n_fft, k, n_sets, seed=0), widen_steps=300)[1]
 
 
 def main() -> None:

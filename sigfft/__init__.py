@@ -10,6 +10,7 @@ from sigfft import spectrum as spectrum
 from sigfft.argmaxability import check as check
 from sigfft.argmaxability import check_head as check_head
 from sigfft.argmaxability import coverage as coverage
+from sigfft.argmaxability import plan as plan
 from sigfft.argmaxability import verify as verify
 from sigfft.heads import Head as Head
 from sigfft.heads import bottleneck_head as bottleneck_head
@@ -20,7 +21,6 @@ from sigfft.heads import retrofit as retrofit
 from sigfft.heads import retrofit_head as retrofit_head
 from sigfft.heads import save_head as save_head
 from sigfft.heads import sigmoid_head as sigmoid_head
-from sigfft.planning import plan as plan
 from sigfft.seriation import label_order as label_order
 
 __version__ = "0.1.0"

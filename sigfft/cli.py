@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-RULES = ("threshold", "argmax", "top_k")  # those of `argmaxability.exact`, which takes a second to import
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand.
@@ -49,7 +47,7 @@ def _layer_options(add: Any) -> None:
 def _check_options(add: Any) -> None:
     _layer_options(add)
     add("--labels", required=True, type=Path, help="label sets: text, JSON lines or XMC; also .gz")
-    add("--rule", choices=RULES, default="threshold", help="decision rule (default: %(default)s)")
+    add("--rule", default="threshold", help="threshold, argmax or top_k (default: %(default)s)")
     add("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
     add("--epsilon", type=float, help="also the share with room for a ball of this radius")
     add("--box", type=float, help="bound on |z_j| for --epsilon, at most 1e6 (default: 1e4)")
@@ -59,10 +57,12 @@ def _check_options(add: Any) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from sigfft.argmaxability.check import check
+    from sigfft.argmaxability import check
     from sigfft.argmaxability.epsilon import BOX, check_epsilon, epsilon_argmaxable
+    from sigfft.argmaxability.rules import named
     from sigfft.files import check_writable
 
+    named(args.rule)
     if not args.out.parent.is_dir() or args.out.is_dir():
         raise ValueError(f"--out {args.out} must be a file in a folder that exists")
     check_writable(args.out)
@@ -96,7 +96,7 @@ def _verify_options(add: Any) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from sigfft.argmaxability.certificate import verify
+    from sigfft.argmaxability import verify
 
     weight, bias = _read_layer(args, n_labels=_stated_labels(args.verdicts))
     counts = verify(args.verdicts, weight, bias)
@@ -111,9 +111,9 @@ def _count_options(add: Any) -> None:
 
 
 def _count(args: argparse.Namespace) -> int:
-    from sigfft.counting import counts
+    from sigfft.argmaxability.theory.counts import count_table
 
-    print(counts(args.labels, args.dim, args.cardinality))
+    print(count_table(args.labels, args.dim, args.cardinality))
     return 0
 
 
@@ -127,13 +127,13 @@ def _plan_options(add: Any) -> None:
     add("--samples", type=int, default=100, help="sets tried for each spread (default: %(default)s)")
     add("--features", type=int, default=768, help="width of the head's input (default: %(default)s)")
     add("--slack", type=int, default=0, help="learned columns beside the spread (default: %(default)s)")
-    add("--n-fft", type=int, help="points of the transform (default: as many as labels)")
+    add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
     add("--thorough", action="store_true", help="search longer: a smaller spread, in hours")
 
 
 def _plan(args: argparse.Namespace) -> int:
+    from sigfft.argmaxability import plan
     from sigfft.files.label_sets import load_label_sets
-    from sigfft.planning import plan
 
     sets, n_labels = (None, None) if args.sets is None else load_label_sets(args.sets)
     _same_labels(args.sets, n_labels, "--labels", args.labels)
@@ -146,13 +146,13 @@ def _retrofit_options(add: Any) -> None:
     _layer_options(add)
     add("--cardinality", required=True, type=int, help="labels of the largest set, k")
     add("--spread", type=int, default=0, help="scattered frequencies; see plan (default: %(default)s)")
-    add("--n-fft", type=int, help="points of the transform (default: as many as labels)")
+    add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
     add("--sets", type=Path, help="label sets to check before and after")
     add("--out", required=True, type=Path, help=".safetensors to write; sigfft.load_head reads it")
 
 
 def _retrofit(args: argparse.Namespace) -> int:
-    from sigfft.argmaxability.check import check, check_head
+    from sigfft.argmaxability import check, check_head
     from sigfft.files import check_writable
     from sigfft.heads import retrofit, save_head
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from sigfft import cli
-from sigfft.argmaxability import exact, search
+from sigfft.argmaxability.search import working_set
 from sigfft.cli import main
 
 WEIGHT = np.array([[1.0, 0], [2, 0], [0, 1], [1, 1]], np.float32)
@@ -101,7 +100,7 @@ def test_rules_and_other_formats(folder, capsys):
         ("check --weights W.npz --labels sets.txt --out v.jsonl --box 10", "give --epsilon too, or leave --box out"),
         ("check --weights W.npz --labels sets.txt --out v.jsonl --epsilon 1 --box inf", "at most 1e+06; given"),
         ("check --weights W.npz --labels twice.txt --out v.jsonl", "twice.txt, line 2: label id 3 is repeated"),
-        ("count --labels 10000000000000000000 --dim 3", "--labels must be at most 10000000, since"),
+        ("count --labels 10000000000000000000 --dim 3", "n_labels must be at most 10000000, since"),
         ("check --weights W.npz --tensor out --labels sets.txt --out v.jsonl", "no tensor 'out'; it has weight"),
         ("check --weights two.npz --labels sets.txt --out v.jsonl", "name the weight by --tensor; it has a, c"),
         (
@@ -172,13 +171,15 @@ def test_sets_that_failed_are_an_error(folder, capsys, monkeypatch):
     def breaks(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(search, "search", breaks)
+    monkeypatch.setattr(working_set, "search", breaks)
     assert run("check --weights W.npz --labels sets.txt --out verdicts.jsonl --fail-on-unargmaxable") == 2
     assert "label sets failed (MemoryError: no room); run it again" in capsys.readouterr().err
 
 
-def test_the_rules_are_those_of_the_checker():
-    assert cli.RULES == exact.RULES
+def test_a_rule_is_named_before_the_work(folder, capsys):
+    assert run("check --weights missing.npz --labels sets.txt --rule most --out v.jsonl") == 2
+    assert "unknown rule 'most'; the rules are threshold, argmax, top_k" in capsys.readouterr().err
+    assert run("check --weights W.npz --labels sets.txt --rule top_k --out v.jsonl") == 0
 
 
 def test_an_interrupt_is_one_line(folder, capsys, monkeypatch):

@@ -2,7 +2,7 @@ import numpy as np
 
 import sigfft
 from sigfft import labels
-from sigfft.argmaxability import cyclic
+from sigfft.argmaxability.theory import cyclic
 from sigfft.seriation import co_occurrence
 
 
@@ -34,7 +34,7 @@ def test_the_order_is_the_heads():
     sets = [[0, 5], [5, 9], [9, 3]]
     order = sigfft.label_order(sets, 10)
     head = sigfft.dft_head(10, 1, feature_dim=2, order=order)
-    assert (sigfft.argmaxability.truths.ideal(head, labels.pad(sets, 10)) == "argmaxable").all()
+    assert (sigfft.argmaxability.of_heads.head_report.ideal(head, labels.pad(sets, 10)) == "argmaxable").all()
 
 
 def test_co_occurrence_counts_examples():

@@ -3,45 +3,41 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from jaxtyping import Int
 
-from sigfft.argmaxability import certificate, lp, probe, search
-from sigfft.argmaxability.certificate import Certificate
-from sigfft.argmaxability.report import Layer, Verdict
-from sigfft.argmaxability.system import System, homogenize
+from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.proofs.certificate import Certificate, proves_certificates, proves_witnesses
+from sigfft.argmaxability.proofs.verdicts import Verdict
+from sigfft.argmaxability.search import lp, probe, working_set
+from sigfft.argmaxability.search.basis import Basis
+from sigfft.argmaxability.search.finding import Finding
+from sigfft.argmaxability.search.system import System
 
 
 @dataclass(frozen=True)
 class Problem:
     """What every batch shares; its large arrays reach worker processes as memory maps."""
 
-    weight: np.ndarray
-    bias: np.ndarray | None
+    layer: Layer
     system: System
-    basis: search.Basis
+    basis: Basis
 
     @classmethod
-    def of(cls, weight: np.ndarray, bias: np.ndarray | None, rule: str) -> "Problem":
-        """Validate a layer and bring it into the form that the stages share."""
-        weight, bias = np.asarray(weight), None if bias is None else np.asarray(bias)
-        system = homogenize(weight, bias, rule)
-        return cls(weight, bias, system, search.Basis.of(system))
-
-    def layer(self) -> Layer:
-        """The digests and sizes that a report carries."""
-        bias = None if self.bias is None else certificate.array_digest(self.bias)
-        n_labels, dim = self.weight.shape
-        return Layer(self.system.rule, n_labels, dim, certificate.array_digest(self.weight), bias)
+    def of(cls, layer: Layer) -> Self:
+        """A layer in the form that the stages share."""
+        system = System.of(layer)
+        return cls(layer, system, Basis.of(system))
 
 
 def decide(problem: Problem, padded: Int[np.ndarray, "sets width"], probes: int = 0) -> list[Verdict]:
     """Verdicts of one batch of distinct label sets: each stage takes what the cheaper ones left open."""
     verdicts: list[Verdict | None] = [_silent_label(problem.system, label_set) for label_set in padded]
-    findings: dict[int, search.Finding] = {}
+    findings: dict[int, Finding] = {}
 
-    def stage(name: str, find: Callable[[np.ndarray], list[search.Finding]]) -> None:
+    def stage(name: str, find: Callable[[np.ndarray], list[Finding]]) -> None:
         left = np.array([i for i, v in enumerate(verdicts) if v is None or v.status == "undecided"], int)
         if not len(left):
             return
@@ -60,18 +56,18 @@ def decide(problem: Problem, padded: Int[np.ndarray, "sets width"], probes: int 
     system, basis = problem.system, problem.basis
     if probes:
         stage("probe", lambda left: _probe(system, padded[left], probes))
-    stage("search", lambda left: search.search(system, basis, padded[left]))
+    stage("search", lambda left: working_set.search(system, basis, padded[left]))
     stage("lp", lambda left: [_linear_program(problem, padded[i], findings[i]) for i in left.tolist()])
     return [v for v in verdicts if v is not None]
 
 
-def _probe(system: System, padded: np.ndarray, n_directions: int) -> list[search.Finding]:
+def _probe(system: System, padded: np.ndarray, n_directions: int) -> list[Finding]:
     solutions = probe.probe(system, padded, n_directions)
     lowest = system.margins(padded, solutions).min(axis=1) - system.unit_error
-    return [search.Finding(z, float(low), 1.0, None, padded[0, :0]) for z, low in zip(solutions, lowest, strict=True)]
+    return [Finding(z, float(low), 1.0, None, padded[0, :0]) for z, low in zip(solutions, lowest, strict=True)]
 
 
-def _linear_program(problem: Problem, label_set: np.ndarray, earlier: search.Finding) -> search.Finding:
+def _linear_program(problem: Problem, label_set: np.ndarray, earlier: Finding) -> Finding:
     """A solver that gives up leaves the set as it was, and the others of the batch alone."""
     try:
         return lp.max_margin(problem.system, problem.basis, label_set, earlier.working)
@@ -87,15 +83,14 @@ def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
     return Verdict("unargmaxable", (-1.0, 0.0), "trivial", certificate=Certificate((silent[0],), (1.0,)))
 
 
-def _prove(problem: Problem, padded: np.ndarray, found: list[search.Finding], method: str) -> list[Verdict]:
+def _prove(problem: Problem, padded: np.ndarray, found: list[Finding], method: str) -> list[Verdict]:
     """Verdicts from findings: a status only where its proof holds exactly."""
-    layer = (problem.weight, problem.bias, problem.system.rule)
-    error = problem.system.unit_error
+    layer, error = problem.layer, problem.system.unit_error
     verdicts = [Verdict("undecided", (f.lower, max(f.lower, f.upper)), method, reason=f.note) for f in found]
     hopeful = [i for i, f in enumerate(found) if f.certificate is None and f.lower + error > 0]
     if hopeful:
         witnesses = problem.system.witness(np.stack([found[i].solution for i in hopeful]))
-        proved = certificate.proves_witnesses(*layer, padded[hopeful], witnesses)
+        proved = proves_witnesses(layer, padded[hopeful], witnesses)
         for i, witness, holds in zip(hopeful, witnesses, proved, strict=True):
             if holds:
                 low = max(found[i].lower, 0.0)
@@ -103,7 +98,7 @@ def _prove(problem: Problem, padded: np.ndarray, found: list[search.Finding], me
     claims = [(i, f.certificate) for i, f in enumerate(found) if f.certificate is not None]
     if claims:
         at, proofs = [i for i, _ in claims], [c for _, c in claims]
-        for (i, proof), holds in zip(claims, certificate.proves_certificates(*layer, padded[at], proofs), strict=True):
+        for (i, proof), holds in zip(claims, proves_certificates(layer, padded[at], proofs), strict=True):
             if holds:
                 low = min(found[i].lower, 0.0)
                 verdicts[i] = Verdict("unargmaxable", (low, 0.0), method, certificate=proof)

@@ -1,15 +1,84 @@
 """ε-argmaxability, the published measure: which label sets have a region with room for a ball of radius ε."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float
 
 from sigfft import labels as label_sets
-from sigfft.argmaxability.lp import chebyshev
+from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.report import Report
-from sigfft.argmaxability.system import EPS, homogenize, lengths, unit_rows
+from sigfft.argmaxability.rules import named
+from sigfft.argmaxability.search.system import EPS, System, lengths, unit_rows
 
 EPSILON, BOX = 1e-8, 1e4  # the paper's
 LARGEST_BOX = 1e6  # float64 numbers are 1e-10 apart there: EPSILON has two digits left
+
+
+@dataclass(frozen=True)
+class Chebyshev:
+    """The Chebyshev radius of a label set's region, and its centre; both None where the region is empty."""
+
+    radius: float | None
+    centre: Float[np.ndarray, " dim"] | None
+
+    def argmaxable(self, epsilon: float = 0.0) -> bool:
+        """Whether the region holds a ball of radius above `epsilon`: the paper's ε-argmaxability."""
+        return self.radius is not None and self.radius > epsilon
+
+
+def chebyshev(
+    weight: Float[np.ndarray, "labels dim"],
+    labels: Sequence[int],
+    bias: Float[np.ndarray, " labels"] | None = None,
+    box: float = 1e4,
+) -> Chebyshev:
+    """The largest ball inside a label set's region under the threshold rule: one LP with all rows, in floating point.
+
+    maximise ε subject to s_i (w_i·z + b_i) >= ε ‖w_i‖ and |z_j| <= box. A label with zero weights takes no room; where
+    it is on and its bias is not positive, or off and its bias is, the region is empty.
+
+    Args:
+      weight: (n_labels, dim).
+      labels: ids of the active labels.
+      bias: (n_labels,) or None.
+      box: bound on each coordinate of z; the radius of a set without a bias grows with it.
+
+    Raises:
+      ValueError: bad weights or ids, or a box that is not positive.
+      RuntimeError: HiGHS gave neither an optimum nor a proof of infeasibility.
+
+    Reference: Grivas, Vergari and Lopez, Taming the Sigmoid Bottleneck (2024), arXiv 2310.10443, section 4.
+    """
+    if not box > 0:
+        raise ValueError(f"box must be positive; given {box}")
+    layer = Layer.of(weight, bias)
+    system = System.of(layer)
+    signs = system.signs(layer.pad([labels]))[0, : layer.n_labels]
+    rows = system.stored[:, : layer.dim]
+    sizes = lengths(rows)
+    offset = np.zeros(len(rows)) if bias is None else system.stored[:, layer.dim]
+    asks = sizes > 0
+    if ((signs > 0) != (offset > 0))[~asks].any():  # not left to the solver's tolerance
+        return Chebyshev(None, None)
+    signs, units = signs[asks], unit_rows(rows[asks])
+    with np.errstate(over="ignore"):
+        distances = np.nan_to_num(offset[asks] / sizes[asks])
+    from scipy.optimize import linprog  # takes longer to import than all of sigfft; most checks never get here
+
+    result = linprog(
+        np.append(np.zeros(layer.dim), -1.0),
+        A_ub=np.column_stack([-signs[:, None] * units, np.ones(len(units))]),
+        b_ub=signs * distances,
+        bounds=[(-box, box)] * layer.dim + [(0, None)],
+        method="highs",
+    )
+    if result.status == 2:
+        return Chebyshev(None, None)
+    if result.status != 0 or result.x is None:
+        raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")
+    return Chebyshev(float(result.x[-1]), result.x[:-1])
 
 
 def epsilon_argmaxable(
@@ -39,7 +108,7 @@ def epsilon_argmaxable(
     Reference: Grivas, Vergari and Lopez, Taming the Sigmoid Bottleneck (2024), arXiv 2310.10443, section 4.
     """
     check_epsilon(report.layer.rule, epsilon, box)
-    system = homogenize(weight, bias, "threshold")
+    system = System.of(Layer.of(weight, bias))
     sets = label_sets.unpack(report.label_sets, system.n_labels)
     units = unit_rows(system.stored)
     answers = np.zeros(len(report), bool)
@@ -48,7 +117,7 @@ def epsilon_argmaxable(
             continue
         lower = -1.0 if verdict.witness is None else _radius(units, labels, verdict.witness, box)
         # without a bias, no z of the box is longer than √dim·box
-        upper = verdict.margin[1] * system.dim**0.5 * box * (1 + 1e-12) if bias is None else np.inf
+        upper = verdict.margin[1] * system.layer.dim**0.5 * box * (1 + 1e-12) if bias is None else np.inf
         if lower > epsilon or upper <= epsilon:
             answers[i] = lower > epsilon
         else:
@@ -61,7 +130,7 @@ def epsilon_argmaxable(
 
 def check_epsilon(rule: str, epsilon: float, box: float) -> None:
     """Raise ValueError for what `epsilon_argmaxable` refuses."""
-    if rule != "threshold":
+    if named(rule).free_level:
         raise ValueError(f"ε-argmaxability is defined for the threshold rule; given {rule!r}")
     if not 0 <= epsilon < np.inf or not 0 < box <= LARGEST_BOX:
         raise ValueError(

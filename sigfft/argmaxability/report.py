@@ -1,50 +1,23 @@
-"""The verdicts of a check: one for each given label set, saved as JSON lines that `verify` reads."""
+"""The verdicts of a check: one for each given label set, as arrays, a table and a file."""
 
-import json
 import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sigfft import labels as label_sets
-from sigfft.argmaxability.certificate import Certificate
-from sigfft.argmaxability.lines import STATUSES, field, missing, parse
-from sigfft.files import replacing
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is known of one label set. A status other than "undecided" has been proved exactly."""
-
-    status: str
-    margin: tuple[float, float]
-    method: str  # the stage that decided
-    witness: Float[np.ndarray, " dim"] | None = None
-    certificate: Certificate | None = None
-    seconds: float = 0.0
-    reason: str = ""  # why it is undecided
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What the verdicts are about: the decision rule, the sizes, and the digests of the stored arrays."""
-
-    rule: str
-    n_labels: int
-    dim: int
-    weight: dict
-    bias: dict | None
+from sigfft.argmaxability.layer import Digest
+from sigfft.argmaxability.proofs.certificate import Certificate
+from sigfft.argmaxability.proofs.verdicts import STATUSES, Verdict, lines_of, read_lines, write_lines
 
 
 @dataclass(frozen=True)
 class Report:
     """Verdicts by given label set; equal sets share one verdict."""
 
-    layer: Layer
+    layer: Digest
     label_sets: Int[np.ndarray, "sets width"]  # padded with n_labels
     verdicts: Sequence[Verdict]
 
@@ -60,10 +33,10 @@ class Report:
     def margin(self) -> Float[np.ndarray, "sets 2"]:
         """Lower and upper bound of each set's margin: max over unit z of min_i s_i (r_i·z) / ‖r_i‖.
 
-        r_i is w_i, with b_i where there is a bias and 1 under argmax and top_k; those two columns are multiplied by
-        powers of two that bring their size to the median length of the w_i (`system.homogenize`), so that a margin
-        keeps its value where all weights are multiplied by a power of two. With a bias, one more row is 1 at its
-        column and 0 elsewhere: that coordinate of z must be positive.
+        r_i is w_i, with b_i where there is a bias and 1 under argmax and top_k, whose level is free; those two columns
+        are multiplied by powers of two that bring their size to the median length of the w_i (`search.system`), so
+        that a margin keeps its value where all weights are multiplied by a power of two. With a bias, one more row is
+        1 at its column and 0 elsewhere: that coordinate of z must be positive.
         """
         return np.array([v.margin for v in self.verdicts], np.float64).reshape(-1, 2)
 
@@ -113,7 +86,7 @@ class Report:
     def save(self, path: str | os.PathLike) -> None:
         """Write JSON lines, one for each set, atomically: the file is whole or not there."""
         sets = label_sets.unpack(self.label_sets, self.layer.n_labels)
-        write_lines(path, (to_json(s, v, self.layer, len(self)) for s, v in zip(sets, self.verdicts, strict=True)))
+        write_lines(path, lines_of(sets, self.verdicts, self.layer, whole=True))
 
     @staticmethod
     def load(path: str | os.PathLike) -> "Report":
@@ -122,77 +95,12 @@ class Report:
         Raises:
           ValueError: a line is not a verdict, lines are missing, or they are about different layers.
         """
-        sets, verdicts, layers, declared = [], [], [], Counter[int | None]()
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-            try:
-                record = parse(line)
-                labels, verdict, layer = _of_record(record)
-            except ValueError as error:
-                reason = f"{path}, line {number} is not a verdict; the file may be truncated: {error}"
-                raise ValueError(reason) from error
-            sets.append(labels)
-            verdicts.append(verdict)
-            layers.append(layer)
-            declared[record.get("sets")] += 1
-        if any(layer != layers[0] for layer in layers):
+        lines = [line for _, line in read_lines(path)]
+        layer = lines[0].layer
+        if any(line.layer != layer for line in lines):
             raise ValueError(f"{path} holds verdicts about more than one layer or rule; save one report to a file")
-        if missing(declared):
-            raise ValueError(f"{path} {missing(declared)}")
         try:
-            return Report(layers[0], label_sets.pad(sets, layers[0].n_labels), verdicts)
+            padded = label_sets.pad([line.labels for line in lines], layer.n_labels)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-
-
-def to_json(labels: Sequence[int], verdict: Verdict, layer: Layer, sets: int | None = None) -> str:
-    """One verdict as a line of JSON; floats are written so that they read back to the same bits.
-
-    `sets` is the number of lines that the file will have, so that a reader sees whether some are missing.
-    """
-    proof = verdict.certificate
-    record = {
-        "labels": list(labels),
-        "status": verdict.status,
-        "margin": list(verdict.margin),
-        "method": verdict.method,
-        "witness": None if verdict.witness is None else verdict.witness.tolist(),
-        "certificate": None if proof is None else {"labels": proof.labels, "multipliers": proof.multipliers},
-        "seconds": verdict.seconds,
-        "reason": verdict.reason,
-    }
-    whole = {} if sets is None else {"sets": sets}
-    return json.dumps(record | asdict(layer) | whole, allow_nan=False)
-
-
-def from_json(line: str) -> tuple[list[int], Verdict, Layer]:
-    """The inverse of `to_json`.
-
-    Raises:
-      ValueError: the line is not a JSON object, or a field is missing or has another form.
-    """
-    return _of_record(parse(line))
-
-
-def _of_record(record: dict) -> tuple[list[int], Verdict, Layer]:
-    for name, *types in (("method", str), ("seconds", int, float), ("reason", str)):
-        field(record, name, *types)
-    proof, witness = record["certificate"], record["witness"]
-    if witness is not None and len(witness) != record["dim"]:
-        raise ValueError(f"witness must have dim = {record['dim']} numbers; it has {len(witness)}")
-    verdict = Verdict(
-        record["status"],
-        (record["margin"][0], record["margin"][1]),
-        record["method"],
-        None if witness is None else np.array(witness, np.float64),
-        None if proof is None else Certificate(tuple(proof["labels"]), tuple(proof["multipliers"])),
-        record["seconds"],
-        record["reason"],
-    )
-    layer = Layer(*(record[name] for name in ("rule", "n_labels", "dim", "weight", "bias")))
-    return record["labels"], verdict, layer
-
-
-def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> None:
-    """Write a text file of these lines: whole, or not at all."""
-    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
+        return Report(layer, padded, [line.verdict for line in lines])

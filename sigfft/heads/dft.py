@@ -90,11 +90,11 @@ class DFTHead(Head):
         object.__setattr__(self, "n_fft", whole("n_fft", length, self.n_labels, "n_labels="))
         object.__setattr__(self, "order", None if self.order is None else _order(self.order, self.n_labels))
         prior_logit(self.prior, self.max_cardinality, self.n_labels)
-        room = (self._length - 1) // 2
+        room = (self.n_points - 1) // 2
         if self.max_cardinality + self.spread > room:
             raise ValueError(
                 f"max_cardinality={self.max_cardinality} and spread={self.spread} need 2k + 1 + 2·spread = "
-                f"{self._fixed} columns, but n_fft={self._length} points have only {2 * room + 1}; lower "
+                f"{self._fixed} columns, but n_fft={self.n_points} points have only {2 * room + 1}; lower "
                 + (
                     f"spread to at most {room - self.max_cardinality}"
                     if self.max_cardinality <= room
@@ -119,12 +119,17 @@ class DFTHead(Head):
 
     @property
     def circle(self) -> Circle:  # type: ignore[override]
-        return Circle(self._points, self.max_cardinality, self._length, alone=not self.spread and not self.slack)
+        return Circle(self._points, self.max_cardinality, self.n_points, 0, alone=not self.spread and not self.slack)
+
+    @property
+    def n_points(self) -> int:
+        """Points of the transform, n_fft."""
+        return cast(int, self.n_fft)
 
     @property
     def frequencies(self) -> Int[np.ndarray, " pairs"]:
         """Those of W's fixed columns: 1..k, then the spread ones, ascending."""
-        scattered = spectrum.spread_frequencies(self._length, self.max_cardinality, self.spread)
+        scattered = spectrum.spread_frequencies(self.n_points, self.max_cardinality, self.spread)
         return np.concatenate([spectrum.low_frequencies(self.max_cardinality), scattered])
 
     def init(self, key):
@@ -144,7 +149,7 @@ class DFTHead(Head):
         return affine(params, features, self._gain)
 
     def decode(self, params, z):
-        logits = spectrum.synthesis(z[..., : self._fixed], self.frequencies, self._length)
+        logits = spectrum.synthesis(z[..., : self._fixed], self.frequencies, self.n_points)
         logits = logits[..., : self.n_labels] if self._points is None else logits[..., self._points]
         if self.slack:
             logits = logits + matmul(z[..., self._fixed :], params["slack"].T) / self._gain
@@ -152,18 +157,18 @@ class DFTHead(Head):
 
     def rows_of(self, own, labels, dtype=jnp.float32):
         at = labels if self._points is None else jnp.asarray(self._points)[labels]
-        fixed = spectrum.rows(at, self.frequencies, self._length, dtype)
+        fixed = spectrum.rows(at, self.frequencies, self.n_points, dtype)
         return jnp.concatenate([fixed, own["slack"].astype(dtype) / self._gain], axis=1) if self.slack else fixed
 
     def blocks(self, block_size, held=None):
         if self.order is not None:
             return super().blocks(block_size, held)
-        return dft_blocks.blocks_of(self.n_labels, self._length, whole("block_size", block_size, 1), held, self._folds)
+        return dft_blocks.blocks_of(self.n_labels, self.n_points, whole("block_size", block_size, 1), held, self._folds)
 
     def block_decoder(self, blocks, dtype):
         if self.order is not None:
             return super().block_decoder(blocks, dtype)
-        decode_spectrum = dft_blocks.decoder(self.frequencies, self._length, blocks, dtype, self._folds)
+        decode_spectrum = dft_blocks.decoder(self.frequencies, self.n_points, blocks, dtype, self._folds)
 
         def decode(own, z, labels):
             logits = decode_spectrum(z[:, : self._fixed], labels[0])
@@ -181,12 +186,8 @@ class DFTHead(Head):
         return 2 * (self.max_cardinality + self.spread) + 1
 
     @property
-    def _length(self) -> int:
-        return cast(int, self.n_fft)
-
-    @property
     def _gain(self) -> float:
-        return math.sqrt(self._length)
+        return math.sqrt(self.n_points)
 
     @functools.cached_property
     def _points(self) -> Int[np.ndarray, " labels"] | None:

@@ -26,12 +26,14 @@ class Circle(NamedTuple):
       points: the point of each label on the circle; None: label i at point i.
       max_frequency: W has the columns of the frequencies 0..max_frequency.
       n_fft: number of points of the whole circle.
+      column: of the constant; the pairs of the frequencies follow it.
       alone: W has no other columns and there is no bias.
     """
 
     points: Int[np.ndarray, " labels"] | None
     max_frequency: int
     n_fft: int
+    column: int
     alone: bool
 
 

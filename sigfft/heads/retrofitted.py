@@ -83,7 +83,7 @@ class RetrofitHead(Head):
 
     @property
     def circle(self) -> Circle:  # type: ignore[override]
-        return self._added.circle._replace(alone=False)
+        return self._added.circle._replace(column=self.old_dim, alone=False)
 
     def init(self, key):
         params = jax.tree.map(jnp.zeros_like, self._added.init(key))

@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from sigfft import inference, labels
 from sigfft.argmaxability import HeadReport, Report, check, check_head
-from sigfft.argmaxability.streamed import HELD
+from sigfft.argmaxability.of_heads.streamed import HELD
 from sigfft.data import Dataset, batches
 from sigfft.heads import Head, Params, feature_layer
 from sigfft.metrics import Metrics

@@ -6,11 +6,12 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from brute_force import all_sets, argmaxable_sets, biases, layers
+from argmaxability.brute_force import all_sets, argmaxable_sets, biases, layers
+from argmaxability.claims import system_of
 from hypothesis.extra import numpy as st_numpy
 
-from sigfft.argmaxability import VerificationError, check, cyclic, verify
-from sigfft.argmaxability.system import homogenize
+from sigfft.argmaxability import VerificationError, check, verify
+from sigfft.argmaxability.theory import cyclic
 
 CASES = [
     (name, offset, rule)
@@ -72,7 +73,7 @@ def test_margins_hold_the_best_of_all_directions_of_the_plane(biased, rule, scal
     rng = np.random.default_rng(0)
     weight, bias = scale * rng.standard_normal((6, 1)), rng.standard_normal(6) if biased else None
     rows = np.column_stack([weight, bias if biased else np.ones(6)])
-    rows[:, 1] *= 2.0 ** homogenize(weight, bias, rule).exponents[1]
+    rows[:, 1] *= 2.0 ** system_of(weight, bias, rule).exponents[1]
     units = np.vstack([rows / np.linalg.norm(rows, axis=1, keepdims=True), np.eye(2)[1 if biased else 2 :]])
     angles = np.linspace(0, 2 * np.pi, 20_000)
     values = units @ [np.cos(angles), np.sin(angles)]

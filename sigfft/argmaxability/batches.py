@@ -1,0 +1,108 @@
+"""Batches of label sets over processes: kept as they finish, and taken up again by a later run."""
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+from threadpoolctl import threadpool_limits
+
+from sigfft.argmaxability.decide import Problem, decide
+from sigfft.argmaxability.proofs.verdicts import Verdict, lines_of, read_lines, write_lines
+from sigfft.argmaxability.proofs.verification import verify
+from sigfft.labels import unpack
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches to verdicts: from the shards of an earlier run, or worked on now and saved.
+
+    Attributes:
+      problem: what all batches share.
+      probes: random activations tried for each set before the search.
+      folder: of the shards; None: they are not kept.
+      on_error: "raise", or "undecided" for the sets of a batch that raised.
+    """
+
+    problem: Problem
+    probes: int
+    folder: Path | None
+    on_error: str
+
+    def stream(
+        self, batches: Sequence[np.ndarray], n_jobs: int = 1, backend: str | None = None
+    ) -> Iterator[list[Verdict]]:
+        """Verdicts of each batch, in order, as they are finished; `n_jobs` and `backend` are joblib's."""
+        import joblib  # a third of a second, which `import sigfft` need not wait for
+
+        parallel = joblib.Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")
+
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        done, unsaved = 0, None
+        try:
+            for verdicts, error in parallel(joblib.delayed(_finish)(self, batch) for batch in batches):
+                done, unsaved = done + 1, unsaved or error
+                yield verdicts
+        except Exception as error:  # a worker died: what has been yielded stays, and what others have saved
+            if self.on_error == "raise":
+                raise
+            for batch in batches[done:]:
+                yield self.finished(batch) or _undecided(len(batch), error)
+        if unsaved is not None:
+            warnings.warn(f"not every finished batch could be kept in {self.folder}: {unsaved}", stacklevel=3)
+
+    def shard(self, batch: np.ndarray) -> Path | None:
+        """Where a batch's verdicts are kept: named by the layer, the rule and the label sets."""
+        if self.folder is None:
+            return None
+        content = repr((self.problem.layer.digest, batch.shape)).encode() + np.ascontiguousarray(batch, "<i4").tobytes()
+        return self.folder / f"{hashlib.sha256(content).hexdigest()[:32]}.jsonl"
+
+    def finished(self, batch: np.ndarray) -> list[Verdict] | None:
+        """The verdicts of an earlier run on a batch, proved again; None where they are missing, damaged or false."""
+        shard = self.shard(batch)
+        if shard is None or not shard.exists():
+            return None
+        layer, sets = self.problem.layer, unpack(batch, self.problem.layer.n_labels)
+        try:
+            verify(shard, layer.weight, layer.bias)
+            lines = [line for _, line in read_lines(shard)]
+        except (OSError, ValueError):
+            return None  # worked on again
+        if [(line.labels, line.layer) for line in lines] != [(labels, layer.digest) for labels in sets]:
+            return None
+        return [line.verdict for line in lines]
+
+    def save(self, batch: np.ndarray, verdicts: list[Verdict]) -> OSError | None:
+        """Write a batch's shard; if the disk refuses, the reason: the verdicts are worth more than their copy."""
+        shard = self.shard(batch)
+        if shard is None:
+            return None
+        layer = self.problem.layer
+        try:
+            write_lines(shard, lines_of(unpack(batch, layer.n_labels), verdicts, layer.digest, whole=False))
+        except OSError as error:
+            return error
+        return None
+
+
+@threadpool_limits.wrap(limits=1, user_api="blas")  # its products are small; threads would wait for each other
+def _finish(run: Batches, batch: Int[np.ndarray, "sets width"]) -> tuple[list[Verdict], OSError | None]:
+    before = run.finished(batch)
+    if before is not None:
+        return before, None
+    try:
+        verdicts = decide(run.problem, batch, run.probes)
+    except Exception as error:  # whatever it was, it costs this batch alone, and is the reason that its verdicts give
+        if run.on_error == "raise":
+            raise
+        return _undecided(len(batch), error), None
+    return verdicts, run.save(batch, verdicts)
+
+
+def _undecided(count: int, error: Exception) -> list[Verdict]:
+    return [Verdict("undecided", (-1.0, 1.0), "none", reason=f"{type(error).__name__}: {error}")] * count

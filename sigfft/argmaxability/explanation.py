@@ -1,0 +1,193 @@
+"""Why a label set cannot be output, and which argmaxable set is near it."""
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from sigfft.argmaxability.decide import Problem, decide
+from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.proofs.verdicts import Verdict
+from sigfft.argmaxability.rules import Rule
+from sigfft.argmaxability.search.basis import start, unit
+from sigfft.argmaxability.search.system import lengths
+
+_FEW = 1 << 12  # label sets of one cardinality that are tried one and all
+_DIRECTIONS = 512  # activations tried where they are more
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The conflict of an unargmaxable set: no activation puts `on` above and `off` below at the same time.
+
+    Both are empty unless the set is unargmaxable. Without a bias, leaving out any one of the labels resolves it.
+    """
+
+    verdict: Verdict
+    on: tuple[int, ...]
+    off: tuple[int, ...]
+
+    def __str__(self) -> str:
+        if self.verdict.status != "unargmaxable":
+            return f"the set is {self.verdict.status}; its margin is in {list(self.verdict.margin)}"
+        return f"no activation has labels {list(self.on)} on and labels {list(self.off)} off"
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """An argmaxable set near a given one: `flips` labels differ, and no single one of them can be flipped back.
+
+    Under a free level (argmax, top_k) the cardinality is kept: one label swapped for another is two flips.
+    """
+
+    labels: tuple[int, ...]
+    added: tuple[int, ...]
+    removed: tuple[int, ...]
+    witness: Float[np.ndarray, " dim"]
+
+    @property
+    def flips(self) -> int:
+        """Number of labels that differ."""
+        return len(self.added) + len(self.removed)
+
+
+def explain(
+    weight: Float[np.ndarray, "labels dim"],
+    label_set: list[int],
+    bias: Float[np.ndarray, " labels"] | None = None,
+    rule: str | Rule = "threshold",
+) -> Explanation:
+    """The labels of a set that conflict: those of its certificate. Arguments and errors as `check`, for one set."""
+    problem = Problem.of(Layer.of(weight, bias, rule))
+    verdict = _decide(problem, frozenset(label_set))
+    core = () if verdict.certificate is None else verdict.certificate.labels
+    on = tuple(i for i in core if i in set(label_set))
+    return Explanation(verdict, on, tuple(i for i in core if i not in on and i < problem.layer.n_labels))
+
+
+def nearest(
+    weight: Float[np.ndarray, "labels dim"],
+    label_set: list[int],
+    bias: Float[np.ndarray, " labels"] | None = None,
+    rule: str | Rule = "threshold",
+) -> Nearest:
+    """An argmaxable set with few flips: not always the fewest, which is hard to find.
+
+    Two candidates are made, the better one is kept: the set that the given one's best activation yields; and the
+    end of flipping, in each certificate in turn, the label with the largest share. Where equal rows make these tie,
+    others are tried: every set of this cardinality if they are few, or what activations around the best one yield.
+    Then flips are undone one by one as long as the set stays argmaxable.
+
+    Args:
+      weight: as `check`.
+      label_set: ids of the active labels.
+      bias: as `check`.
+      rule: as `check`.
+
+    Raises:
+      ValueError: as `check`; or none of the sets that were tried is argmaxable, as where all rows are equal.
+    """
+    problem = Problem.of(Layer.of(weight, bias, rule))
+    wanted = frozenset(problem.layer.pad([label_set])[0].tolist()) - {problem.layer.n_labels}
+    verdict = _decide(problem, wanted)
+    if verdict.witness is not None:
+        return Nearest(tuple(sorted(wanted)), (), (), verdict.witness)
+    best = _least_squares(problem, wanted)
+    candidates = [_yielded(problem, best, len(wanted))]
+    if not problem.layer.rule.free_level:
+        candidates.append(_flip_conflicts(problem, wanted, verdict))
+    proved = [(found, v) for found in candidates if (v := _decide(problem, found)).witness is not None]
+    found, verdict = min(proved or _others(problem, wanted, best), key=lambda candidate: len(candidate[0] ^ wanted))
+    found, verdict = _undo(problem, wanted, found, verdict)
+    if verdict.witness is None:
+        raise ValueError("the nearest set lost its witness")
+    return Nearest(tuple(sorted(found)), tuple(sorted(found - wanted)), tuple(sorted(wanted - found)), verdict.witness)
+
+
+def _decide(problem: Problem, labels: frozenset[int]) -> Verdict:
+    return decide(problem, problem.layer.pad([sorted(labels)]))[0]
+
+
+def _least_squares(problem: Problem, wanted: frozenset[int]) -> Float[np.ndarray, " D"]:
+    """The least-squares solution of the wanted set, of unit length."""
+    padded = problem.layer.pad([sorted(wanted)])
+    return unit(start(problem.system, problem.basis, padded) @ problem.basis.to_solution.T)[0]
+
+
+def _yielded(problem: Problem, solution: Float[np.ndarray, " D"], cardinality: int) -> frozenset[int]:
+    """What a solution yields, ties broken by the label, with the coordinate of the bias made positive."""
+    positive = problem.layer.positive
+    if positive is not None and solution[positive] <= 0:
+        solution = solution.copy()
+        solution[positive] = 1e-3 * np.abs(solution).max() or 1.0
+    on = problem.layer.rule.yielded(problem.system.rows @ solution, cardinality)
+    return frozenset(np.flatnonzero(on).tolist())
+
+
+def _others(
+    problem: Problem, wanted: frozenset[int], best: Float[np.ndarray, " D"]
+) -> list[tuple[frozenset[int], Verdict]]:
+    """The argmaxable ones of a batch of further sets, the nearest that there are.
+
+    Raises:
+      ValueError: none of them is argmaxable.
+    """
+    n_labels, k = problem.layer.n_labels, len(wanted)
+    others: Iterable[tuple[int, ...] | frozenset[int]]
+    if problem.layer.rule.free_level and math.comb(n_labels, k) <= _FEW:
+        others = itertools.combinations(range(n_labels), k)
+    else:
+        noise = np.random.default_rng(0).standard_normal((_DIRECTIONS, len(best)))
+        spread = np.geomspace(1e-6, 1e3, _DIRECTIONS)[:, None]
+        others = {_yielded(problem, solution, k) for solution in best + spread * noise}
+    tried = sorted(map(frozenset, others), key=lambda labels: (len(labels ^ wanted), sorted(labels)))
+    for i in range(0, len(tried), _BATCH):
+        batch = tried[i : i + _BATCH]
+        verdicts = decide(problem, problem.layer.pad([sorted(labels) for labels in batch]))
+        proved = [(labels, v) for labels, v in zip(batch, verdicts, strict=True) if v.witness is not None]
+        if proved:
+            return proved
+    raise ValueError(
+        f"no argmaxable set was found near one of {k} labels: none of {len(tried)} others was proved argmaxable; "
+        "are most rows equal?"
+    )
+
+
+def _flip_conflicts(problem: Problem, wanted: frozenset[int], verdict: Verdict) -> frozenset[int]:
+    """Flip the label with the largest share of each certificate until there is none; no label twice."""
+    labels, flipped = wanted, set()
+    sizes = lengths(problem.system.rows)
+    while verdict.certificate is not None:
+        core = zip(verdict.certificate.labels, verdict.certificate.multipliers, strict=True)
+        free = [(y * sizes[i], i) for i, y in core if i < len(sizes) and i not in flipped]
+        if not free:
+            break
+        label = max(free)[1]
+        flipped.add(label)
+        labels = labels ^ {label}
+        verdict = _decide(problem, labels)
+    return labels
+
+
+def _undo(
+    problem: Problem, wanted: frozenset[int], found: frozenset[int], verdict: Verdict
+) -> tuple[frozenset[int], Verdict]:
+    """Take back flips (for top-k: swaps) while the set stays argmaxable."""
+    undone = True
+    while undone:
+        undone = False
+        added, removed = sorted(found - wanted), sorted(wanted - found)
+        single = [{i} for i in added + removed]
+        moves = [{a, r} for a in added for r in removed] if problem.layer.rule.free_level else single
+        for move in moves:
+            if not move <= found ^ wanted:
+                continue
+            fewer = found ^ move
+            attempt = _decide(problem, fewer)
+            if attempt.witness is not None:
+                found, verdict, undone = fewer, attempt, True
+    return found, verdict

@@ -1,0 +1,237 @@
+"""Which spread makes a head's promise survive floating point, what it costs, and what a bottleneck costs instead."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from sigfft import labels
+from sigfft.argmaxability.of_heads.forward import deployed
+from sigfft.argmaxability.theory.sampling import clopper_pearson, random_sets
+from sigfft.heads import DFTHead, bottleneck_head, dft_head
+from sigfft.heads.head import whole
+from sigfft.spectrum import smooth_length
+
+_FIRST = 20  # sets after which a hopeless spread is given up
+_FINE = 0.06  # the spread is found to within this share of itself
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How many sampled label sets a forward pass reproduced, and the interval of the share among all."""
+
+    reproduced: int
+    of: int
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.reproduced:,} of {self.of:,}, share in [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A head with some spread: what it reproduced of random and of given label sets."""
+
+    head: DFTHead
+    random: Sample
+    given: Sample | None
+
+    @property
+    def spread(self) -> int:
+        """Number of spread frequencies."""
+        return self.head.spread
+
+    def reaches(self, share: float) -> bool:
+        """Whether the intervals lie above a share."""
+        return self.random.low >= share and (self.given is None or self.given.low >= share)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer of `plan`.
+
+    Attributes:
+      dtype: of the forward pass.
+      share: of label sets to be reproduced.
+      confidence: of the intervals.
+      trials: the heads that were tried, by spread.
+      chosen: the one with the least spread that reaches the share, to within 6 %; None if none of them does.
+    """
+
+    dtype: str
+    share: float
+    confidence: float
+    trials: list[Trial]
+    chosen: Trial | None
+
+    def __str__(self) -> str:
+        head = self.trials[0].head
+        k, n = head.max_cardinality, head.n_labels
+        lines = [f"{n:,} labels, every set of up to {k}, {self.dtype}, {head.feature_dim:,} features"]
+        lines += [f"  spread {t.spread:>6}, random {k}-sets: {t.random}" + _given(t) for t in self.trials]
+        if self.chosen is None:
+            lines.append(
+                f"no spread that was tried reaches a share of {self.share:g} in {self.dtype}; "
+                "raise n_fft, which makes room for more frequencies, or lower the cardinality"
+            )
+        else:
+            lines.append(
+                f"needed for a share of {self.share:g}, {self.confidence:.0%} intervals: spread {self.chosen.spread}, "
+                f"slack {head.slack}"
+            )
+            lines += _costs(self.chosen.head)
+        lines.append(
+            f"That a layer has d >= 2k + 1 = {2 * k + 1} dimensions does not make a learned W safe: the guarantee is "
+            "of the fixed columns. Check a trained W with `sigfft check`."
+        )
+        return "\n".join(lines)
+
+
+def plan(
+    n_labels: int,
+    max_cardinality: int,
+    dtype: str = "float32",
+    *,
+    label_sets: labels.LabelSets | None = None,
+    share: float = 0.95,
+    confidence: float = 0.95,
+    samples: int = 100,
+    feature_dim: int = 768,
+    slack: int = 0,
+    n_fft: int | None = None,
+    thorough: bool = False,
+    seed: int = 0,
+) -> Plan:
+    """The least spread with which the forward pass reproduces a stated share of label sets.
+
+    Random sets of exactly k labels are sampled, the hardest size, and given sets of at most k; a set counts if an
+    activation cast to `dtype` yields exactly it in the forward pass on the default device. The search for it is a
+    quick one, so that the spread is enough and may not be the least: a thorough one finds activations of smaller
+    margins too. With some spreads tried, the intervals are of each trial by itself.
+
+    Args:
+      n_labels: number of labels.
+      max_cardinality: k.
+      dtype: "float32", "bfloat16" or "float16".
+      label_sets: of the data, if there are any; those of more than k labels are left out.
+      share: the share of all sets that the interval must lie above.
+      confidence: of the Clopper–Pearson intervals.
+      samples: sets of each kind that are tried; given sets are all tried if there are no more.
+      feature_dim: of the head, for its costs.
+      slack: learned columns, as at their start.
+      n_fft: points of the transform; as `sigfft.dft_head`.
+      thorough: search longer for the sets that are left, see `forward.deployed`; minutes to hours where n and k are
+        large.
+      seed: of the sample.
+
+    Raises:
+      ValueError: sizes below 1, more columns than points, or so few samples that the share is out of reach.
+    """
+    for name, size in {"n_labels": n_labels, "max_cardinality": max_cardinality, "samples": samples}.items():
+        whole(name, size, 1)
+    points = smooth_length(n_labels) if n_fft is None else n_fft
+    room = (points - 1) // 2 - max_cardinality
+    if room < 0:
+        raise ValueError(
+            f"max_cardinality={max_cardinality} needs at least {2 * max_cardinality + 1} points; n_labels={n_labels} "
+            f"have {points}: lower max_cardinality or raise n_fft"
+        )
+    best = clopper_pearson(samples, samples, confidence)[0]
+    if not 0 < share <= best:
+        raise ValueError(
+            f"with samples={samples} the interval lies above {best:.4f} at most; share={share} must be positive and no "
+            "larger, or raise samples"
+        )
+    random = random_sets(n_labels, max_cardinality, samples, seed)
+    given = None if label_sets is None else _distinct(label_sets, n_labels, max_cardinality, samples, seed)
+    trials: dict[int, Trial] = {}
+
+    def sample(head: DFTHead, padded: np.ndarray, every: bool = False) -> Sample:
+        params = jax.jit(head.init)(jax.random.key(seed))
+        done = deployed(head, params, padded[:_FIRST], dtype=dtype, thorough=thorough)
+        if 2 * done.sum() < len(done) < len(padded):  # far from enough: the rest would only take time
+            padded, every = padded[:_FIRST], False
+        else:
+            done = np.append(done, deployed(head, params, padded[_FIRST:], dtype=dtype, thorough=thorough))
+        found = int(done.sum())
+        exact = (found / len(padded),) * 2
+        return Sample(found, len(padded), *(exact if every else clopper_pearson(found, len(padded), confidence)))
+
+    def reaches(spread: int) -> bool:
+        if spread not in trials:
+            head = dft_head(n_labels, max_cardinality, feature_dim=feature_dim, spread=spread, slack=slack, n_fft=n_fft)
+            trials[spread] = Trial(head, sample(head, random), None if given is None else sample(head, *given))
+        return trials[spread].reaches(share)
+
+    least = _least(reaches, room, _guess(n_labels, max_cardinality))
+    tried = [trials[spread] for spread in sorted(trials)]
+    return Plan(dtype, share, confidence, tried, None if least is None else trials[least])
+
+
+def _guess(n_labels: int, max_cardinality: int) -> int:
+    """Random directions separate k of n points from about 2k ln(n/d) dimensions on.
+
+    Reference: Donoho and Tanner, Neighborliness of randomly projected simplices in high dimensions (2005).
+    """
+    return math.ceil(0.55 * max_cardinality * math.log(max(3.0, n_labels / (2 * max_cardinality))))
+
+
+def _least(reaches: Callable[[int], bool], room: int, guess: int) -> int | None:
+    """The least spread that reaches, to within `_FINE`; None if not even all frequencies do."""
+    if reaches(0):
+        return 0
+    if not room:
+        return None
+    low, high = 0, max(1, min(guess, room))
+    while not reaches(high):
+        if high == room:
+            return None
+        low, high = high, min(room, max(high + 1, math.ceil(1.3 * high)))
+    if low == 0 and high > 1:  # the guess was enough: go down before halving
+        while high > 1 and reaches(lower := high * 10 // 13):
+            high = lower
+        low = min(high - 1, lower) if high > 1 else 0
+    while high - low > max(1, _FINE * high):
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    return high
+
+
+def _distinct(
+    label_sets: labels.LabelSets, n_labels: int, max_cardinality: int, samples: int, seed: int
+) -> tuple[np.ndarray, bool]:
+    """A sample of the distinct label sets of at most k labels, and whether it holds every one."""
+    padded = labels.dedupe(labels.pad(label_sets, n_labels))[0]
+    padded = padded[labels.cardinality(padded, n_labels) <= max_cardinality][:, :max_cardinality]
+    if not len(padded):
+        raise ValueError(f"none of the given label sets has at most max_cardinality={max_cardinality} labels")
+    chosen = np.random.default_rng(seed).permutation(len(padded))[:samples]
+    return padded[chosen], len(chosen) == len(padded)
+
+
+def _given(trial: Trial) -> str:
+    return "" if trial.given is None else f"; given sets: {trial.given}"
+
+
+def _costs(head: DFTHead) -> list[str]:
+    """Parameters and operations of the chosen head, and of bottlenecks beside it."""
+    n, d, features = head.n_labels, head.dim, head.feature_dim
+    spread, parameters = head.spread, head.n_parameters()
+    operations = 2 * features * d + 2.5 * head.n_points * math.log2(head.n_points) + 2 * n * head.slack
+    narrow = max(1, round(parameters / (features + 1 + n)))
+    lines = [_cost(f"this head, d = {d}", parameters, operations)]
+    for name, dim in (("bottleneck of the same d", d), ("bottleneck of these parameters", narrow)):
+        same = bottleneck_head(n, dim, feature_dim=features)
+        lines.append(_cost(f"{name}, d = {dim}", same.n_parameters(), 2 * (features + n) * dim))
+    slack = 2 * spread
+    lines.append(
+        f"  slack instead of spread: the same number of columns is slack {slack}, {slack * n:,} parameters more"
+    )
+    return lines
+
+
+def _cost(name: str, parameters: int, operations: float) -> str:
+    return f"  {name}: {parameters:,} parameters, {operations / 1e6:,.1f} MFLOP per example"

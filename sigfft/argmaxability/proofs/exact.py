@@ -1,0 +1,158 @@
+"""Signs without tolerance: rounding bounds that settle almost everything, integers for what they leave open.
+
+Every float16, bfloat16, float32 or float64 is a rational number, so a stored weight has an exact meaning.
+The float bounds round against the claim; a claim that they cannot settle is never accepted on their word.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from flint import fmpq_mat, fmpz_mat, nmod_mat
+from jaxtyping import Float, Int
+
+_EPS = 2.0**-52  # twice the unit roundoff, so the bounds below also cover their own rounding
+_TINY = 1e-150  # squares below it underflow
+_PRIME = (1 << 62) + 135  # ranks modulo it choose the pivots; what they give is then checked over the integers
+
+Rows = Float[np.ndarray, "labels D"]
+Vector = Float[np.ndarray, " _"]
+Ids = Int[np.ndarray, " ids"]
+
+
+def exact64(array: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
+    """The same values in float64.
+
+    Raises:
+      ValueError: the dtype is not a float of at most 64 bits.
+    """
+    array = np.asarray(array)
+    if array.dtype.name not in ("float16", "bfloat16", "float32", "float64"):
+        raise ValueError(f"{name} must be float16, bfloat16, float32 or float64; given {array.dtype}")
+    return array.astype(np.float64)
+
+
+def integers(array: Float[np.ndarray, "..."]) -> np.ndarray:
+    """Python integers in the same ratios as the finite floats of `array`: one positive factor for all of them."""
+    mantissa, exponent = np.frexp(array)
+    shift = np.where(array == 0, 0, exponent - exponent[array != 0].min(initial=2000)).astype(object)
+    whole = np.ldexp(mantissa, 53).astype(np.int64).astype(object) << shift
+    return whole // max(1, math.gcd(*whole.ravel().tolist()))
+
+
+def rounding(rows: Float[np.ndarray, "labels D"]) -> Float[np.ndarray, " labels"]:
+    """Error bound of fl(rows @ z) per unit of `length(z)`: |fl(w·z) − w·z| <= γ ‖w‖‖z‖, any order of summation.
+
+    Reference: Higham, Accuracy and Stability of Numerical Algorithms (2002), section 3.1.
+    """
+    return (rows.shape[1] + 8) * _EPS * (np.linalg.norm(rows, axis=1) + _TINY)
+
+
+def length(z: Float[np.ndarray, " D"]) -> float:
+    """Euclidean length, rounded to the safe side where squares underflow."""
+    return float(np.linalg.norm(z)) + _TINY
+
+
+def signs_hold(rows: Rows, z: Vector, active: Ids, values: Vector, error: Vector) -> bool:
+    """Whether rows·z is positive on `active` and negative elsewhere; a zero row counts as negative.
+
+    Args:
+      rows: float (labels, D), finite.
+      z: float (D,), finite.
+      active: int ids of the rows that must be positive.
+      values: float (labels,), the computed rows @ z; may be infinite or NaN. Overwritten.
+      error: float (labels,), bounds on the error of `values`.
+    """
+    values[active] *= -1  # now every value must be negative
+    unsettled = np.flatnonzero(~(values < -error))
+    if (values[unsettled] > error[unsettled]).any():
+        return False
+    on = np.isin(unsettled, active)
+    keep = on | rows[unsettled].any(axis=1)
+    signed = zip(_dots(rows, unsettled[keep], z), on[keep], strict=True)
+    return all(dot > 0 if positive else dot < 0 for dot, positive in signed)
+
+
+def separates(rows: Rows, z: Vector, active: Ids, values: Vector, error: Vector) -> bool:
+    """Whether rows·z is larger on every row of `active` than on every other row; arguments as `signs_hold`."""
+    off = np.delete(np.arange(len(rows)), active)
+    if not len(active) or not len(off):
+        return True
+    known = np.isfinite(values) & np.isfinite(error)
+    low, high = np.where(known, values - error, -np.inf), np.where(known, values + error, np.inf)
+    if low[active].min() > high[off].max():
+        return True
+    if high[active].min() < low[off].max():
+        return False
+    lowest = active[low[active] <= high[active].min()]
+    highest = off[high[off] >= low[off].max()]
+    exact = integers(rows[np.concatenate([lowest, highest])]) @ integers(z)
+    return min(exact[: len(lowest)]) > max(exact[len(lowest) :])
+
+
+def _dots(rows: Rows, ids: Ids, z: Vector) -> Iterator[int]:
+    """Integers with the signs of rows[ids]·z, made a few at a time: a false claim ends early."""
+    whole = integers(z)
+    for start in range(0, len(ids), 16):
+        yield from integers(rows[ids[start : start + 16]]) @ whole
+
+
+def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray, " D_plus_1"]) -> bool:
+    """Whether float64 proves that an exact positive x near y has Σ x_i row_i = 0. False proves nothing.
+
+    With the largest term held fixed, M x = t has one solution if ‖I − RM‖ < 1 for some R, and
+    |x − y| <= |R r| + ‖I − RM‖ / (1 − ‖I − RM‖) ‖R r‖ with r = t − M y. The norm is max_i |·|_i / y_i, so that
+    a distance below 1 keeps every multiplier positive. All of it is rounded up.
+
+    Reference: Rump, Verification methods: rigorous results using floating-point arithmetic (2010), section 10.
+    """
+    if rows.shape[0] != rows.shape[1] + 1:
+        return False
+    sizes = np.abs(np.concatenate([rows[rows != 0], y]))
+    if sizes.min() < 2.0**-200 or sizes.max() > 2.0**200:
+        return False  # products might underflow; left to exact arithmetic
+    fixed = int(np.argmax(y * np.abs(rows).max(axis=1)))
+    matrix, target = np.delete(rows, fixed, axis=0).T, rows[fixed] * -1.0
+    y, y_fixed = np.delete(y, fixed), y[fixed]
+    try:
+        inverse = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    gamma = (len(rows) + 8) * _EPS
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        y = y - inverse @ (matrix @ y - target * y_fixed)
+        size = np.abs(matrix) @ np.abs(y) + np.abs(target) * y_fixed
+        residual = np.abs(matrix @ y - target * y_fixed) + gamma * size
+        defect = np.abs(inverse @ matrix - np.eye(len(y))) @ y + gamma * (np.abs(inverse) @ size + y)
+        distance = (defect / y).max() + (np.abs(inverse) @ residual / y).max()
+    return bool(y.min() > 2.0**-250 and y.max() < 2.0**250 and distance < 0.5)
+
+
+def cancels_exactly(rows: Float[np.ndarray, "labels D"], y: Float[np.ndarray, " labels"]) -> bool:
+    """Whether positive rationals x with Σ x_i row_i = 0 exist, equal to y on a maximal set of free rows.
+
+    The free rows are those that depend on earlier ones; the others follow from them. Where the rows are a minimal
+    support (nullity 1) there is one free row, and the answer does not depend on the choice.
+    """
+    system, given = integers(rows), integers(y)
+    independent = _pivots(system.T)
+    free = np.delete(np.arange(len(y)), independent)
+    if not len(free):
+        return False
+    kept = fmpz_mat([given[free].tolist()]) * fmpz_mat(system[free].tolist())  # 1 × D
+    if not independent:
+        return not any(kept.entries())
+    columns = _pivots(system[independent])
+    square = fmpz_mat(system[np.ix_(independent, columns)].T.tolist())
+    level = fmpq_mat(fmpz_mat([[-kept[0, c]] for c in columns]))
+    solved, scale = fmpq_mat(square).solve(level).numer_denom()
+    total = solved.transpose() * fmpz_mat(system[independent].tolist()) + kept * scale
+    return all(v > 0 for v in solved.entries()) and not any(total.entries())
+
+
+def _pivots(matrix: np.ndarray) -> list[int]:
+    """Columns of an integer matrix that are independent modulo the prime, hence over the rationals."""
+    entries = [v % _PRIME for v in matrix.ravel().tolist()]
+    echelon, rank = nmod_mat(matrix.shape[0], matrix.shape[1], entries, _PRIME).rref()
+    table = np.array(echelon.tolist(), dtype=object).reshape(matrix.shape)
+    return [next(j for j, v in enumerate(row) if int(v)) for row in table[:rank]]

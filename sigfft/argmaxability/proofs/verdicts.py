@@ -1,0 +1,177 @@
+"""Verdicts and the file format of them: JSON lines, one for each label set, with one reader and one writer."""
+
+import json
+import os
+import reprlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from sigfft.argmaxability.layer import Digest
+from sigfft.argmaxability.proofs.certificate import Certificate
+from sigfft.files import replacing
+
+STATUSES = ("argmaxable", "unargmaxable", "undecided")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one label set. A status other than "undecided" has been proved exactly."""
+
+    status: str
+    margin: tuple[float, float]
+    method: str  # the stage that decided
+    witness: Float[np.ndarray, " dim"] | None = None
+    certificate: Certificate | None = None
+    seconds: float = 0.0
+    reason: str = ""  # why it is undecided
+
+
+class Line(NamedTuple):
+    """One line of a file: the verdict on a label set of a layer.
+
+    `sets` is the number of lines of the whole file, so that a reader sees whether some are missing; None: unknown.
+    """
+
+    labels: list[int]
+    verdict: Verdict
+    layer: Digest
+    sets: int | None = None
+
+    def to_json(self) -> str:
+        """The line's text; floats are written so that they read back to the same bits."""
+        proof = self.verdict.certificate
+        record = {
+            "labels": list(self.labels),
+            "status": self.verdict.status,
+            "margin": list(self.verdict.margin),
+            "method": self.verdict.method,
+            "witness": None if self.verdict.witness is None else self.verdict.witness.tolist(),
+            "certificate": None if proof is None else {"labels": proof.labels, "multipliers": proof.multipliers},
+            "seconds": self.verdict.seconds,
+            "reason": self.verdict.reason,
+        }
+        whole = {} if self.sets is None else {"sets": self.sets}
+        return json.dumps(record | asdict(self.layer) | whole, allow_nan=False)
+
+
+def read_line(text: str) -> Line:
+    """The inverse of `Line.to_json`. What a line claims is proved elsewhere.
+
+    Fields that only tell how a verdict was found may be missing.
+
+    Raises:
+      ValueError: it is not a JSON object, or a field is missing or has another form; the message names it.
+    """
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not a JSON object; the file may be truncated ({error})") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"not a JSON object: {reprlib.repr(record)}")
+    labels = _list(record, "labels", int)
+    status = _field(record, "status")
+    if status not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(STATUSES)}; given {reprlib.repr(status)}")
+    margin = _list(record, "margin", int, float)
+    if len(margin) != 2:
+        raise ValueError(f"margin must be a lower and an upper bound; given {reprlib.repr(margin)}")
+    layer = Digest(
+        _field(record, "rule", str),
+        _field(record, "n_labels", int),
+        _field(record, "dim", int),
+        _field(record, "weight", dict),
+        _field(record, "bias", dict, type(None)),
+    )
+    witness = None if _field(record, "witness") is None else _list(record, "witness", int, float)
+    if witness is not None and len(witness) != layer.dim:
+        raise ValueError(f"witness must have dim = {layer.dim} numbers; it has {len(witness)}")
+    proof, certificate = _field(record, "certificate", dict, type(None)), None
+    if proof is not None:
+        multipliers = map(float, _list(proof, "multipliers", int, float))
+        certificate = Certificate(tuple(_list(proof, "labels", int)), tuple(multipliers))
+    found = {"method": "", "seconds": 0.0, "reason": ""} | record
+    sets = _field(record, "sets", int) if "sets" in record else None
+    if sets is not None and sets < 1:
+        raise ValueError(f"sets must be the number of lines of the file; given {sets}")
+    verdict = Verdict(
+        status,
+        (margin[0], margin[1]),
+        _field(found, "method", str),
+        None if witness is None else np.array(witness, np.float64),
+        certificate,
+        _field(found, "seconds", int, float),
+        _field(found, "reason", str),
+    )
+    return Line(labels, verdict, layer, sets)
+
+
+class DamagedFile(ValueError):
+    """A file that is not one of verdicts, not whole, or about something else; the message names file and line."""
+
+
+def read_lines(
+    path: str | os.PathLike, check: Callable[[Line], None] = lambda line: None
+) -> Iterator[tuple[int, Line]]:
+    """The lines of a file with their numbers, from 1.
+
+    Args:
+      path: the file.
+      check: raises ValueError for a line that is not wanted.
+
+    Raises:
+      DamagedFile: at the first line that `read_line` or `check` refuses; at the end, if there was no line, or some of
+        those that the file should have are missing.
+    """
+    declared = Counter[int | None]()  # how many lines there are of each value of `sets`
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, text in enumerate(file, 1):
+            try:
+                line = read_line(text)
+                check(line)
+            except ValueError as error:
+                raise DamagedFile(f"{path}, line {number}: {error}") from error
+            declared[line.sets] += 1
+            yield number, line
+    if not declared:
+        raise DamagedFile(f"{path} holds no verdict; expected one JSON object per line, as Report.save writes")
+    for sets, count in declared.items():  # whole files may follow each other in one
+        if sets is not None and count % sets:
+            raise DamagedFile(f"{path} lacks lines: {count} are of a report of {sets} sets; the file may be truncated")
+
+
+def write_lines(path: str | os.PathLike, lines: Iterable[Line]) -> None:
+    """Write a file of these lines: whole, or not at all."""
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line.to_json()}\n" for line in lines)
+
+
+def lines_of(sets: Sequence[list[int]], verdicts: Sequence[Verdict], layer: Digest, whole: bool) -> Iterator[Line]:
+    """A line for each label set; `whole`: these are all that the file will have."""
+    count = len(verdicts) if whole else None
+    return (Line(labels, verdict, layer, count) for labels, verdict in zip(sets, verdicts, strict=True))
+
+
+def _field(record: dict, name: str, *types: type) -> Any:
+    """A field of a record, of one of the types where any is given; a bool is no int."""
+    if name not in record:
+        raise ValueError(f"has no {name!r}")
+    if types and type(record[name]) not in types:
+        expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
+        raise ValueError(f"{name} must be {expected}; given {reprlib.repr(record[name])}")
+    return record[name]
+
+
+def _list(record: dict, name: str, *types: type) -> list:
+    values = _field(record, name, list)
+    for value in values:
+        if type(value) not in types or (float in types and abs(value) > sys.float_info.max):
+            raise ValueError(
+                f"{name} must be a list of {' or '.join(t.__name__ for t in types)}; given {reprlib.repr(value)}"
+            )
+    return values

@@ -1,0 +1,70 @@
+"""Whitened coordinates of a sign system, and the least-squares solutions that a search starts from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float, Int
+
+from sigfft.argmaxability.search.system import EPS, System
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Coordinates in which the unit rows of a system are white: rows = units @ to_solution, Gram matrix ∝ identity.
+
+    Directions that no row has are left out, so the rank may be below D. A change of basis changes neither the
+    solutions nor the certificates; it makes Newton's δ mean the same in every direction.
+    """
+
+    rows: Float[np.ndarray, "constraints rank"]
+    to_solution: Float[np.ndarray, "D rank"]
+    from_row: Float[np.ndarray, "rank D"]  # units = rows @ from_row
+
+    @classmethod
+    def of(cls, system: System) -> "Basis":
+        """Whiten the unit rows of a system by a singular value decomposition."""
+        triangle = scipy.linalg.qr(system.units, mode="r", check_finite=False)[0][: system.units.shape[1]]
+        _, singular, directions = scipy.linalg.svd(triangle, check_finite=False)
+        rank = max(1, int((singular > 8 * max(system.units.shape) * EPS * singular[0]).sum()))
+        scale = np.where(singular > 0, singular, 1.0)[:rank] * np.sqrt(
+            rank / len(system.units)
+        )  # unit rows, on average
+        to_solution = directions[:rank].T / scale
+        return cls(system.units @ to_solution, to_solution, directions[:rank] * scale[:, None])
+
+
+def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets rank"]:
+    """Least squares to -1 on the inactive rows, with the active ones held at 1 where they are few.
+
+    The Gram matrix is g I, so x = -(t + Pᵀμ) / g, with t the sum of all rows, P the active ones and P x = 1.
+    """
+    rows, rank = basis.rows, basis.rows.shape[1]
+    total, gram = rows.sum(axis=0), len(rows) / rank
+    cardinality = (padded < system.n_labels).sum(axis=1)
+    x = np.empty((len(padded), rank))
+    for i in np.flatnonzero(cardinality > rank // 2):
+        x[i] = (2 * rows[system.active(padded[i])].sum(axis=0) - total) / gram
+    few = np.flatnonzero(cardinality <= rank // 2)
+    if len(few):
+        x[few] = _held(system, rows, padded[few, : max(1, cardinality[few].max())], total, gram)
+    return x
+
+
+def _held(system: System, rows: np.ndarray, padded: np.ndarray, total: np.ndarray, gram: float) -> np.ndarray:
+    sets, columns = np.nonzero(padded < system.n_labels)
+    active = np.zeros((*padded.shape, rows.shape[1]))
+    active[sets, columns] = rows[padded[sets, columns]]
+    behind = rows[system.n_labels :]
+    if len(behind):
+        active = np.concatenate([active, np.broadcast_to(behind, (len(padded), *behind.shape))], axis=1)
+    inner = active @ active.transpose(0, 2, 1)
+    diagonal = np.einsum("bkk->bk", inner)
+    diagonal += 0.01 * diagonal.mean(axis=1, keepdims=True) + 1e-9  # padding, and rows that depend on others
+    push = np.linalg.solve(inner, gram + active @ total[:, None])
+    return -(total - (active.transpose(0, 2, 1) @ push)[..., 0]) / gram
+
+
+def unit(solutions: Float[np.ndarray, "sets D"]) -> Float[np.ndarray, "sets D"]:
+    """Each solution divided by its length."""
+    return solutions / np.maximum(np.linalg.norm(solutions, axis=1, keepdims=True), 1e-300)

@@ -1,0 +1,114 @@
+"""What share of all label sets of a size a layer can output: by sampling, with exact confidence intervals."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int32
+
+from sigfft.argmaxability.checker import check
+from sigfft.argmaxability.theory.sampling import clopper_pearson, every_set, random_sets
+
+Decide = Callable[[Int32[np.ndarray, "sets width"]], np.ndarray]
+_EXHAUSTIVE = 5_000  # so few sets are all checked
+
+
+@dataclass(frozen=True)
+class Share:
+    """The label sets of one cardinality: how many were decided, and what that says about all of them.
+
+    Attributes:
+      cardinality: j, the size of the sets.
+      checked: sets that were decided: a sample, or all.
+      argmaxable: how many of them are argmaxable.
+      undecided: how many of them are neither proved argmaxable nor proved unargmaxable.
+      low: lower end of the interval of the share of argmaxable sets, the undecided ones counted as unargmaxable.
+      high: upper end, the undecided ones counted as argmaxable.
+      exact: all C(n, j) sets were checked: then low and high differ by the undecided ones alone.
+    """
+
+    cardinality: int
+    checked: int
+    argmaxable: int
+    undecided: int
+    low: float
+    high: float
+    exact: bool
+
+    @classmethod
+    def of(cls, cardinality: int, status: np.ndarray, exact: bool, confidence: float) -> "Share":
+        """Count statuses and draw the interval."""
+        yes, open_ = int((status == "argmaxable").sum()), int((status == "undecided").sum())
+        if exact:
+            low, high = yes / len(status), (yes + open_) / len(status)
+        else:
+            low = clopper_pearson(yes, len(status), confidence)[0]
+            high = clopper_pearson(yes + open_, len(status), confidence)[1]
+        return cls(cardinality, len(status), yes, open_, low, high, exact)
+
+    def __str__(self) -> str:
+        how = "all" if self.exact else "sampled"
+        left = f", {self.undecided:,} undecided" if self.undecided else ""
+        return (
+            f"{self.cardinality:>5} {self.argmaxable:>8,} of {self.checked:,} {how}{left}: "
+            f"share in [{self.low:.4f}, {self.high:.4f}]"
+        )
+
+
+def coverage(
+    weight: Float[np.ndarray, "labels dim"],
+    max_cardinality: int,
+    bias: Float[np.ndarray, " labels"] | None = None,
+    rule: str = "threshold",
+    *,
+    samples: int = 200,
+    confidence: float = 0.95,
+    exhaustive: int = _EXHAUSTIVE,
+    seed: int = 0,
+    **options: Any,
+) -> list[Share]:
+    """The share of all label sets of each size 1..k that a layer can output.
+
+    Args:
+      weight: (n_labels, dim), as `check`.
+      max_cardinality: the largest size k.
+      bias: (n_labels,) or None.
+      rule: as `check`; under argmax only size 1 makes sense.
+      samples: random sets of each size.
+      confidence: of each interval.
+      exhaustive: single labels are all checked, and so are larger sets where there are at most this many.
+      seed: of the sample.
+      **options: of `check`, such as n_jobs.
+
+    Raises:
+      ValueError: as `check`; sizes below 1, or a confidence outside (0, 1).
+    """
+
+    def decide(padded):
+        return check(weight, padded, bias, rule, **options).status
+
+    n_labels = len(weight)
+    return shares(decide, n_labels, max_cardinality, samples, confidence=confidence, exhaustive=exhaustive, seed=seed)
+
+
+def shares(
+    decide: Decide,
+    n_labels: int,
+    max_cardinality: int,
+    samples: int,
+    *,
+    confidence: float = 0.95,
+    exhaustive: int = _EXHAUSTIVE,
+    seed: int = 0,
+) -> list[Share]:
+    """`coverage` for any way of deciding: a function from padded label sets to their statuses."""
+    if not 1 <= max_cardinality <= n_labels:
+        raise ValueError(f"max_cardinality must be in 1 .. n_labels={n_labels}; given {max_cardinality}")
+    found = []
+    for j in range(1, max_cardinality + 1):
+        exact = j == 1 or math.comb(n_labels, j) <= exhaustive
+        padded = every_set(n_labels, j) if exact else random_sets(n_labels, j, samples, seed + j)
+        found.append(Share.of(j, decide(padded), exact, confidence))
+    return found

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+import sigfft
+from sigfft import cli
+from sigfft.argmaxability.of_heads import planning
+
+
+def test_plan_finds_a_spread_that_serves_and_shows_what_it_costs():
+    plan = sigfft.plan(300, 3, samples=60, share=0.9, feature_dim=32, label_sets=[[0, 1], [5], [5], [1, 2, 3, 4]])
+    chosen = plan.chosen
+    assert chosen.spread > 0
+    assert chosen.random.low >= 0.9
+    assert (chosen.given.reproduced, chosen.given.of, chosen.given.low) == (2, 2, 1.0)
+    assert any(t.spread < chosen.spread and not t.reaches(0.9) for t in plan.trials)
+    text = str(plan)
+    assert f"{chosen.head.n_parameters():,} parameters" in text
+    assert "bottleneck of the same d" in text
+    assert "does not make a learned W safe" in text
+
+
+@pytest.mark.parametrize("needed", [0, 1, 2, 7, 33, 100, 139])
+@pytest.mark.parametrize("guess", [1, 20, 400])
+def test_the_least_spread_is_found_to_within_its_precision(needed, guess):
+    tried = []
+
+    def reaches(spread):
+        assert 0 <= spread <= 140
+        tried.append(spread)
+        return spread >= needed
+
+    found = planning._least(reaches, 140, guess)
+    assert needed <= found <= needed + max(1, planning._FINE * needed) + (needed > 0)
+    assert planning._least(lambda _: False, 140, guess) is None
+
+
+def test_few_samples_cannot_show_a_high_share():
+    with pytest.raises(ValueError, match=r"share=0.99 .* raise samples"):
+        sigfft.plan(100, 2, samples=10, share=0.99)
+    with pytest.raises(ValueError, match="none of the given label sets"):
+        sigfft.plan(100, 2, label_sets=[[1, 2, 3]])
+
+
+def test_sizes_that_cannot_be_are_named():
+    with pytest.raises(ValueError, match="max_cardinality=0 must be a whole number of at least 1"):
+        sigfft.plan(100, 0)
+    with pytest.raises(ValueError, match="max_cardinality=20 needs at least 41 points; n_labels=10 have 10"):
+        sigfft.plan(10, 20)
+
+
+def test_there_may_be_no_room_for_spread(monkeypatch):
+    monkeypatch.setattr(planning, "deployed", lambda head, params, padded, **_: np.zeros(len(padded), bool))
+    plan = sigfft.plan(41, 20)
+    assert plan.chosen is None
+    assert [trial.spread for trial in plan.trials] == [0]
+    assert "no spread that was tried" in str(plan)
+
+
+def test_plan_command(capsys):
+    assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5"]) == 0
+    assert "needed for a share of 0.5" in capsys.readouterr().out
+    assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--dtype", "int8"]) == 2
+    assert "dtype must be one of" in capsys.readouterr().err

@@ -1,0 +1,353 @@
+import json
+
+import joblib
+import ml_dtypes
+import numpy as np
+import pytest
+from argmaxability.claims import certificate_holds, witness_holds
+
+import sigfft
+from sigfft.argmaxability import batches, check, check_head, verify
+from sigfft.argmaxability.proofs import certificate as proofs
+from sigfft.argmaxability.search import lp, working_set
+from sigfft.argmaxability.search.finding import Finding
+from sigfft.argmaxability.theory import cyclic
+
+RNG = np.random.default_rng(0)
+WEIGHT = RNG.standard_normal((12, 3)).astype(np.float32)
+BIAS = RNG.standard_normal(12).astype(np.float32)
+SETS = [sorted(RNG.choice(12, size, replace=False).tolist()) for size in (1, 2, 3, 4, 5, 6) for _ in range(6)]
+SETS += [np.flatnonzero(WEIGHT @ z > 0).tolist() for z in RNG.standard_normal((6, 3))]
+SETS += [np.flatnonzero(WEIGHT @ z + BIAS > 0).tolist() for z in RNG.standard_normal((6, 3))]
+
+
+def statuses(weight, sets, bias=None, rule="threshold", **options):
+    """The statuses of a check whose every proof holds."""
+    weight = np.asarray(weight)
+    report = check(weight, sets, bias, rule, on_error="raise", **options)
+    for labels, status, margin, witness, certificate in zip(
+        sets, report.status, report.margin, report.witness, report.certificate, strict=True
+    ):
+        assert margin[0] <= margin[1]
+        assert (witness is not None) == (status == "argmaxable")
+        assert (certificate is not None) == (status == "unargmaxable")
+        if status == "argmaxable":
+            assert margin[0] >= 0
+            assert witness_holds(weight, bias, rule, labels, witness)
+        elif status == "unargmaxable":
+            assert margin[1] == 0
+            assert certificate_holds(weight, bias, rule, labels, certificate)
+        else:
+            assert margin[1] < 1e-9
+    return report.status.tolist()
+
+
+YES, NO = "argmaxable", "unargmaxable"
+
+
+@pytest.mark.parametrize("rule", ["threshold", "top_k"])
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_every_verdict_of_a_generic_layer_is_proved(rule, bias):
+    assert {YES, NO} == set(statuses(WEIGHT, SETS, bias, rule))
+
+
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_argmax_is_top_1(bias):
+    sets = [[i] for i in range(12)]
+    assert statuses(WEIGHT, sets, bias, "argmax") == statuses(WEIGHT, sets, bias, "top_k")
+
+
+@pytest.mark.parametrize(
+    ("weight", "sets", "expected"),
+    [
+        pytest.param([[1.0], [2.0], [-1.0]], [[], [0, 1], [2], [0], [0, 1, 2]], [NO, YES, YES, NO, NO], id="dim 1"),
+        pytest.param([[1.0, 0], [1.0, 0]], [[0], [0, 1], []], [NO, YES, YES], id="duplicate rows"),
+        pytest.param([[1.0, 0], [-2.0, 0]], [[0], [0, 1], []], [YES, NO, NO], id="opposite rows"),
+        pytest.param([[0.0, 0], [1.0, 0]], [[], [1], [0], [0, 1]], [YES, YES, NO, NO], id="zero row"),
+        pytest.param([[0.0], [0.0]], [[], [1], [0, 1]], [YES, NO, NO], id="all zero"),
+        pytest.param(np.eye(3, 5), [[], [1], [0, 2], [0, 1, 2]], [YES] * 4, id="fewer labels than dim"),
+        pytest.param([[1.0, 0], [0, 1], [1, 1]], [[0, 1], [2], [0, 2]], [NO, NO, YES], id="a row is a sum of two"),
+        pytest.param([[1.0, 1], [-1, 1], [0, -1]], [[0, 1, 2], [0, 1], [2]], [NO, YES, YES], id="margin below zero"),
+        pytest.param([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0]], [[2], [0, 2]], [NO, YES], id="margin exactly zero"),
+        pytest.param([[1e-300, 1e-300], [1e300, -1e300]], [[0], [0, 1], []], [YES] * 3, id="huge and tiny rows"),
+        pytest.param([[5e-324, 0], [0, 1e-310]], [[0], [0, 1], []], [YES] * 3, id="subnormal rows"),
+    ],
+)
+def test_ordinary_inputs_with_defined_answers(weight, sets, expected):
+    assert statuses(np.array(weight, np.float64), sets) == expected
+
+
+def test_a_bias_alone_decides_where_the_rows_are_zero():
+    assert statuses(np.zeros((2, 1)), [[0], [1], [], [0, 1]], np.array([1.0, -1.0])) == [YES, NO, NO, NO]
+
+
+def test_top_k_of_none_or_all_is_always_reached():
+    tied = np.ones((4, 2))
+    assert statuses(tied, [[], [0, 1, 2, 3], [0]], None, "top_k") == [YES, YES, NO]
+
+
+@pytest.mark.parametrize("margin", [1e-3, 1e-6, 1e-8, 2e-9, 1.1e-9])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_small_margins_are_decided(margin, sign):
+    """Nine unit rows that cancel but for a common component ±margin, among wide ones."""
+    rng = np.random.default_rng(3)
+    tight = rng.standard_normal((9, 8)) * (np.arange(8) > 0)
+    tight[-1] = -tight[:-1].sum(axis=0)
+    tight /= np.linalg.norm(tight, axis=1, keepdims=True)
+    tight[:, 0] = sign * margin
+    wide = rng.standard_normal((30, 8))
+    wide[:, 0] = np.abs(wide[:, 0])
+    weight = np.vstack([tight, wide])
+    assert statuses(weight, [list(range(39))]) == [YES if sign > 0 else NO]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64])
+def test_stored_dtypes(dtype, tmp_path):
+    weight = WEIGHT.astype(dtype)
+    assert {YES, NO} == set(statuses(weight, SETS, BIAS.astype(dtype)))
+    check(weight, SETS[:4]).save(tmp_path / "verdicts.jsonl")
+    assert verify(tmp_path / "verdicts.jsonl", weight)["undecided"] == 0
+
+
+def test_the_report_is_by_given_set_and_the_work_by_distinct_set(monkeypatch):
+    real, worked = working_set.search, []
+
+    def counted(system, basis, padded):
+        worked.append(len(padded))
+        return real(system, basis, padded)
+
+    monkeypatch.setattr(working_set, "search", counted)
+    report = check(WEIGHT, [[1, 2], [3], [2, 1], [3], [1, 2]])
+    assert sum(worked) == 2
+    assert report.status[0] == report.status[2] == report.status[4]
+    assert report.label_sets.tolist() == [[1, 2], [3, 12], [1, 2], [3, 12], [1, 2]]
+    assert report.counts()["checked"] == 5
+
+
+def test_padded_arrays_lists_and_batch_sizes_agree():
+    expected = check(WEIGHT, SETS).status
+    padded = sigfft.labels.pad(SETS, 12, 8)
+    for sets, size in ((padded, None), (padded.astype(np.int64), 1), (SETS, 7), (SETS, 10**6)):
+        np.testing.assert_array_equal(check(WEIGHT, sets, batch_size=size).status, expected)
+
+
+def test_no_sets_give_an_empty_report():
+    report = check(WEIGHT, [])
+    assert report.counts() == {"checked": 0, YES: 0, NO: 0, "undecided": 0}
+    assert report.margin.shape == (0, 2)
+
+
+def test_the_probe_stage_decides_wide_sets_and_leaves_the_rest():
+    expected = check(WEIGHT, SETS)
+    report = check(WEIGHT, SETS, probes=256)
+    np.testing.assert_array_equal(report.status, expected.status)
+    assert (report.method[report.status == YES] == "probe").any()
+
+
+def test_the_lp_takes_what_the_search_leaves(monkeypatch):
+    expected = check(WEIGHT, SETS, BIAS).status
+    monkeypatch.setattr(working_set, "_ROUNDS", 0)
+    report = check(WEIGHT, SETS, BIAS, on_error="raise")
+    np.testing.assert_array_equal(report.status, expected)
+    assert set(report.method) == {"lp"}
+
+
+def test_a_solver_that_gives_up_on_a_set_leaves_it_undecided(monkeypatch):
+    def gives_up(*_):
+        raise RuntimeError("HiGHS stopped without an answer")
+
+    monkeypatch.setattr(working_set, "_ROUNDS", 0)
+    monkeypatch.setattr(lp, "max_margin", gives_up)
+    report = check(WEIGHT, SETS[:4], on_error="raise")
+    assert report.counts()["undecided"] == 4
+    assert set(report.reason) == {"HiGHS stopped without an answer"}
+
+
+def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch):
+    """A search that calls everything argmaxable at z = 0, or contradicted by label 0 alone."""
+
+    def boasts(system, basis, padded):
+        nonsense = proofs.Certificate((0,), (1.0,))
+        solution, none = np.zeros(system.units.shape[1]), np.zeros(0, int)
+        return [Finding(solution, 0.5, 0.7, c, none) for c, _ in zip([None, nonsense] * 9, padded, strict=False)]
+
+    monkeypatch.setattr(working_set, "search", boasts)
+    monkeypatch.setattr(lp, "max_margin", lambda system, basis, one, _: boasts(system, basis, [one])[0])
+    report = check(WEIGHT, SETS[:8])
+    assert report.counts() == {"checked": 8, YES: 0, NO: 0, "undecided": 8}
+    assert set(report.reason) == {"no proof either way was found"}
+
+
+def test_an_error_in_one_batch_costs_that_batch_only(monkeypatch, tmp_path):
+    real = working_set.search
+
+    def breaks(system, basis, padded):
+        if padded[0, 0] == SETS[3][0]:
+            raise MemoryError("no room")
+        return real(system, basis, padded)
+
+    sets = [SETS[i] for i in (0, 3, 10)]
+    monkeypatch.setattr(working_set, "search", breaks)
+    report = check(WEIGHT, sets, batch_size=1, resume_dir=tmp_path)
+    broken = np.array([s[0] == SETS[3][0] for s in sets])
+    assert (report.status[broken] == "undecided").all()
+    assert set(report.reason[broken]) == {"MemoryError: no room"}
+    assert (report.status[~broken] != "undecided").all()
+    with pytest.raises(MemoryError, match="no room"):
+        check(WEIGHT, sets, batch_size=1, on_error="raise")
+    monkeypatch.setattr(working_set, "search", real)
+    assert "undecided" not in check(WEIGHT, sets, batch_size=1, resume_dir=tmp_path).status
+
+
+def test_a_broken_run_goes_on_where_it_stopped(monkeypatch, tmp_path):
+    real, worked = working_set.search, []
+
+    def interrupted(system, basis, padded):
+        worked.append(len(padded))
+        if len(worked) == 3:
+            raise KeyboardInterrupt
+        return real(system, basis, padded)
+
+    monkeypatch.setattr(working_set, "search", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    report = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    assert sum(worked[3:]) == len({tuple(s) for s in SETS}) - 16
+    fresh = check(WEIGHT, SETS, batch_size=8)
+    np.testing.assert_array_equal(report.status, fresh.status)
+    np.testing.assert_array_equal(report.margin, fresh.margin)
+    count = len(worked)
+    check(WEIGHT * 2, SETS, batch_size=8, resume_dir=tmp_path)
+    assert len(worked) > count  # other weights never take these shards
+
+
+def test_batches_of_the_same_ids_in_other_sets_do_not_share_a_shard(tmp_path):
+    rows = cyclic.rows(8, 1)
+    check(rows, [[0], [2], [4]], resume_dir=tmp_path)
+    assert check(rows, [[0, 2, 4]], resume_dir=tmp_path).status.tolist() == ["unargmaxable"]
+
+
+def forged(**changes):
+    """A shard whose first line claims something else."""
+
+    def damage(text):
+        first, rest = text.split("\n", 1)
+        return json.dumps(json.loads(first) | changes) + "\n" + rest
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-40],
+        lambda text: text.split("\n", 1)[1],
+        forged(status=YES, margin=[0.1, 0.2], witness=[0.0] * WEIGHT.shape[1], certificate=None),
+        forged(status="great"),
+        forged(margin=[]),
+        forged(labels={}),
+    ],
+)
+def test_a_damaged_shard_is_worked_on_again(tmp_path, damage):
+    whole = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    for shard in tmp_path.iterdir():
+        shard.write_text(damage(shard.read_text()))
+    again = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path, on_error="raise")
+    assert again.status.tolist() == whole.status.tolist()
+    np.testing.assert_array_equal(again.margin, whole.margin)
+
+
+def test_verdicts_that_the_disk_refuses_are_kept(tmp_path, monkeypatch):
+    def full(path, lines):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(batches, "write_lines", full)
+    with pytest.warns(UserWarning, match="could be kept in .*: No space left"):
+        report = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    assert report.status.tolist() == check(WEIGHT, SETS).status.tolist()
+
+
+def test_finished_batches_survive_the_death_of_a_worker(tmp_path, monkeypatch):
+    whole = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    next(iter(tmp_path.iterdir())).unlink()
+
+    def dies(*_, **__):
+        raise RuntimeError("a worker was killed")
+
+    monkeypatch.setattr(joblib.Parallel, "__call__", dies)
+    report = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
+    lost = report.reason == "RuntimeError: a worker was killed"
+    assert 0 < lost.sum() < len(SETS)
+    np.testing.assert_array_equal(report.status[~lost], whole.status[~lost])
+
+
+def test_processes_share_the_weights_and_agree_with_one(tmp_path):
+    weight = np.random.default_rng(1).standard_normal((2000, 70)).astype(np.float32)  # large enough to be mapped
+    sets = [[i, 2 * i + 1] for i in range(20)]
+    one, two = check(weight, sets), check(weight, sets, n_jobs=2, batch_size=5, resume_dir=tmp_path)
+    np.testing.assert_array_equal(one.status, two.status)
+    assert len(list(tmp_path.glob("*.jsonl"))) == 4
+
+
+def test_a_folder_is_relative_to_the_caller_not_to_its_processes(tmp_path, monkeypatch):
+    check(WEIGHT, SETS[:4], n_jobs=2, batch_size=2)  # starts the processes here
+    monkeypatch.chdir(tmp_path)
+    report = check(WEIGHT, SETS[:4], n_jobs=2, batch_size=2, resume_dir="batches", on_error="raise")
+    assert "undecided" not in report.status
+    assert len(list((tmp_path / "batches").iterdir())) == 2
+
+
+@pytest.mark.filterwarnings("ignore")  # of the cluster, not of the package
+def test_a_dask_cluster_agrees_with_one_process(monkeypatch, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    expected, real = check(WEIGHT, SETS, BIAS).status, working_set.search
+
+    def on_a_worker(system, basis, padded):
+        distributed.get_worker()  # raises elsewhere
+        return real(system, basis, padded)
+
+    monkeypatch.setattr(working_set, "search", on_a_worker)
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with (  # on a cluster of one thread joblib would work here
+        distributed.LocalCluster(**options, local_directory=str(tmp_path)) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        report = check(WEIGHT, SETS, BIAS, batch_size=10, on_error="raise")
+    np.testing.assert_array_equal(report.status, expected)
+
+
+def test_progress_goes_to_standard_error(capsys):
+    check(WEIGHT, SETS[:3], progress=True)
+    assert "3/3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"on_error": "ignore"}, "on_error must be 'undecided' or 'raise'; given 'ignore'"),
+        ({"batch_size": 0}, "batch_size must be at least 1; given 0"),
+        ({"n_jobs": 0}, "given n_jobs=0, probes=0"),
+        ({"probes": -1}, "given n_jobs=1, probes=-1"),
+        ({"rule": "argmax"}, "exactly one label in each set"),
+        ({"bias": np.full(12, np.nan)}, "bias must be finite"),
+    ],
+)
+def test_bad_arguments_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        check(WEIGHT, SETS, **options)
+
+
+def test_a_head_with_its_guarantee_is_argmaxable_and_a_bottleneck_is_not():
+    import jax
+
+    head = sigfft.dft_head(40, 2, feature_dim=4)
+    sets = [[i, j] for i in range(0, 40, 7) for j in range(i + 1, 40, 9)]
+    report = check_head(head, head.init(jax.random.key(0)), sets, on_error="raise")
+    assert report.counts()[YES] == len(sets)
+    bottleneck = sigfft.bottleneck_head(40, 3, feature_dim=4)
+    report = check_head(bottleneck, bottleneck.init(jax.random.key(0)), sets, batch_size=8)
+    assert report.counts()[NO] > 0
+    assert report.layer.n_labels == 40

@@ -1,0 +1,101 @@
+import itertools
+
+import numpy as np
+import pytest
+from argmaxability.brute_force import argmaxable_sets
+
+from sigfft.argmaxability import check, explain, nearest
+from sigfft.argmaxability import explanation as module
+
+RNG = np.random.default_rng(0)
+WEIGHT, BIAS = RNG.standard_normal((7, 3)), 0.5 * RNG.standard_normal(7)
+
+
+def everything(rule, k):
+    sizes = range(8) if rule == "threshold" else [k]
+    return [list(s) for size in sizes for s in itertools.combinations(range(7), size)]
+
+
+@pytest.mark.parametrize(("rule", "k"), [("threshold", 0), ("top_k", 3), ("argmax", 1)])
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_the_nearest_set_is_argmaxable_and_close_to_the_best_possible(rule, k, bias):
+    sets = everything(rule, k)
+    report = check(WEIGHT, sets, bias, rule)
+    reachable = [set(s) for s, status in zip(sets, report.status, strict=True) if status == "argmaxable"]
+    excess = []
+    for labels in sets[:: max(1, len(sets) // 12)]:
+        found = nearest(WEIGHT, labels, bias, rule)
+        assert set(found.labels) in reachable
+        assert set(labels) ^ set(found.labels) == set(found.added) | set(found.removed)
+        assert found.flips == len(set(labels) ^ set(found.labels))
+        excess.append(found.flips - min(len(set(labels) ^ s) for s in reachable))
+    assert min(excess) == 0
+    assert np.mean(excess) <= 1
+
+
+def test_an_argmaxable_set_is_its_own_nearest():
+    report = check(WEIGHT, everything("threshold", 0))
+    labels = everything("threshold", 0)[int(np.argmax(report.status == "argmaxable"))]
+    assert nearest(WEIGHT, labels).flips == 0
+    explained = explain(WEIGHT, labels)
+    assert (explained.on, explained.off) == ((), ())
+    assert str(explained).startswith("the set is argmaxable; its margin is in ")
+
+
+@pytest.mark.parametrize("bias", [None, BIAS])
+def test_the_conflict_stays_a_conflict_alone_and_without_a_bias_goes_with_any_label(bias):
+    sets = everything("threshold", 0)
+    report = check(WEIGHT, sets, bias)
+    unargmaxable = [s for s, status in zip(sets, report.status, strict=True) if status == "unargmaxable"]
+    assert len(unargmaxable) > 60
+    for labels in unargmaxable[::20]:
+        found = explain(WEIGHT, labels, bias)
+        core = sorted(found.on + found.off)
+        assert set(found.on) <= set(labels)
+        assert not set(found.off) & set(labels)
+        local = [core.index(i) for i in found.on]
+        alone = check(WEIGHT[core], [local], None if bias is None else bias[core])
+        assert alone.status[0] == "unargmaxable"
+        for dropped in core if bias is None else ():
+            rest = [i for i in core if i != dropped]
+            local = [rest.index(i) for i in found.on if i != dropped]
+            assert check(WEIGHT[rest], [local]).status[0] == "argmaxable"
+
+
+def test_a_duplicate_row_is_named():
+    found = explain(np.vstack([np.eye(3), np.eye(3)[2]]), [2])
+    assert (found.on, found.off) == ((2,), (3,))  # the only dependent rows
+    assert str(found) == "no activation has labels [2] on and labels [3] off"
+
+
+@pytest.mark.parametrize("few", [0, 1 << 12])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("biased", [False, True])
+def test_where_rows_are_equal_some_set_is_near_exactly_if_one_is_argmaxable(few, seed, biased, monkeypatch):
+    monkeypatch.setattr(module, "_FEW", few)
+    rng = np.random.default_rng(seed)
+    weight = np.vstack([[[0.0], [0.0], [-1.0]], rng.integers(-1, 2, (seed % 2 + 1, 1))])
+    bias = rng.integers(-1, 2, len(weight)).astype(float) if biased else None
+    for rule, cardinalities in (("argmax", [1]), ("top_k", range(1, len(weight)))):
+        reachable = argmaxable_sets(weight, bias, rule)
+        for k in cardinalities:
+            for labels in itertools.combinations(range(len(weight)), k):
+                if any(len(s) == k for s in reachable):
+                    found = nearest(weight, list(labels), bias, rule)
+                    assert found.labels in reachable
+                    assert len(found.labels) == k
+                else:
+                    with pytest.raises(ValueError, match=r"none of \d+ others was proved argmaxable"):
+                        nearest(weight, list(labels), bias, rule)
+
+
+@pytest.mark.parametrize("scale", [1e-162, 1e155])
+def test_what_is_near_does_not_depend_on_the_scale_of_the_weights(scale):
+    for labels in everything("threshold", 0)[::10]:
+        one, scaled = nearest(WEIGHT, labels), nearest(WEIGHT * scale, labels)
+        assert scaled.labels == one.labels
+
+
+def test_nothing_is_near_where_nothing_is_argmaxable():
+    with pytest.raises(ValueError, match="no argmaxable set was found"):
+        nearest(np.array([[1.0], [1.0]]) * 0, [0], np.zeros(2), "top_k")
