@@ -85,7 +85,7 @@ def flags(dataset: str, kind: str, size: Any, seed: int) -> str:
     spread, slack = size if kind == "both" else (size, 0) if kind == "spread" else (0, size)
     head = f"--config.head.spread={spread} --config.head.slack={slack}"
     if kind in ("bottleneck", "sigmoid"):
-        head = f"--config.head.kind={kind} --config.head.dim={size}"
+        head = f"--config.head.kind={kind} --config.head.spread=0 --config.head.dim={size}"
     if kind == "ordered":
         head += " --config.head.order=chains"
     encoder, own = OWN_RATES[dataset].get(kind, RATES[kind])

@@ -19,7 +19,7 @@ from bench_parameters import COMMON, DATASETS
 from results import explained, table, write_section
 
 HEADS = {
-    "bottleneck 50": "--config.head.kind=bottleneck --config.head.dim=50",
+    "bottleneck 50": "--config.head.kind=bottleneck --config.head.spread=0 --config.head.dim=50",
     "DFT, slack 50": "--config.head.spread=0 --config.head.slack=50",
     "DFT, spread 100": "--config.head.spread=100",
     "DFT, spread 100, uniform start": "--config.head.spread=100 --config.head.random_start=true",

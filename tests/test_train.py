@@ -45,6 +45,7 @@ def test_script_is_short():
     [
         (["--config.head.max_cardinalty=5"], "the nearest is --config.head.max_cardinality="),
         (["--config.hed.kind=dft"], "unknown config key 'hed.kind'; the nearest is --config.head.kind="),
+        (["--config.head.options.width=5"], "'head.options.width' is one of a config file"),
         (["--config.optim.steps=many"], "--config.optim.steps=many"),
         (["--config.optim.steps=50"], "optim.warmup_steps=100 must be less than optim.steps=50"),
         (["--resume", "--workdir="], "--resume needs the --workdir"),

@@ -126,41 +126,42 @@ def sparse_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
       ValueError: `max_features` is negative.
     """
     columns = {split: read_columns(builder, split) for split in builder.info.splits}
-    widest = _widest(columns, "feature_ids")
+    n_features, widest = int(builder.info.metadata["n_features"]), _widest(columns, "feature_ids")
     width = min(widest, max_features) if max_features else widest
-    features = {}
-    for name, split in columns.items():
-        ids, values = split["feature_ids"], split["feature_values"].values
-        kept = keep_largest(ids.indptr, ids.values, values, width)
-        features[name] = SparseFeatures(*kept, n_features=int(builder.info.metadata["n_features"]), width=width)
+
+    def features(own: Mapping[str, Column]) -> SparseFeatures:
+        ids, values = own["feature_ids"], own["feature_values"].values
+        return SparseFeatures(*keep_largest(ids.indptr, ids.values, values, width), n_features, width)
+
     return _splits(builder, columns, features)
 
 
 def dense_splits(builder: ArrayBuilder) -> Splits:
     """The splits of a prepared builder whose records hold `labels` and `features`; its metadata holds `n_labels`."""
     columns = {split: read_columns(builder, split) for split in builder.info.splits}
-    features = {
-        name: DenseFeatures(split["features"].values.reshape(len(split["features"].indptr) - 1, -1))
-        for name, split in columns.items()
-    }
+
+    def features(own: Mapping[str, Column]) -> DenseFeatures:
+        return DenseFeatures(own["features"].values.reshape(len(own["features"].indptr) - 1, -1))
+
     return _splits(builder, columns, features)
 
 
 def _splits(
     builder: ArrayBuilder,
     columns: Columns,
-    features: Mapping[str, SparseFeatures | DenseFeatures],
+    features: Callable[[Mapping[str, Column]], SparseFeatures | DenseFeatures],
 ) -> Splits:
     n_labels, widest = int(builder.info.metadata["n_labels"]), _widest(columns, "labels")
-    padded = {
-        name: labels.from_csr(split["labels"].indptr, split["labels"].values, n_labels, widest)
-        for name, split in columns.items()
-    }
-    return {name: Dataset(features[name], padded[name], n_labels) for name in columns}
+
+    def dataset(own: Mapping[str, Column]) -> Dataset:
+        padded = labels.from_csr(own["labels"].indptr, own["labels"].values, n_labels, widest)
+        return Dataset(features(own), padded, n_labels)
+
+    return {name: dataset(own) for name, own in columns.items()}
 
 
 def _widest(columns: Columns, name: str) -> int:
-    return max(1, *(int(np.diff(split[name].indptr).max(initial=1)) for split in columns.values()))
+    return max(1, *(int(np.diff(own[name].indptr).max(initial=1)) for own in columns.values()))
 
 
 def _column(blobs: list[bytes], dtype: DTypeLike) -> Column:

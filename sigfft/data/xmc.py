@@ -1,12 +1,10 @@
 """Extreme Classification data: a folder with train, test and perhaps dev files, through a TFDS builder."""
 
 import hashlib
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
 
 from sigfft.data import records
 from sigfft.data.dataset import Splits
@@ -58,16 +56,13 @@ def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
 
 
 def _points(data: xmc.XmcData) -> Iterator[records.Record]:
-    for labels, features in zip(_slices(data.label_indptr), _slices(data.feature_indptr), strict=True):
+    starts = data.label_indptr, data.feature_indptr
+    for labels, features in zip(*(map(slice, start, start[1:]) for start in starts), strict=True):
         yield {
             "labels": data.label_ids[labels],
             "feature_ids": data.feature_ids[features],
             "feature_values": data.feature_values[features],
         }
-
-
-def _slices(indptr: Int[np.ndarray, " points_plus_1"]) -> Iterator[slice]:
-    return (slice(start, end) for start, end in itertools.pairwise(indptr))
 
 
 def _find(folder: Path) -> dict[str, Path]:

@@ -44,7 +44,9 @@ def load_weights(
     if path.suffix not in _SUFFIXES:
         raise ValueError(f"{path}: weights are read from {', '.join(_SUFFIXES)}; given {path.suffix or 'no suffix'}")
     if path.suffix == ".npy":
-        weight, offset = _read_npy(path, tensor, bias)
+        if tensor is not None:
+            raise ValueError(f"{path} holds one unnamed array; leave out tensor={tensor!r}, or use .npz or safetensors")
+        weight, offset = read_npy(path), read_npy(Path(bias)) if bias else None
     else:
         with open_arrays(path) as arrays:
             if arrays.metadata.keys() >= _HEAD:
@@ -65,12 +67,6 @@ def holds_head(path: Path) -> bool:
         return False
     with open_arrays(path) as arrays:
         return arrays.metadata.keys() >= _HEAD
-
-
-def _read_npy(path: Path, tensor: str | None, bias: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    if tensor is not None:
-        raise ValueError(f"{path} holds one unnamed array; leave out tensor={tensor!r}, or use .npz or .safetensors")
-    return read_npy(path), read_npy(Path(bias)) if bias else None
 
 
 def _read_named(

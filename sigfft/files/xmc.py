@@ -109,7 +109,7 @@ def stream_labels(file: io.BufferedIOBase, first_line: bytes, path: Path) -> Ite
     Raises:
       ValueError: as `parse`, where the fault is reached.
     """
-    yield from _points(file, _header(first_line, path, least=0), path, BLOCK_BYTES, with_features=False)
+    return _points(file, _header(first_line, path, least=0), path, BLOCK_BYTES, with_features=False)
 
 
 def _open(path: Path) -> io.BufferedIOBase:

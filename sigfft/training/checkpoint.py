@@ -111,7 +111,7 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Mod
     Raises:
       ValueError: the folder holds no finished run, one of another version, or no head of this name.
     """
-    run = Workdir(Path(workdir))
+    run = Workdir(workdir)
     report, config = run.read(run.report), run.read(run.config)
     try:
         entries = {entry["name"]: entry for entry in report["heads"]}

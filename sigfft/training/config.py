@@ -2,7 +2,7 @@
 
 The part that chooses an encoder, a head, a loss or a data source by name holds the fields of all kinds: a kind is given
 those that its constructor names, and one that it does not name must stay at its default. `options` are further keyword
-arguments, for kinds of one's own.
+arguments, for kinds of one's own; a config file sets them, and no flag.
 """
 
 import dataclasses

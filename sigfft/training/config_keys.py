@@ -7,27 +7,12 @@ from typing import Any
 
 from sigfft.training.config import Config
 
-_LEAST = {
-    "seed": 0,
-    "optim.steps": 1,
-    "optim.batch_size": 1,
-    "optim.block_size": 0,
-    "optim.label_shards": 1,
-    "optim.warmup_steps": 0,
-    "optim.weight_decay": 0,
-    "optim.clip_norm": 0,
-    "optim.learning_rate": 0,
-    "optim.head_learning_rate": 0,
-    "eval.every": 1,
-    "eval.log_every": 1,
-    "eval.patience": 0,
-    "eval.max_dev_examples": 0,
-    "encoder.dim": 0,
-    "encoder.dropout": 0,
-    "encoder.feature_dropout": 0,
-    "data.max_features": 0,
-    "data.dev_share": 0,
-}
+_POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every")
+_NOT_NEGATIVE = (
+    *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
+    *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
+    *("encoder.dim", "encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.dev_share"),
+)
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
 
 
@@ -39,8 +24,9 @@ def check_overrides(arguments: Sequence[str]) -> None:
         if not argument.startswith("-") or not key.startswith("config."):
             continue
         key = key.removeprefix("config.")
-        parent = key.rpartition(".")[0]
-        if key not in known and not parent.endswith(".options"):
+        if "options" in key.split("."):
+            raise ValueError(f"config key {key!r} is one of a config file: a flag cannot set options of one's own")
+        if key not in known:
             nearest = difflib.get_close_matches(key, known, 1, 0.0)
             raise ValueError(f"unknown config key {key!r}; the nearest is --config.{nearest[0]}=")
 
@@ -48,7 +34,8 @@ def check_overrides(arguments: Sequence[str]) -> None:
 def check_values(config: Config) -> None:
     """Raises ValueError for the first number that is out of its range."""
     values = _flat(dataclasses.asdict(config))
-    for key, least in _LEAST.items():
+    for key in (*_POSITIVE, *_NOT_NEGATIVE):
+        least = 1 if key in _POSITIVE else 0
         if not values[key] >= least:
             raise ValueError(f"{key}={values[key]} must be at least {least}")
     for key in _BELOW_ONE:

@@ -41,8 +41,9 @@ class OnDevices(NamedTuple):
 
         On CPUs JAX sees those from host to device and from device to device, and not those back to the host.
         """
+        fed = self.feed(batch)  # asked for; but the guard takes that of an array over processes for an implicit one
         with jax.transfer_guard("disallow"):
-            return self.step(state, self.feed(batch))
+            return self.step(state, fed)
 
 
 def check_devices(config: OptimConfig) -> None:

@@ -15,7 +15,7 @@ from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
 from sigfft.training.processes import first_process_first, is_first_process
-from sigfft.training.report import argmaxability, describe, entry_of, table, versions, write_report
+from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.step import make_loss
 from sigfft.training.workdir import Workdir
 
@@ -38,7 +38,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
       ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
       FloatingPointError: the loss of a step was not finite.
     """
-    folder = Workdir(Path(workdir))
+    folder = Workdir(workdir)
     folder.check(config, resume)
     check_values(config)
     check_devices(config.optim)
@@ -68,15 +68,12 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
         }
         trained = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
         test = evaluations["test"](trained.params)
-        entries.append(entry_of(model, trained, test))
+        checked = None
         if config.check.max_sets >= 0:
-            of_z, of_features = check_label_sets(
-                model.head, trained.params["head"], splits["test"], config.check.max_sets
-            )
-            verdicts[model.name] = of_z
-            entries[-1] |= argmaxability(of_z, of_features)
-
-    content = {"name": config.name, "data": describe(splits), "versions": versions(), "heads": entries}
+            checked = check_label_sets(model.head, trained.params["head"], splits["test"], config.check.max_sets)
+            verdicts[model.name] = checked[0]
+        entries.append(entry_of(model, trained, test, checked))
+    content = content_of(config.name, splits, entries)
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)
         print(table(entries))

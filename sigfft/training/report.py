@@ -9,7 +9,7 @@ import jax
 import sigfft
 from sigfft import figures, labels
 from sigfft.argmaxability import HeadReport, Report
-from sigfft.data import Dataset
+from sigfft.data import Splits
 from sigfft.files import write_text
 from sigfft.training.log import read_log
 from sigfft.training.loop import Trained
@@ -46,51 +46,56 @@ def table(entries: list[dict[str, Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def entry_of(model: Model, trained: Trained, test: dict[str, float]) -> dict[str, Any]:
-    """What report.json holds of a head, before its label sets are checked."""
+def entry_of(
+    model: Model, trained: Trained, test: dict[str, float], checked: tuple[HeadReport, Report | None] | None
+) -> dict[str, Any]:
+    """What report.json holds of a head.
+
+    Args:
+      model: with the head.
+      trained: how training went.
+      test: metrics of the test split.
+      checked: what `check_label_sets` found; None: nothing was checked.
+    """
+    of_z, of_features = checked or (None, None)
+    counts = None
+    if of_z is not None:
+        truths = {"ideal": of_z.ideal, "deployed": of_z.deployed}
+        counts = of_z.counts() | {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
     return {
         "name": model.name,
         "kind": model.head.kind,
-        "head": dict(model.head.arguments),
+        "head": model.head.arguments,
         "parameters": model.head.n_parameters(),
         "steps": trained.steps,
         "best_step": trained.best_step,
         "seconds": round(trained.seconds, 2),
         "test": test,
-        "argmaxability": None,
-        "argmaxability_on_features": None,
+        "argmaxability": counts,
+        "argmaxability_on_features": None if of_features is None else of_features.counts(),
     }
 
 
-def argmaxability(of_z: HeadReport, of_features: Report | None) -> dict[str, Any]:
-    """Counts of label sets: what z yields, promised and deployed as well, and what the features reach."""
-    truths = {"ideal": of_z.ideal, "deployed": of_z.deployed}
-    counts = of_z.counts() | {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
-    on_features = None if of_features is None else of_features.counts()
-    return {"argmaxability": counts, "argmaxability_on_features": on_features}
-
-
-def describe(splits: dict[str, Dataset]) -> dict[str, Any]:
-    """What report.json holds of the data."""
-    train_split = splits["train"]
+def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What report.json holds: the config's name, the data, software and devices, and an entry for each head."""
+    data, devices = splits["train"], jax.devices()
     return {
-        "examples": {name: len(split) for name, split in splits.items()},
-        "n_labels": train_split.n_labels,
-        "n_features": train_split.n_features,
-        "feature_dim": train_split.feature_dim,
-        "mean_cardinality": train_split.mean_cardinality,
-        "max_cardinality": train_split.max_cardinality,
-    }
-
-
-def versions() -> dict[str, str]:
-    """What report.json holds of software and devices."""
-    device = jax.devices()[0]
-    return {
-        "sigfft": sigfft.__version__,
-        "jax": jax.__version__,
-        "python": platform.python_version(),
-        "devices": f"{jax.device_count()} × {device.device_kind}",
+        "name": name,
+        "data": {
+            "examples": {name: len(split) for name, split in splits.items()},
+            "n_labels": data.n_labels,
+            "n_features": data.n_features,
+            "feature_dim": data.feature_dim,
+            "mean_cardinality": data.mean_cardinality,
+            "max_cardinality": data.max_cardinality,
+        },
+        "versions": {
+            "sigfft": sigfft.__version__,
+            "jax": jax.__version__,
+            "python": platform.python_version(),
+            "devices": f"{len(devices)} × {devices[0].device_kind}",
+        },
+        "heads": entries,
     }
 
 

@@ -17,31 +17,23 @@ CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", 
 _FORMAT = 1
 
 
-@dataclasses.dataclass(frozen=True)
 class Workdir:
     """The folder of a run, whose heads are told by their names.
 
-    Attributes:
+    Args:
       path: of the folder.
+
+    Attributes:
+      config: of the run; with it the folder begins.
+      report: of the finished run.
+      metrics: a line for each step that was logged.
+      figures: their folder.
     """
 
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.json"
-
-    @property
-    def report(self) -> Path:
-        return self.path / "report.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def figures(self) -> Path:
-        return self.path / "figures"
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.config, self.report = self.path / "config.json", self.path / "report.json"
+        self.metrics, self.figures = self.path / "metrics.jsonl", self.path / "figures"
 
     def events(self, head: str) -> Path:
         return self.path / "events" / slug(head)
