@@ -28,6 +28,9 @@ def test_every_finding_of_a_generic_layer_is_a_proof(n, d, rule, with_bias):
         if one.certificate is not None:
             assert len(one.certificate.labels) <= system.rows.shape[1] + 1
             assert certificate_holds(weight, bias, rule, labels, one.certificate)
+            ids, y = np.array(one.certificate.labels), np.array(one.certificate.multipliers)
+            stored = system.layer.rows(ids) * np.where(np.isin(ids, [*labels, *range(n, n + 2)]), 1, -1)[:, None]
+            assert np.linalg.norm(y @ stored) <= 1e-9 * (y @ np.linalg.norm(stored, axis=1))
         else:
             assert witness_holds(weight, bias, rule, labels, system.witness(one.solution))
     assert with_bias or found[0].lower > 0  # reachable by construction
