@@ -92,11 +92,13 @@ class Layer:
         """Rows of the sign system, in float64 and exact."""
         label = ids < self.n_labels
         at = np.where(label, ids, 0)
-        columns = [exact64(self.weight[at], "weight")]
-        columns += [] if self.bias is None else [exact64(self.bias[at], "bias")]
-        columns += [np.ones(len(ids))] if self.rule.free_level else []
-        rows = np.column_stack(columns)
-        rows[~label] = np.arange(rows.shape[1]) == self.positive
+        rows = np.empty((len(ids), self.width))  # one copy of W in float64: it may be gigabytes
+        rows[:, : self.dim] = self.weight[at]
+        if self.bias is not None:
+            rows[:, self.dim] = self.bias[at]
+        if self.rule.free_level:
+            rows[:, -1] = 1.0
+        rows[~label] = np.arange(self.width) == self.positive
         return rows
 
     def pad(self, label_sets: labels.LabelSets) -> Int[np.ndarray, "sets width"]:
