@@ -6,11 +6,10 @@ A dense (batch, n_labels) 0/1 matrix is never built. Everything here runs on the
 import hashlib
 from collections.abc import Sequence
 
-import jax
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Array, Int, Int32
 
-LabelSets = Sequence[Sequence[int] | Int[np.ndarray, " _ids"]] | Int[np.ndarray | jax.Array, "sets cardinality"]
+LabelSets = Sequence[Sequence[int] | Int[np.ndarray, " _ids"]] | Int[np.ndarray | Array, "sets cardinality"]
 
 
 def pad(label_sets: LabelSets, n_labels: int, max_cardinality: int | None = None) -> Int32[np.ndarray, "sets width"]:
