@@ -38,17 +38,13 @@ Columns = Mapping[str, Mapping[str, Column]]  # by split and by name
 
 @dataclasses.dataclass(eq=False)
 class ArrayConfig(tfds.core.BuilderConfig):
-    """What the records of a data set are made from; `name` must change with the content.
+    """What the records of a data set are made from; `name` must change with the content."""
 
-    Attributes:
-      arrays: dtype, and length or None, of each array of a record, by name.
-      metadata: numbers about the whole, such as `n_labels`.
-      generate: gives the records of each split, in order. It is called before the first record is written, so that
-        bad input ends there, in its own words.
-    """
-
+    # dtype, and length or None, of each array of a record, by name
     arrays: Mapping[str, tuple[type[np.number], int | None]] = dataclasses.field(default_factory=dict)
-    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # numbers about the whole, such as `n_labels`
+    # gives the records of each split, in order. It is called before the first record is written, so that bad input ends
+    # there, in its own words
     generate: Callable[[], Mapping[str, Iterable[Record]]] = dict
 
 

@@ -14,23 +14,15 @@ from sigfft.figures.style import legend, line_style, panels_of, title
 
 
 class Panel(NamedTuple):
-    """What one panel shows.
+    """What one panel shows."""
 
-    Attributes:
-      title: above it.
-      xlabel: below it, with the unit.
-      ylabel: beside it, with the unit.
-      lines: by name, points (x, y), or (x, y, lowest y, highest y) where a measurement was repeated.
-      log: which axes are logarithmic: "xy", "x" or "".
-      bottom: where y begins; None: a little below the lowest point.
-    """
-
-    title: str
-    xlabel: str
-    ylabel: str
+    title: str  # above it
+    xlabel: str  # below it, with the unit
+    ylabel: str  # beside it, with the unit
+    # by name, points (x, y), or (x, y, lowest y, highest y) where a measurement was repeated
     lines: Mapping[str, Sequence[tuple[float, ...]]]
-    log: str = "xy"
-    bottom: float | None = None
+    log: str = "xy"  # which axes are logarithmic: "xy", "x" or ""
+    bottom: float | None = None  # where y begins; None: a little below the lowest point
 
 
 def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, note: str = "") -> Figure:

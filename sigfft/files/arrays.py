@@ -18,17 +18,11 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 class Arrays(NamedTuple):
-    """The arrays of an open file.
+    """The arrays of an open file."""
 
-    Attributes:
-      shapes: shape of each, by name.
-      read: name -> values, at their stored dtype.
-      metadata: what a .safetensors file says of itself.
-    """
-
-    shapes: Mapping[str, tuple[int, ...]]
-    read: Callable[[str], np.ndarray]
-    metadata: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]  # shape of each, by name
+    read: Callable[[str], np.ndarray]  # name -> values, at their stored dtype
+    metadata: Mapping[str, str]  # what a .safetensors file says of itself
 
 
 def open_arrays(path: Path) -> contextlib.AbstractContextManager[Arrays]:

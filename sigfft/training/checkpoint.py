@@ -17,19 +17,12 @@ from sigfft.training.workdir import Workdir
 
 
 class Progress(NamedTuple):
-    """Where a run stands, besides its state.
+    """Where a run stands, besides its state."""
 
-    Attributes:
-      best_metric: best dev metric so far; -inf before the first evaluation.
-      best_step: the step that reached it.
-      stale_evaluations: evaluations since.
-      seconds: time spent in training, evaluations and checkpoints apart.
-    """
-
-    best_metric: float = -float("inf")
-    best_step: int = 0
-    stale_evaluations: int = 0
-    seconds: float = 0.0
+    best_metric: float = -float("inf")  # best dev metric so far; -inf before the first evaluation
+    best_step: int = 0  # the step that reached it
+    stale_evaluations: int = 0  # evaluations since
+    seconds: float = 0.0  # time spent in training, evaluations and checkpoints apart
 
 
 class Checkpoints:

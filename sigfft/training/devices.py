@@ -20,21 +20,14 @@ from sigfft.training.step import DATA, LABELS, DeviceStep, StepInfo, TrainState,
 
 
 class OnDevices(NamedTuple):
-    """How a state lives on devices and takes steps there.
+    """How a state lives on devices and takes steps there."""
 
-    Attributes:
-      init: () -> the state before the first step, on one device.
-      place: state of one device -> the same, each part on the devices that own it.
-      feed: this host's share of a batch, (examples, ...) -> what `step` takes.
-      step: (state, fed batch) -> (state, StepInfo); the state is donated.
-      whole: state -> the same for one device; the opposite of `place`.
-    """
-
-    init: Callable[[], TrainState]
-    place: Callable[[TrainState], TrainState]
-    feed: Callable[[Batch], Any]
+    init: Callable[[], TrainState]  # () -> the state before the first step, on one device
+    place: Callable[[TrainState], TrainState]  # state of one device -> the same, each part on the devices that own it
+    feed: Callable[[Batch], Any]  # this host's share of a batch, (examples, ...) -> what `step` takes
+    # (state, fed batch) -> (state, StepInfo); the state is donated
     step: Callable[[TrainState, Any], tuple[TrainState, StepInfo]]
-    whole: Callable[[TrainState], TrainState]
+    whole: Callable[[TrainState], TrainState]  # state -> the same for one device; the opposite of `place`
 
     def take_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
         """One step on this host's share of a batch, with no transfer that nobody asked for.

@@ -21,19 +21,12 @@ from sigfft.training.workdir import Workdir
 
 
 class Trained(NamedTuple):
-    """A trained model: the parameters of the best checkpoint.
+    """A trained model: the parameters of the best checkpoint."""
 
-    Attributes:
-      params: {"encoder": ..., "head": ...}.
-      steps: steps taken.
-      best_step: the step of `params`.
-      seconds: training time, compilation included, evaluations and checkpoints not.
-    """
-
-    params: ModelParams
-    steps: int
-    best_step: int
-    seconds: float
+    params: ModelParams  # {"encoder": ..., "head": ...}
+    steps: int  # steps taken
+    best_step: int  # the step of `params`
+    seconds: float  # training time, compilation included, evaluations and checkpoints not
 
 
 def train(

@@ -25,15 +25,10 @@ BuildEncoder = Callable[[Key[Array, ""]], Any]
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """An encoder and a head as pure functions of their parameters.
+    """An encoder and a head as pure functions of their parameters."""
 
-    Attributes:
-      build_encoder: key -> NNX module.
-      head: the output layer.
-    """
-
-    build_encoder: BuildEncoder
-    head: Head
+    build_encoder: BuildEncoder  # key -> NNX module
+    head: Head  # the output layer
 
     @property
     def name(self) -> str:

@@ -19,15 +19,10 @@ from sigfft.training.workdir import Workdir
 
 
 class Predicted(NamedTuple):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-      points: examples read.
-      cut: examples with more labels above the threshold than were kept.
-    """
-
-    points: int
-    cut: int
+    points: int  # examples read
+    cut: int  # examples with more labels above the threshold than were kept
 
 
 def predict_file(
