@@ -8,16 +8,14 @@ from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.training.arguments import arguments_for, chosen
-from sigfft.training.config import Config
-from sigfft.training.config_keys import check_values
+from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
-from sigfft.training.processes import first_process_first, is_first_process
 from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.step import make_loss
-from sigfft.training.workdir import Workdir
+from sigfft.training.workdir import Workdir, first_process_first, is_first_process
 
 
 def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from sigfft import figures, labels
 from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Splits
 from sigfft.files import write_text
-from sigfft.training.log import read_log
 from sigfft.training.loop import Trained
 from sigfft.training.model import Model
-from sigfft.training.workdir import Workdir
+from sigfft.training.workdir import Workdir, read_log
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 

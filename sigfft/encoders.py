@@ -1,13 +1,20 @@
-"""Embedding bag: sparse examples as weighted sums of rows of a table."""
+"""Encoders: Flax NNX modules from examples to features, the input of a head.
+
+`ENCODERS[kind](in_dim, *, ..., rngs)` makes one, with the attribute `feature_dim`: in_dim is the number of sparse
+features or the length of a dense vector, the options in between are fields of `EncoderConfig`. It is called with
+examples, a dict of arrays as `sigfft.data` makes it, and a key for dropout; without a key there is none.
+"""
 
 import math
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, Shaped
 
-from sigfft.encoders.examples import Examples, dropped
+Examples = Mapping[str, Shaped[Array | np.ndarray, "batch ..."]]
 
 
 class EmbeddingBag(nnx.Module):
@@ -18,16 +25,13 @@ class EmbeddingBag(nnx.Module):
 
     Args:
       in_dim: number of features; `examples["feature_ids"]` is padded with it.
-      dim: size of the result.
+      dim: size of the result, `feature_dim`.
       normalise: divide each example's values by their Euclidean norm.
       dropout: share of the result that is dropped in training.
       feature_dropout: share of an example's input features that is dropped in training.
       dense_ratio: with at most this many features for each entry of an example, a dense row times the table takes the
         place of reading rows of the table one by one: its gradient is a matrix product and no scatter.
       rngs: its `params` stream seeds the start.
-
-    Attributes:
-      feature_dim: size of the result.
 
     Raises:
       ValueError: `dim` is less than 1.
@@ -60,10 +64,10 @@ class EmbeddingBag(nnx.Module):
         if self.normalise:
             norm = jnp.linalg.norm(values, axis=-1, keepdims=True)
             values = values / jnp.where(norm == 0, 1, norm)
-        values = dropped(values, self.feature_dropout, key, 0)
+        values = _dropped(values, self.feature_dropout, key, 0)
         total = self._sum(ids, values)
         features = jax.nn.relu(total + jnp.broadcast_to(self.bias[...], total.shape))
-        return dropped(features, self.dropout, key, 1)
+        return _dropped(features, self.dropout, key, 1)
 
     def _sum(self, ids: Int[Array, "batch width"], values: Float[Array, "batch width"]) -> Float[Array, "batch dim"]:
         table = self.embedding[...]
@@ -71,3 +75,41 @@ class EmbeddingBag(nnx.Module):
             return jnp.einsum("bw,bwd->bd", values, table.at[ids].get(mode="fill", fill_value=0))
         rows = jnp.arange(len(ids))[:, None]
         return jnp.zeros((len(ids), len(table)), values.dtype).at[rows, ids].add(values, mode="drop") @ table
+
+
+class MLP(nnx.Module):
+    """Multi-layer perceptron on dense examples, such as precomputed embeddings: one ReLU layer, or the identity.
+
+    Args:
+      in_dim: length of `examples["features"]`.
+      dim: width of the layer, and `feature_dim`; 0: the identity, whose `feature_dim` is `in_dim`.
+      dropout: share of the layer's input, and of the result, that is dropped in training.
+      rngs: its `params` stream seeds the start.
+    """
+
+    def __init__(self, in_dim: int, *, dim: int = 0, dropout: float = 0.0, rngs: nnx.Rngs):
+        self.feature_dim = dim or in_dim
+        # A list, by whose places checkpoints name the parameters.
+        self.layers = nnx.List([nnx.Linear(in_dim, dim, rngs=rngs)] if dim else [])
+        self.dropout = dropout
+
+    def __call__(self, examples: Examples, key: Key[Array, ""] | None = None) -> Float[Array, "batch feature_dim"]:
+        """Features of `examples["features"]`, float (batch, in_dim)."""
+        features = jnp.asarray(examples["features"])
+        for i, layer in enumerate(self.layers):
+            features = jax.nn.relu(layer(_dropped(features, self.dropout, key, i)))
+        return _dropped(features, self.dropout, key, len(self.layers))
+
+
+ENCODERS: dict[str, type[nnx.Module]] = {"bag": EmbeddingBag, "mlp": MLP}
+
+
+def _dropped(x: Float[Array, "..."], rate: float, key: Key[Array, ""] | None, layer: int) -> Float[Array, "..."]:
+    """Dropout: a share `rate` of the entries is 0, and the others make up for it; without a key, x as it is.
+
+    `layer` says which of an encoder's dropouts this is; each draws its own entries.
+    """
+    if key is None or rate == 0:
+        return x
+    keep = jax.random.bernoulli(jax.random.fold_in(key, layer), 1 - rate, x.shape)
+    return jnp.where(keep, x / (1 - rate), 0)
