@@ -8,6 +8,7 @@ are shuffled over the hierarchy. Features are the sum of one random vector per l
 """
 
 import dataclasses
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -115,12 +116,12 @@ def load_synthetic(cache_dir: Path, *, synthetic: SyntheticSpec) -> Splits:
     """The splits of synthetic data of this size and shape; its records are kept below `cache_dir`."""
     fields = dataclasses.asdict(synthetic)
     config = records.ArrayConfig(
-        name=records.fingerprint(json.dumps(fields).encode()),
+        name=hashlib.blake2b(json.dumps(fields).encode(), digest_size=16).hexdigest(),
         arrays={"labels": (np.int32, None), "features": (np.float32, synthetic.feature_dim)},
         metadata=fields,
         generate=lambda: _generate(synthetic),
     )
-    return records.dense_splits(records.prepare(Synthetic, config, cache_dir))
+    return records.read_splits(records.prepare(Synthetic, config, cache_dir))
 
 
 def _generate(spec: SyntheticSpec) -> dict[str, list[records.Record]]:
