@@ -3,6 +3,7 @@
 Transfers between host and devices are explicit: `place` and `feed` make them, and `take_step` refuses any other.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from sigfft.data import Batch
 from sigfft.encoders import Examples
 from sigfft.training.config import Config, OptimConfig
 from sigfft.training.model import Model
-from sigfft.training.step import DATA, LABELS, DeviceStep, StepInfo, TrainState, init_state, make_device_step
+from sigfft.training.step import DATA, LABELS, StepInfo, TrainState, init_state, make_device_step
 
 
 class OnDevices(NamedTuple):
@@ -67,16 +68,12 @@ def make_data_parallel(
 ) -> OnDevices:
     """Every device of every process holds the whole state and takes a share of each batch.
 
-    Args:
-      model: what is trained.
-      config: of the optimiser, the loss and its block_size.
-      seed: of the start and of dropout.
-      devices: default: all devices of all processes.
+    `seed` is of the start and of dropout; the default is all devices of all processes.
     """
     step = make_device_step(model, config, seed)
     replicated, split = local_shardings(devices)
     return OnDevices(
-        init=lambda: init_state(model, config, seed),
+        init=functools.partial(init_state, model, config, seed),
         place=lambda state: jax.device_put(jax.device_get(state), replicated),
         feed=lambda batch: split_over_devices(batch, split),
         step=jax.pmap(
@@ -122,18 +119,10 @@ def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh
     If the labels cannot be split evenly, the last device's range is filled up with rows that never count; `whole` drops
     them. A state is made, and written, in one piece: the memory of one device, or of the host, must hold it then.
 
-    Args:
-      model: what is trained.
-      config: of the optimiser, the loss and its block_size, of each device's labels.
-      seed: of the start and of dropout.
-      mesh: from `make_mesh`.
+    `config.block_size` is of each device's labels, `seed` of the start and of dropout, `mesh` from `make_mesh`.
     """
     held = -(-model.head.n_labels // mesh.shape[LABELS])
-    device_step: DeviceStep = make_device_step(model, config, seed, held)
-
-    def init() -> TrainState:
-        return init_state(model, config, seed)
-
+    init = functools.partial(init_state, model, config, seed)
     specs = _specs(jax.eval_shape(init), model)
     by_example = NamedSharding(mesh, PartitionSpec(DATA))
 
@@ -161,7 +150,7 @@ def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh
 
     # Replication is not checked: the loss's gradient is our own, and its sum over "labels" is made by hand.
     step = jax.shard_map(
-        device_step,
+        make_device_step(model, config, seed, held),
         mesh=mesh,
         in_specs=(specs, PartitionSpec(DATA)),
         out_specs=(specs, PartitionSpec()),

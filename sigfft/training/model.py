@@ -87,14 +87,9 @@ def make_encoder(config: EncoderConfig, n_features: int | None, feature_dim: int
 def make_head(
     config: HeadConfig, data: Dataset, feature_dim: int, key: str = "head", beside: Head | None = None
 ) -> Head:
-    """The head of a config for a data set; its prior is the mean share of active labels in `data`.
+    """The head of a config for training examples, whose mean share of active labels is its prior.
 
-    Args:
-      config: of the head.
-      data: training examples.
-      feature_dim: size of the features.
-      key: of the config.
-      beside: the head that this one is the baseline of.
+    `key` is that of the config, and `beside` the head that this one is the baseline of.
     """
     kind = chosen(KINDS, config.kind, f"{key}.kind")
     if config.order not in ("", "chains"):

@@ -73,7 +73,6 @@ def predict_file(
             return inference.PredictedSets(best.labels, best.scores, jnp.full(len(features), top))
         return inference.label_sets(model.head, params["head"], features, top, threshold=logit, block_size=block_size)
 
-    line = _tsv if output.suffix == ".tsv" else _json
     points, cut = 0, 0
     with replacing(output) as part, part.open("w", encoding="utf-8") as file:
         file.write("labels\tscores\n" if output.suffix == ".tsv" else "")
@@ -83,7 +82,7 @@ def predict_file(
             labels = np.take_along_axis(labels, order, axis=1)
             scores = 1 / (1 + np.exp(-np.take_along_axis(logits, order, axis=1).astype(np.float64)))
             rows = zip(labels, scores, np.minimum(sizes, top), strict=True)
-            file.writelines(line(ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
+            file.writelines(_line(output, ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
             points, cut = points + count, cut + int((sizes > top).sum())
     return Predicted(points, cut)
 
@@ -136,9 +135,8 @@ def _sparse(path: Path, n_features: int, max_features: int) -> Iterator[SparseFe
         yield SparseFeatures(*kept, n_features=n_features, width=width)
 
 
-def _tsv(labels: list[int], scores: list[float]) -> str:
-    return f"{','.join(map(str, labels))}\t{','.join(f'{score:.6g}' for score in scores)}\n"
-
-
-def _json(labels: list[int], scores: list[float]) -> str:
-    return json.dumps({"labels": labels, "scores": [float(f"{score:.6g}") for score in scores]}) + "\n"
+def _line(output: Path, labels: list[int], scores: list[float]) -> str:
+    rounded = [f"{score:.6g}" for score in scores]
+    if output.suffix == ".tsv":
+        return f"{','.join(map(str, labels))}\t{','.join(rounded)}\n"
+    return json.dumps({"labels": labels, "scores": [float(score) for score in rounded]}) + "\n"

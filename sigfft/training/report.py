@@ -48,14 +48,7 @@ def table(entries: list[dict[str, Any]]) -> str:
 def entry_of(
     model: Model, trained: Trained, test: dict[str, float], checked: tuple[HeadReport, Report | None] | None
 ) -> dict[str, Any]:
-    """What report.json holds of a head.
-
-    Args:
-      model: with the head.
-      trained: how training went.
-      test: metrics of the test split.
-      checked: what `check_label_sets` found; None: nothing was checked.
-    """
+    """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if anything."""
     of_z, of_features = checked or (None, None)
     counts = None
     if of_z is not None:
@@ -99,14 +92,7 @@ def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict
 
 
 def write_report(workdir: Workdir, content: dict[str, Any], verdicts: dict[str, Report], metric: str) -> None:
-    """Writes verdicts, report.json and figures.
-
-    Args:
-      workdir: of the run.
-      content: of report.json.
-      verdicts: on the label sets, by name of the head.
-      metric: of the learning curve.
-    """
+    """Writes verdicts by name of the head, report.json, and figures, with a learning curve of the metric."""
     for name, report in verdicts.items():
         workdir.verdicts(name).parent.mkdir(exist_ok=True)
         report.save(workdir.verdicts(name))
@@ -122,11 +108,8 @@ def _draw(workdir: Workdir, entries: list[dict], verdicts: dict[str, Report], n_
         if line["head"] in curves:
             curves[line["head"]].append({name.removeprefix("dev "): value for name, value in line.items()})
     figures.save(figures.learning_curve(curves, metric), folder / "learning_curve.png")
-    figures.save(
-        figures.metric_against_k({entry["name"]: entry["test"] for entry in entries}), folder / "metrics_against_k.png"
-    )
+    tests = {entry["name"]: entry["test"] for entry in entries}
+    figures.save(figures.metric_against_k(tests), folder / "metrics_against_k.png")
     if verdicts:
-        by_head = {
-            name: (labels.cardinality(report.label_sets, n_labels), report.status) for name, report in verdicts.items()
-        }
-        figures.save(figures.argmaxable_share(by_head), folder / "argmaxable_share.png")
+        sets = {name: (labels.cardinality(own.label_sets, n_labels), own.status) for name, own in verdicts.items()}
+        figures.save(figures.argmaxable_share(sets), folder / "argmaxable_share.png")
