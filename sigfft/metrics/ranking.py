@@ -46,16 +46,9 @@ def update(
     n_labels: int,
     ks: tuple[int, ...],
 ) -> RankingSums:
-    """The sums with a batch added.
+    """The sums with a batch added of `top_labels`, distinct and best first, at least the last of the ascending `ks`.
 
-    Args:
-      sums: so far.
-      top_labels: distinct label ids, best first, at least max(ks) of them.
-      labels: padded label sets.
-      mask: which examples count.
-      inverse_propensities: weight of each label in PSP@k; None: no PSP@k.
-      n_labels: which is the padding id.
-      ks: ascending.
+    `mask` says which examples count; inverse propensities are the labels' weights in PSP@k, and without there is none.
     """
     active = labels < n_labels
     correct = top_labels[:, : ks[-1], None] == labels[:, None, :]
@@ -123,18 +116,14 @@ def propensities(
     """
     counts = np.asarray(label_counts, np.float64)
     if n_examples < 3:
-        raise ValueError(
-            f"the propensity model needs ln(n_examples) > 1; given n_examples={n_examples}, use at least 3 examples"
-        )
+        raise ValueError(f"propensities need ln(n_examples) > 1, at least 3 examples; given n_examples={n_examples}")
     if not (a > 0 and b > 0):
         raise ValueError(f"a and b must be positive; given a={a}, b={b} (0.55 and 1.5 unless fitted to the data)")
     outside = ~((counts >= 0) & (counts <= n_examples))
     if counts.ndim != 1 or outside.any():
         first = f"; label {int(np.argmax(outside))} has {counts[outside][0]:g}" if outside.any() else ""
-        raise ValueError(
-            f"label_counts must hold one count in 0 .. n_examples={n_examples} a label; "
-            f"given shape {counts.shape}{first}"
-        )
+        expected = f"one count in 0 .. n_examples={n_examples} a label"
+        raise ValueError(f"label_counts must hold {expected}; given shape {counts.shape}{first}")
     c = (np.log(n_examples) - 1) * (b + 1) ** a
     return 1 / (1 + c * (counts + b) ** -a)
 

@@ -142,15 +142,14 @@ def _update(
 
 
 def _compute(state: State, *, ks: tuple[int, ...], with_psp: bool) -> dict[str, float]:
-    device_axes = tuple(range(state.examples.ndim))
+    axes = tuple(range(state.examples.ndim))  # of devices
     # float32 and int32 leaves are added up in float64 and int64: no digit is lost between devices either.
-    on_host = jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.int64 if leaf.dtype == jnp.int32 else np.float64).sum(axis=device_axes), state
-    )
+    wide = {"i": np.int64, "f": np.float64}
+    on_host = jax.tree.map(lambda leaf: np.asarray(leaf, wide[leaf.dtype.kind]).sum(axis=axes), state)
     n_examples = int(on_host.examples)
     if n_examples == 0:
         raise ValueError(
-            "no example was counted, so no metric is defined; is every mask False, or was update not called?"
+            "no example was counted: no metric is defined; call update, with a mask that is True somewhere"
         )
     return {
         **ranking.compute(on_host.ranking, n_examples, ks, with_psp=with_psp),

@@ -24,7 +24,7 @@ class Progress(NamedTuple):
     best_metric: float = -float("inf")  # best dev metric so far; -inf before the first evaluation
     best_step: int = 0  # the step that reached it
     stale_evaluations: int = 0  # evaluations since
-    seconds: float = 0.0  # time spent in training, evaluations and checkpoints apart
+    seconds: float = 0.0  # time spent in training, compilation included, evaluations and checkpoints not
 
 
 class Checkpoints:

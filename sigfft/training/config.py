@@ -157,10 +157,9 @@ def check_values(config: Config) -> None:
     for key in _BELOW_ONE:
         if values[key] >= 1:
             raise ValueError(f"{key}={values[key]} must be less than 1")
-    if config.optim.warmup_steps >= config.optim.steps:
-        raise ValueError(
-            f"optim.warmup_steps={config.optim.warmup_steps} must be less than optim.steps={config.optim.steps}"
-        )
+    steps, warmup_steps = config.optim.steps, config.optim.warmup_steps
+    if warmup_steps >= steps:
+        raise ValueError(f"optim.warmup_steps={warmup_steps} must be less than optim.steps={steps}")
 
 
 def differences(config: Config, stored: Mapping[str, Any]) -> list[str]:

@@ -64,13 +64,13 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        trained = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
-        test = evaluations["test"](trained.params)
+        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
+        test = evaluations["test"](params)
         checked = None
         if config.check.max_sets >= 0:
-            checked = check_label_sets(model.head, trained.params["head"], splits["test"], config.check.max_sets)
+            checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets)
             verdicts[model.name] = checked[0]
-        entries.append(entry_of(model, trained, test, checked))
+        entries.append(entry_of(model, steps, progress, test, checked))
     content = content_of(config.name, splits, entries)
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,22 +18,16 @@ from sigfft.training.model import Model, ModelParams
 from sigfft.training.workdir import RunLog, Workdir, forget_after
 
 
-class Trained(NamedTuple):
-    """A trained model: the parameters of the best checkpoint."""
-
-    params: ModelParams  # {"encoder": ..., "head": ...}
-    steps: int  # steps taken
-    best_step: int  # the step of `params`
-    seconds: float  # training time, compilation included, evaluations and checkpoints not
-
-
 def train(
     model: Model, config: Config, train_data: Dataset, evaluate_dev: Evaluate | None, workdir: Workdir, resume: bool
-) -> Trained:
+) -> tuple[ModelParams, int, Progress]:
     """Trains until `optim.steps`, or until `eval.patience` evaluations brought nothing better.
 
     A run that is resumed takes up its latest checkpoint and gives the parameters, to the bit, that it would have given
     without the interruption. Without `evaluate_dev` the last step counts as the best.
+
+    Returns:
+      The parameters of the best checkpoint, on one device; the steps taken; and how they went.
 
     Raises:
       FloatingPointError: the loss of a step was not finite.
@@ -80,7 +74,7 @@ def train(
         log.close()
         checkpoints.close()
     params = jax.tree.map(jnp.asarray, jax.device_get(best.params))  # on one device, however they were trained
-    return Trained(params, step, progress.best_step, progress.seconds)
+    return params, step, progress
 
 
 def _finite(losses: list[Array], last_step: int) -> np.ndarray:

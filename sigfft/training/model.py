@@ -59,7 +59,12 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
       ValueError: an unknown kind, a value that a kind does not take, or sizes that its constructor refuses.
     """
     build_encoder = make_encoder(config.encoder, data.n_features, data.feature_dim)
-    _check_examples(build_encoder, data)
+    examples = data.gather(np.zeros(1, int))
+    try:
+        nnx.eval_shape(lambda: build_encoder(jax.random.key(0))(examples))
+    except KeyError as error:
+        names = ", ".join(name for name in examples if name not in ("labels", "mask"))
+        raise ValueError(f"the encoder reads {error} of an example; examples of this data set have {names}") from error
     feature_dim = _abstract(build_encoder).feature_dim
     heads = [make_head(config.head, data, feature_dim)]
     if config.baseline.kind == "none":
@@ -119,12 +124,3 @@ def _matching_dim(kind: Callable[..., Head], arguments: dict[str, Any], n_parame
 
 def _abstract(build_encoder: BuildEncoder) -> Any:
     return nnx.eval_shape(lambda: build_encoder(jax.random.key(0)))
-
-
-def _check_examples(build_encoder: BuildEncoder, data: Dataset) -> None:
-    examples = data.gather(np.zeros(1, int))
-    try:
-        nnx.eval_shape(lambda: build_encoder(jax.random.key(0))(examples))
-    except KeyError as error:
-        names = ", ".join(name for name in examples if name not in ("labels", "mask"))
-        raise ValueError(f"the encoder reads {error} of an example; examples of this data set have {names}") from error

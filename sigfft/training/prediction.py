@@ -117,10 +117,8 @@ def _dense(path: Path, feature_dim: int, batch_size: int) -> Iterator[DenseFeatu
             part = values[start : start + batch_size].astype(np.float32)
         bad = np.argwhere(~np.isfinite(part))
         if len(bad):
-            row, column = bad[0].tolist()
-            raise ValueError(
-                f"{path}: row {start + row} must be finite in float32; it has {values[start + row, column]} at {column}"
-            )
+            row, column = start + bad[0][0], bad[0][1]
+            raise ValueError(f"{path}: row {row} must be finite in float32; it has {values[row, column]} at {column}")
         yield DenseFeatures(part)
 
 

@@ -11,7 +11,7 @@ from sigfft import figures, labels
 from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Splits
 from sigfft.files import write_text
-from sigfft.training.loop import Trained
+from sigfft.training.checkpoint import Progress
 from sigfft.training.model import Model
 from sigfft.training.workdir import Workdir, read_log
 
@@ -20,24 +20,18 @@ TABLE_METRICS = ("P@1", "P@5", "F1@5")
 
 def table(entries: list[dict[str, Any]]) -> str:
     """The heads of a report side by side, as text."""
-    header = ["head", "parameters", *TABLE_METRICS, "best step", "seconds"]
-    header += ["sets", "unargmaxable", "undecided", "unargmaxable on features"]
-    rows = [header]
+    columns = ["head", "parameters", *TABLE_METRICS, "best step", "seconds"]
+    columns += ["sets", "unargmaxable", "undecided", "unargmaxable on features"]
+    rows = [columns]
     for entry in entries:
+        sizes = [entry["name"], f"{entry['parameters']:,}"]
+        test = [f"{entry['test'][name]:.4f}" if name in entry["test"] else "-" for name in TABLE_METRICS]
+        course = [str(entry["best_step"]), f"{entry['seconds']:.0f}"]
         counts = entry["argmaxability"] or dict.fromkeys(("checked", "unargmaxable", "undecided"), "-")
         on_features = entry["argmaxability_on_features"] or counts
-        rows.append(
-            [
-                entry["name"],
-                f"{entry['parameters']:,}",
-                *(f"{entry['test'][name]:.4f}" if name in entry["test"] else "-" for name in TABLE_METRICS),
-                str(entry["best_step"]),
-                f"{entry['seconds']:.0f}",
-                *(str(counts[name]) for name in ("checked", "unargmaxable", "undecided")),
-                str(on_features["unargmaxable"]),
-            ]
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        sets = [counts["checked"], counts["unargmaxable"], counts["undecided"], on_features["unargmaxable"]]
+        rows.append([*sizes, *test, *course, *map(str, sets)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         for row in rows
@@ -46,9 +40,13 @@ def table(entries: list[dict[str, Any]]) -> str:
 
 
 def entry_of(
-    model: Model, trained: Trained, test: dict[str, float], checked: tuple[HeadReport, Report | None] | None
+    model: Model,
+    steps: int,
+    progress: Progress,
+    test: dict[str, float],
+    checked: tuple[HeadReport, Report | None] | None,
 ) -> dict[str, Any]:
-    """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if anything."""
+    """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if so."""
     of_z, of_features = checked or (None, None)
     counts = None
     if of_z is not None:
@@ -59,9 +57,9 @@ def entry_of(
         "kind": model.head.kind,
         "head": model.head.arguments,
         "parameters": model.head.n_parameters(),
-        "steps": trained.steps,
-        "best_step": trained.best_step,
-        "seconds": round(trained.seconds, 2),
+        "steps": steps,
+        "best_step": progress.best_step,
+        "seconds": round(progress.seconds, 2),
         "test": test,
         "argmaxability": counts,
         "argmaxability_on_features": None if of_features is None else of_features.counts(),
@@ -97,11 +95,7 @@ def write_report(workdir: Workdir, content: dict[str, Any], verdicts: dict[str, 
         workdir.verdicts(name).parent.mkdir(exist_ok=True)
         report.save(workdir.verdicts(name))
     write_text(workdir.report, json.dumps(content, indent=2))
-    _draw(workdir, content["heads"], verdicts, content["data"]["n_labels"], metric)
-
-
-def _draw(workdir: Workdir, entries: list[dict], verdicts: dict[str, Report], n_labels: int, metric: str) -> None:
-    folder = workdir.figures
+    folder, entries, n_labels = workdir.figures, content["heads"], content["data"]["n_labels"]
     folder.mkdir(exist_ok=True)
     curves: dict[str, list[dict]] = {entry["name"]: [] for entry in entries}
     for line in read_log(workdir):
