@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int, Key, Shaped
+from jaxtyping import Array, Float, Key, Shaped
 
 Examples = Mapping[str, Shaped[Array | np.ndarray, "batch ..."]]
 
@@ -65,16 +65,15 @@ class EmbeddingBag(nnx.Module):
             norm = jnp.linalg.norm(values, axis=-1, keepdims=True)
             values = values / jnp.where(norm == 0, 1, norm)
         values = _dropped(values, self.feature_dropout, key, 0)
-        total = self._sum(ids, values)
-        features = jax.nn.relu(total + jnp.broadcast_to(self.bias[...], total.shape))
-        return _dropped(features, self.dropout, key, 1)
-
-    def _sum(self, ids: Int[Array, "batch width"], values: Float[Array, "batch width"]) -> Float[Array, "batch dim"]:
         table = self.embedding[...]
         if len(table) > self.dense_ratio * ids.shape[1]:
-            return jnp.einsum("bw,bwd->bd", values, table.at[ids].get(mode="fill", fill_value=0))
-        rows = jnp.arange(len(ids))[:, None]
-        return jnp.zeros((len(ids), len(table)), values.dtype).at[rows, ids].add(values, mode="drop") @ table
+            total = jnp.einsum("bw,bwd->bd", values, table.at[ids].get(mode="fill", fill_value=0))
+        else:
+            rows = jnp.arange(len(ids))[:, None]
+            dense = jnp.zeros((len(ids), len(table)), values.dtype)
+            total = dense.at[rows, ids].add(values, mode="drop") @ table
+        features = jax.nn.relu(total + jnp.broadcast_to(self.bias[...], total.shape))
+        return _dropped(features, self.dropout, key, 1)
 
 
 class MLP(nnx.Module):

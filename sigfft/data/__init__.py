@@ -26,10 +26,8 @@ SOURCES: dict[str, Callable[..., Splits]] = {"synthetic": load_synthetic, "xmc":
 def load(source: str, cache_dir: Path | str, **options: Any) -> Splits:
     """The splits of a data set, by name: "train", "test", and "dev" where the source has one.
 
-    Args:
-      source: a name in `SOURCES`.
-      cache_dir: where prepared records are kept; the second call reads them from there.
-      **options: the source's own: see `load_xmc` and `load_synthetic`.
+    The source is a name in `SOURCES`, with its own options: see `load_xmc` and `load_synthetic`. Prepared records are
+    kept in `cache_dir`; the second call reads them from there.
 
     Raises:
       ValueError: an unknown source, an option that it does not take or lacks, or what the source refuses.

@@ -20,10 +20,8 @@ class Xmc(records.ArrayBuilder):
 def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Splits:
     """The splits of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
 
-    Args:
-      cache_dir: where records are kept; a folder whose files have not changed is not parsed again.
-      dir: the folder of the source files.
-      max_features: of each point, keep this many features of largest |value|; 0: all.
+    Records are kept in `cache_dir`: a folder whose files have not changed is not parsed again. Of each point,
+    `max_features` features of largest |value| are kept; 0: all.
 
     Raises:
       ValueError: `dir` is empty; a file is missing, there twice, malformed (see `files.xmc.parse`), or files disagree

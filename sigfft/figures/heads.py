@@ -37,10 +37,8 @@ Statuses = tuple[Int[np.ndarray, " sets"], Sequence[str] | np.ndarray]
 def learning_curve(curves: Mapping[str, Curve], metric: str = "P@1") -> Figure:
     """Training loss and the metric on the development split against the step, one line a head.
 
-    Args:
-      curves: by head, records such as {"step": 100, "loss": 12.3, "P@1": 0.41}. A record need not hold both values; a
-        panel whose value no record holds is left out.
-      metric: the development metric.
+    Curves are records such as {"step": 100, "loss": 12.3, "P@1": 0.41}, by head. A record need not hold both values; a
+    panel whose value no record holds is left out.
 
     Raises:
       ValueError: no record holds a loss or the metric.
@@ -70,9 +68,7 @@ def learning_curve(curves: Mapping[str, Curve], metric: str = "P@1") -> Figure:
 def metric_against_k(metrics_by_head: Mapping[str, Mapping[str, float]], names: Sequence[str] = ("P", "F1")) -> Figure:
     """Ranking metrics against their cut-off k, one panel a metric and one line a head.
 
-    Args:
-      metrics_by_head: by head, test metrics whose keys include "P@1", "P@3", "F1@5" and the like.
-      names: which metrics, without "@k".
+    Heads have test metrics whose keys include "P@1", "P@3", "F1@5" and the like; `names` says which, without "@k".
 
     Raises:
       ValueError: a head has no value of a metric.
@@ -101,9 +97,8 @@ def metric_against_k(metrics_by_head: Mapping[str, Mapping[str, float]], names: 
 def argmaxable_share(statuses_by_head: Mapping[str, Statuses]) -> Figure:
     """How many of the label sets of each cardinality each head can output, as shares that add up to 100%.
 
-    Args:
-      statuses_by_head: by head, the cardinality and the status ("argmaxable", "unargmaxable" or "undecided") of each
-        distinct test label set.
+    Heads have the cardinality and the status ("argmaxable", "unargmaxable" or "undecided") of each distinct test label
+    set.
 
     Raises:
       ValueError: no label sets, lengths that differ, or an unknown status.

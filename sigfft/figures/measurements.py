@@ -26,13 +26,9 @@ class Panel(NamedTuple):
 
 
 def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, note: str = "") -> Figure:
-    """One panel beside the other; a name keeps its looks in all of them.
+    """One panel beside the other, so many `columns` in a row; a name keeps its looks in all of them.
 
-    Args:
-      panels: in the order of reading.
-      columns: how many stand in a row.
-      sharey: whether all have one y axis, with the first panel's label.
-      note: what holds for all panels, above them.
+    With `sharey` all have one y axis, with the first panel's label. A note, on all panels, stands above them.
 
     Raises:
       ValueError: no panels, or a panel without a point.

@@ -8,7 +8,6 @@ Reference: Bhatia et al., The Extreme Classification Repository, 2016 (P, nDCG, 
 Taming the Sigmoid Bottleneck, AAAI 2024 (F1@k).
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -62,7 +61,9 @@ def update(
     ideal = jnp.asarray(np.concatenate([[1.0], np.cumsum(discount)]), jnp.float32)  # 0 hits: 0 / 1
     best_dcg = ideal[jnp.minimum(cardinality, np.asarray(ks, np.int32)[None, :])]
 
-    add = functools.partial(_add_examples, mask=mask)
+    def add(running: CompensatedSum, values: Float32[Array, "batch ks"]) -> CompensatedSum:
+        return compensated.add(running, jnp.where(mask[:, None], values, 0.0).sum(axis=0))
+
     sums = sums._replace(
         hits=sums.hits + jnp.where(mask[:, None], hits, 0).sum(axis=0, dtype=jnp.int32),
         recall=add(sums.recall, found / jnp.maximum(size, 1.0)),
@@ -72,9 +73,10 @@ def update(
     if inverse_propensities is None:
         return sums
     weight = inverse_propensities.at[labels].get(mode="fill", fill_value=0.0)
+    best_first, _ = jax.lax.top_k(jnp.pad(weight, ((0, 0), (0, max(0, ks[-1] - weight.shape[1])))), ks[-1])
     return sums._replace(
         weighted_hits=add(sums.weighted_hits, _at(ks, jnp.where(correct, weight[:, None, :], 0.0).sum(axis=2))),
-        best_weighted_hits=add(sums.best_weighted_hits, _at(ks, _best_first(weight, ks[-1]))),
+        best_weighted_hits=add(sums.best_weighted_hits, _at(ks, best_first)),
     )
 
 
@@ -130,17 +132,6 @@ def propensities(
 
 def _at(ks: tuple[int, ...], per_rank: Shaped[Array, "batch top"]) -> Shaped[Array, "batch ks"]:
     return jnp.stack([per_rank[:, :k].sum(axis=1, dtype=per_rank.dtype) for k in ks], axis=1)
-
-
-def _best_first(weight: Float32[Array, "batch cardinality"], top: int) -> Float32[Array, "batch top"]:
-    padded = jnp.pad(weight, ((0, 0), (0, max(0, top - weight.shape[1]))))
-    return jax.lax.top_k(padded, top)[0]
-
-
-def _add_examples(
-    running: CompensatedSum, values: Float32[Array, "batch ks"], mask: Bool[Array, " batch"]
-) -> CompensatedSum:
-    return compensated.add(running, jnp.where(mask[:, None], values, 0.0).sum(axis=0))
 
 
 def _ratio(numerator: Float[np.ndarray, " ks"], denominator: Float[np.ndarray, " ks"]) -> Float[np.ndarray, " ks"]:

@@ -36,15 +36,9 @@ def arguments_for(
 ) -> dict[str, Any]:
     """Keyword arguments for a function or class: `given`, then the part's fields, as far as its signature names them.
 
-    `part.options` comes on top, and all of it must be taken.
-
-    Args:
-      taker: what is called with them.
-      part: of a config: a dataclass of defaults, with the field `options`.
-      key: of the part, such as "head".
-      name: that the config chooses `taker` by.
-      apart: fields that are not for the taker.
-      **given: arguments that come from elsewhere, such as sizes of the data; they stand in for fields of their name.
+    `part.options` comes on top, and all of it must be taken. The part of a config is a dataclass of defaults, `key` is
+    its own, such as "head", and `name` what it chooses the taker by. Fields `apart` are not for the taker. What is
+    given comes from elsewhere, such as sizes of the data, and stands in for fields of its name.
 
     Raises:
       ValueError: a field that is not taken is not at its default, an option is not taken, or an argument is missing.

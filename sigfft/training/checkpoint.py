@@ -83,11 +83,9 @@ class Checkpoints:
 
 
 def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, ModelParams]:
-    """A model of a finished run and the parameters of its best checkpoint.
+    """A model of a finished run, by its head's name in the run's table, and the parameters of its best checkpoint.
 
-    Args:
-      workdir: of the run.
-      name: of the head, as the run's table shows it; default: the last one.
+    The default is the last head.
 
     Raises:
       ValueError: the folder holds no finished run, one of another version, or no head of this name.

@@ -21,16 +21,12 @@ from sigfft.training.workdir import Workdir, first_process_first, is_first_proce
 def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[str, Any]:
     """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
 
-    Args:
-      config: the experiment.
-      workdir: everything is written below this folder.
-      resume: go on with the run that the folder holds.
+    Everything is written below the folder `workdir`; where it holds a run of this config, `resume` goes on with it. Of
+    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and the
+    first one writes.
 
     Returns:
       The content of report.json.
-
-    Of several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and
-    the first one writes.
 
     Raises:
       ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
