@@ -44,14 +44,12 @@ def check_devices(config: OptimConfig) -> None:
     """Raises ValueError where the batch or the labels cannot be split over the devices of all processes."""
     count, local = jax.device_count(), jax.local_device_count()
     if config.batch_size % count:
-        raise ValueError(
-            f"optim.batch_size={config.batch_size} must be a multiple of the {count} devices; "
-            f"try {max(1, round(config.batch_size / count)) * count}"
-        )
+        near = max(1, round(config.batch_size / count)) * count
+        raise ValueError(f"optim.batch_size={config.batch_size} must be a multiple of the {count} devices; try {near}")
     if local % config.label_shards:
-        possible = ", ".join(str(shards) for shards in range(1, local + 1) if local % shards == 0)
+        given, fits = config.label_shards, [str(shards) for shards in range(1, local + 1) if local % shards == 0]
         raise ValueError(
-            f"optim.label_shards={config.label_shards} must divide the {local} devices of a process; try {possible}"
+            f"optim.label_shards={given} must divide the {local} devices of a process; try {', '.join(fits)}"
         )
 
 
@@ -97,20 +95,18 @@ def split_over_devices(batch: Batch, sharding: NamedSharding) -> dict[str, Shape
     return jax.device_put(shares, sharding)
 
 
-def make_mesh(data: int, labels: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """A mesh that splits batches `data` ways and labels `labels` ways; default: over the first data·labels devices.
+def make_mesh(data: int, labels: int) -> Mesh:
+    """A mesh over the first data·labels devices that splits batches `data` ways and labels `labels` ways.
 
     Raises:
       ValueError: a size below 1, or fewer devices than that.
     """
     if data < 1 or labels < 1:
         raise ValueError(f"a mesh of {data} × {labels} must be at least 1 × 1")
-    devices = jax.devices() if devices is None else devices
+    devices = jax.devices()[: data * labels]
     if len(devices) < data * labels:
         raise ValueError(f"a mesh of {data} × {labels} needs {data * labels} devices; there are {len(devices)}")
-    return jax.make_mesh(
-        (data, labels), (DATA, LABELS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices[: data * labels]
-    )
+    return jax.make_mesh((data, labels), (DATA, LABELS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices)
 
 
 def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh) -> OnDevices:
