@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench_parameters import COMMON, DATASETS
+from bench_parameters import COMMON, DATASETS, POINTS
 from results import explained, table, write_section
 
 HEADS = {
@@ -40,7 +40,10 @@ def runs(dataset: str) -> Iterator[tuple[str, float, float, str, str]]:
             for own in head_rates:
                 rates = f"--config.optim.learning_rate={encoder} --config.optim.head_learning_rate={own}"
                 held_out = " --config.data.dev_share=0.1" if dataset == "delicious" else ""
-                flags = f"{COMMON} {DATASETS[dataset]}{held_out} --config.check.max_sets=-1 {HEADS[head]} {rates}"
+                points = f" --config.head.n_fft={POINTS[dataset]}" if head.startswith("DFT") else ""
+                flags = (
+                    f"{COMMON} {DATASETS[dataset]}{held_out} --config.check.max_sets=-1 {HEADS[head]}{points} {rates}"
+                )
                 yield head, encoder, own, f"{head.replace(', ', '_').replace(' ', '')}_{encoder}_{own}", flags
 
 

@@ -4,12 +4,12 @@ A dense (batch, n_labels) 0/1 matrix is never built. Everything here runs on the
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Array, Int, Int32
 
-LabelSets = Sequence[Sequence[int] | Int[np.ndarray, " _ids"]] | Int[np.ndarray, "sets cardinality"]
+LabelSets = Sequence[Sequence[int] | Int[np.ndarray, " _ids"]] | Int[np.ndarray | Array, "sets cardinality"]
 
 
 def pad(label_sets: LabelSets, n_labels: int, max_cardinality: int | None = None) -> Int32[np.ndarray, "sets width"]:
@@ -111,7 +111,7 @@ def digest(padded: Int[np.ndarray, "sets width"], n_labels: int) -> list[str]:
     return [_blake2b(np.sort(row[row < n_labels])) for row in padded]
 
 
-def _blake2b(ids: Iterable[int]) -> str:
+def _blake2b(ids: Int[np.ndarray, " ids"]) -> str:
     return hashlib.blake2b(np.asarray(ids, "<i8").tobytes(), digest_size=16).hexdigest()
 
 

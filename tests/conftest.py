@@ -10,6 +10,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 from pathlib import Path
 
 import jax
+import jaxtyping
 import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -22,3 +23,9 @@ def data_dir() -> Path:
     if "SIGFFT_DATA" not in os.environ:
         pytest.skip("SIGFFT_DATA is not set: it names the folder that holds bibtex/, delicious/, tate/ and tibkat_en/")
     return Path(os.environ["SIGFFT_DATA"]).resolve()
+
+
+@pytest.fixture(autouse=True)
+def _annotations(request, monkeypatch):
+    if request.node.get_closest_marker("loose_types"):
+        monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

@@ -46,6 +46,7 @@ def test_digest_is_stable_and_ignores_padding():
     assert len(set(labels.digest(sets, 50))) == len(labels.dedupe(sets)[0])
 
 
+@pytest.mark.loose_types
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
@@ -61,6 +62,7 @@ def test_bad_sets_raise(sets, message):
         labels.pad(sets, 5, 2 if "max_cardinality" in message else None)
 
 
+@pytest.mark.loose_types
 @pytest.mark.parametrize("indptr", [[0, 2], [1, 3], [0, 2, 1, 3], []])
 def test_indptr_must_describe_indices(indptr):
     with pytest.raises(ValueError, match="indptr must rise from 0"):

@@ -11,7 +11,7 @@ from sigfft.argmaxability.of_heads.head_report import HeadReport as HeadReport
 from sigfft.argmaxability.of_heads.head_report import check_head as check_head
 from sigfft.argmaxability.of_heads.planning import plan as plan
 from sigfft.argmaxability.proofs.certificate import Certificate as Certificate
-from sigfft.argmaxability.proofs.verification import VerificationError as VerificationError
+from sigfft.argmaxability.proofs.verdicts import VerificationError as VerificationError
 from sigfft.argmaxability.proofs.verification import verify as verify
 from sigfft.argmaxability.report import Report as Report
 from sigfft.argmaxability.theory.shares import coverage as coverage

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Int
 from threadpoolctl import threadpool_limits
 
-from sigfft.argmaxability.decide import Problem, decide
-from sigfft.argmaxability.proofs.verdicts import Verdict, lines_of, read_lines, write_lines
+from sigfft.argmaxability.proofs.verdicts import Verdict, read_lines, write
 from sigfft.argmaxability.proofs.verification import verify
+from sigfft.argmaxability.stages import Problem, decide
 from sigfft.labels import unpack
 
 
@@ -82,9 +82,8 @@ class Batches:
         shard = self.shard(batch)
         if shard is None:
             return None
-        layer = self.problem.layer
         try:
-            write_lines(shard, lines_of(unpack(batch, layer.n_labels), verdicts, layer.digest, whole=False))
+            write(shard, batch, verdicts, self.problem.layer.digest)
         except OSError as error:
             return error
         return None

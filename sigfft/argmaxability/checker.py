@@ -7,11 +7,11 @@ import tqdm
 from jaxtyping import Float
 
 from sigfft.argmaxability.batches import Batches
-from sigfft.argmaxability.decide import Problem
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule
+from sigfft.argmaxability.stages import Problem
 from sigfft.labels import LabelSets, dedupe
 
 _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB

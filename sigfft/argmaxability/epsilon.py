@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from sigfft import labels as label_sets
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import named
-from sigfft.argmaxability.search.system import EPS, System, lengths, unit_rows
+from sigfft.argmaxability.search.system import EPS, lengths, unit_rows
 
 EPSILON, BOX = 1e-8, 1e4  # the paper's
 LARGEST_BOX = 1e6  # float64 numbers are 1e-10 apart there: EPSILON has two digits left
@@ -30,7 +29,7 @@ class Chebyshev:
 
 def chebyshev(
     weight: Float[np.ndarray, "labels dim"],
-    labels: Sequence[int],
+    labels: Sequence[int] | Int[np.ndarray, " ids"],
     bias: Float[np.ndarray, " labels"] | None = None,
     box: float = 1e4,
 ) -> Chebyshev:
@@ -54,11 +53,10 @@ def chebyshev(
     if not box > 0:
         raise ValueError(f"box must be positive; given {box}")
     layer = Layer.of(weight, bias)
-    system = System.of(layer)
-    signs = system.signs(layer.pad([labels]))[0, : layer.n_labels]
-    rows = system.stored[:, : layer.dim]
+    stored = layer.rows(np.arange(layer.n_labels))
+    rows, offset = stored[:, : layer.dim], np.zeros(len(stored)) if bias is None else stored[:, layer.dim]
+    signs = _signs(layer.pad([labels])[0], layer.n_labels)
     sizes = lengths(rows)
-    offset = np.zeros(len(rows)) if bias is None else system.stored[:, layer.dim]
     asks = sizes > 0
     if ((signs > 0) != (offset > 0))[~asks].any():  # not left to the solver's tolerance
         return Chebyshev(None, None)
@@ -108,20 +106,22 @@ def epsilon_argmaxable(
     Reference: Grivas, Vergari and Lopez, Taming the Sigmoid Bottleneck (2024), arXiv 2310.10443, section 4.
     """
     check_epsilon(report.layer.rule, epsilon, box)
-    system = System.of(Layer.of(weight, bias))
-    sets = label_sets.unpack(report.label_sets, system.n_labels)
-    units = unit_rows(system.stored)
+    layer = Layer.of(weight, bias)
+    units = unit_rows(layer.rows(np.arange(layer.n_labels)))
     answers = np.zeros(len(report), bool)
-    for i, (labels, verdict) in enumerate(zip(sets, report.verdicts, strict=True)):
+    for i, (label_set, verdict) in enumerate(zip(report.label_sets, report.verdicts, strict=True)):
         if verdict.status == "unargmaxable":
             continue
-        lower = -1.0 if verdict.witness is None else _radius(units, labels, verdict.witness, box)
+        lower = -1.0
+        if verdict.witness is not None:
+            lower = _radius(units, _signs(label_set, layer.n_labels), verdict.witness, box)
         # without a bias, no z of the box is longer than √dim·box
-        upper = verdict.margin[1] * system.layer.dim**0.5 * box * (1 + 1e-12) if bias is None else np.inf
+        upper = verdict.margin[1] * layer.dim**0.5 * box * (1 + 1e-12) if bias is None else np.inf
         if lower > epsilon or upper <= epsilon:
             answers[i] = lower > epsilon
         else:
             try:
+                labels = label_set[label_set < layer.n_labels]
                 answers[i] = chebyshev(weight, labels, bias, box).argmaxable(epsilon)
             except RuntimeError as error:
                 raise RuntimeError(f"whether set {i} of {len(report)} has room for a ball: {error}") from error
@@ -138,14 +138,16 @@ def check_epsilon(rule: str, epsilon: float, box: float) -> None:
         )
 
 
-def _radius(units: np.ndarray, labels: list[int], z: np.ndarray, box: float) -> float:
+def _signs(label_set: Int[np.ndarray, " width"], n_labels: int) -> Float[np.ndarray, " labels"]:
+    return np.where(np.isin(np.arange(n_labels), label_set), 1.0, -1.0)
+
+
+def _radius(units: np.ndarray, signs: np.ndarray, z: np.ndarray, box: float) -> float:
     """A radius that a ball around a witness has, less the rounding of its computation; -1 outside the box."""
     largest, has_bias = float(np.abs(z).max()), units.shape[1] > len(z)
     if has_bias and largest > box:
         return -1.0
     centre = np.append(z, 1.0) if has_bias else z * (box / largest if largest else 1.0)
-    signs = np.full(len(units), -1.0)
-    signs[labels] = 1.0
     error = 2 * (len(centre) + 4) * EPS * np.linalg.norm(centre)
     reach = lengths(units[:, : len(z)])  # what a unit of z moves a logit by, in units of the row
     asks = reach > 0  # a label with a zero row takes no room from the ball

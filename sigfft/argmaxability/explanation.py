@@ -1,4 +1,4 @@
-"""Why a label set cannot be output, and which argmaxable set is near it."""
+"""Explanations: the labels of an unargmaxable set that contradict each other, and an argmaxable set near it."""
 
 import itertools
 import math
@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sigfft.argmaxability.decide import Problem, decide
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.search.basis import start, unit
 from sigfft.argmaxability.search.system import lengths
+from sigfft.argmaxability.stages import Problem, decide
 
-_FEW = 1 << 12  # label sets of one cardinality that are tried one and all
-_DIRECTIONS = 512  # activations tried where they are more
+_DIRECTIONS = 512  # activations tried where not every set of one cardinality is
 _BATCH = 64
 
 
@@ -74,6 +73,8 @@ def nearest(
     label_set: list[int],
     bias: Float[np.ndarray, " labels"] | None = None,
     rule: str | Rule = "threshold",
+    *,
+    few: int = 1 << 12,
 ) -> Nearest:
     """An argmaxable set with few flips: not always the fewest, which is hard to find.
 
@@ -82,11 +83,7 @@ def nearest(
     others are tried: every set of this cardinality if they are few, or what activations around the best one yield.
     Then flips are undone one by one as long as the set stays argmaxable.
 
-    Args:
-      weight: as `check`.
-      label_set: ids of the active labels.
-      bias: as `check`.
-      rule: as `check`.
+    Arguments and errors as `check`, for one set; `few` is how many sets of one cardinality are tried one and all.
 
     Raises:
       ValueError: as `check`; or none of the sets that were tried is argmaxable, as where all rows are equal.
@@ -96,12 +93,15 @@ def nearest(
     verdict = _decide(problem, wanted)
     if verdict.witness is not None:
         return Nearest(tuple(sorted(wanted)), (), (), verdict.witness)
-    best = _least_squares(problem, wanted)
+    x = start(problem.system, problem.basis, problem.layer.pad([sorted(wanted)]))
+    best = unit(x @ problem.basis.to_solution.T)[0]
     candidates = [_yielded(problem, best, len(wanted))]
     if not problem.layer.rule.free_level:
         candidates.append(_flip_conflicts(problem, wanted, verdict))
     proved = [(found, v) for found in candidates if (v := _decide(problem, found)).witness is not None]
-    found, verdict = min(proved or _others(problem, wanted, best), key=lambda candidate: len(candidate[0] ^ wanted))
+    found, verdict = min(
+        proved or _others(problem, wanted, best, few), key=lambda candidate: len(candidate[0] ^ wanted)
+    )
     found, verdict = _undo(problem, wanted, found, verdict)
     if verdict.witness is None:
         raise ValueError("the nearest set lost its witness")
@@ -112,24 +112,17 @@ def _decide(problem: Problem, labels: frozenset[int]) -> Verdict:
     return decide(problem, problem.layer.pad([sorted(labels)]))[0]
 
 
-def _least_squares(problem: Problem, wanted: frozenset[int]) -> Float[np.ndarray, " D"]:
-    """The least-squares solution of the wanted set, of unit length."""
-    padded = problem.layer.pad([sorted(wanted)])
-    return unit(start(problem.system, problem.basis, padded) @ problem.basis.to_solution.T)[0]
-
-
 def _yielded(problem: Problem, solution: Float[np.ndarray, " D"], cardinality: int) -> frozenset[int]:
     """What a solution yields, ties broken by the label, with the coordinate of the bias made positive."""
     positive = problem.layer.positive
     if positive is not None and solution[positive] <= 0:
         solution = solution.copy()
         solution[positive] = 1e-3 * np.abs(solution).max() or 1.0
-    on = problem.layer.rule.yielded(problem.system.rows @ solution, cardinality)
-    return frozenset(np.flatnonzero(on).tolist())
+    return frozenset(np.flatnonzero(problem.system.yielded(solution, cardinality)).tolist())
 
 
 def _others(
-    problem: Problem, wanted: frozenset[int], best: Float[np.ndarray, " D"]
+    problem: Problem, wanted: frozenset[int], best: Float[np.ndarray, " D"], few: int
 ) -> list[tuple[frozenset[int], Verdict]]:
     """The argmaxable ones of a batch of further sets, the nearest that there are.
 
@@ -138,7 +131,7 @@ def _others(
     """
     n_labels, k = problem.layer.n_labels, len(wanted)
     others: Iterable[tuple[int, ...] | frozenset[int]]
-    if problem.layer.rule.free_level and math.comb(n_labels, k) <= _FEW:
+    if problem.layer.rule.free_level and math.comb(n_labels, k) <= few:
         others = itertools.combinations(range(n_labels), k)
     else:
         noise = np.random.default_rng(0).standard_normal((_DIRECTIONS, len(best)))
@@ -160,7 +153,7 @@ def _others(
 def _flip_conflicts(problem: Problem, wanted: frozenset[int], verdict: Verdict) -> frozenset[int]:
     """Flip the label with the largest share of each certificate until there is none; no label twice."""
     labels, flipped = wanted, set()
-    sizes = lengths(problem.system.rows)
+    sizes = lengths(problem.system.rows[: problem.layer.n_labels])
     while verdict.certificate is not None:
         core = zip(verdict.certificate.labels, verdict.certificate.multipliers, strict=True)
         free = [(y * sizes[i], i) for i, y in core if i < len(sizes) and i not in flipped]

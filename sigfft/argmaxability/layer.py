@@ -118,7 +118,7 @@ def array_digest(array: np.ndarray) -> dict:
 
 def _finite(array: np.ndarray, name: str) -> np.ndarray:
     array = np.asarray(array)
-    exact64(array[:0], name)  # the dtype alone
+    exact64(np.empty(0, array.dtype), name)  # the dtype alone
     finite = np.isfinite(array)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from sigfft import labels as label_sets
 from sigfft.argmaxability.layer import Digest
 from sigfft.argmaxability.proofs.certificate import Certificate
-from sigfft.argmaxability.proofs.verdicts import STATUSES, Verdict, lines_of, read_lines, write_lines
+from sigfft.argmaxability.proofs.verdicts import STATUSES, Verdict, read_lines, write
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,7 @@ class Report:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write JSON lines, one for each set, atomically: the file is whole or not there."""
-        sets = label_sets.unpack(self.label_sets, self.layer.n_labels)
-        write_lines(path, lines_of(sets, self.verdicts, self.layer, whole=True))
+        write(path, self.label_sets, self.verdicts, self.layer)
 
     @staticmethod
     def load(path: str | os.PathLike) -> "Report":

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sigfft.heads.head import Head, affine, prior_logit
 from sigfft.precision import matmul
@@ -42,7 +43,7 @@ class BottleneckHead(Head):
     dim: int
     _: dataclasses.KW_ONLY
     feature_dim: int
-    prior: float | None = None
+    prior: float | np.floating | None = None
     random_start: bool = False
 
     def __post_init__(self) -> None:

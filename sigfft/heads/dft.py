@@ -80,7 +80,7 @@ class DFTHead(Head):
     slack: int = 0
     n_fft: int | None = None
     order: Sequence[int] | np.ndarray | None = None
-    prior: float | None = None
+    prior: float | np.floating | None = None
     random_start: bool = False
 
     def __post_init__(self) -> None:

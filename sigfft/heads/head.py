@@ -200,7 +200,7 @@ def whole(name: str, size: Any, least: int, meaning: str = "") -> int:
     return value
 
 
-def prior_logit(prior: float | None, expected_cardinality: int, n_labels: int) -> float:
+def prior_logit(prior: float | np.floating | None, expected_cardinality: int, n_labels: int) -> float:
     """The logit at which every label starts: log(p / (1 - p)) for the share p of labels that is active.
 
     Args:
@@ -213,10 +213,10 @@ def prior_logit(prior: float | None, expected_cardinality: int, n_labels: int) -
         raise ValueError(
             f"prior={prior!r} must lie strictly between 0 and 1: it is the mean number of active labels / n_labels"
         )
-    return math.log(share / (1 - share))
+    return math.log(float(share) / (1 - float(share)))
 
 
-def affine(params: Params, features: Num[Array, "batch feature_dim"], gain: float = 1.0) -> Float[Array, "*batch dim"]:
+def affine(params: Params, features: Num[Array, "*batch feature_dim"], gain: float = 1.0) -> Float[Array, "*batch dim"]:
     """(features @ projection_kernel + projection_bias)·gain in the dtype of the features, float32 for integers."""
     features = floating(features)
     z = add(matmul(features, params["projection_kernel"]), params["projection_bias"])

@@ -68,5 +68,5 @@ def load_head(path: str | Path) -> tuple[Head, Params]:
     return head, params
 
 
-def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
+def _shapes(params: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {name: value.shape for name, value in params.items()}

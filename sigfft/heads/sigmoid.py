@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sigfft.heads.head import Head, prior_logit
 from sigfft.precision import add, floating, matmul
@@ -37,7 +38,7 @@ class SigmoidHead(Head):
     n_labels: int
     _: dataclasses.KW_ONLY
     feature_dim: int
-    prior: float | None = None
+    prior: float | np.floating | None = None
     random_start: bool = False
 
     def __post_init__(self) -> None:

@@ -1,3 +1,4 @@
+import functools
 import json
 
 import joblib
@@ -146,7 +147,7 @@ def test_the_probe_stage_decides_wide_sets_and_leaves_the_rest():
 
 def test_the_lp_takes_what_the_search_leaves(monkeypatch):
     expected = check(WEIGHT, SETS, BIAS).status
-    monkeypatch.setattr(working_set, "_ROUNDS", 0)
+    monkeypatch.setattr(working_set, "search", functools.partial(working_set.search, rounds=0))
     report = check(WEIGHT, SETS, BIAS, on_error="raise")
     np.testing.assert_array_equal(report.status, expected)
     assert set(report.method) == {"lp"}
@@ -156,7 +157,7 @@ def test_a_solver_that_gives_up_on_a_set_leaves_it_undecided(monkeypatch):
     def gives_up(*_):
         raise RuntimeError("HiGHS stopped without an answer")
 
-    monkeypatch.setattr(working_set, "_ROUNDS", 0)
+    monkeypatch.setattr(working_set, "search", functools.partial(working_set.search, rounds=0))
     monkeypatch.setattr(lp, "max_margin", gives_up)
     report = check(WEIGHT, SETS[:4], on_error="raise")
     assert report.counts()["undecided"] == 4
@@ -260,10 +261,10 @@ def test_a_damaged_shard_is_worked_on_again(tmp_path, damage):
 
 
 def test_verdicts_that_the_disk_refuses_are_kept(tmp_path, monkeypatch):
-    def full(path, lines):
+    def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(batches, "write_lines", full)
+    monkeypatch.setattr(batches, "write", full)
     with pytest.warns(UserWarning, match="could be kept in .*: No space left"):
         report = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path)
     assert report.status.tolist() == check(WEIGHT, SETS).status.tolist()

@@ -70,7 +70,7 @@ def test_the_scale_of_the_weights_changes_no_ball(scale):
 
 def test_the_radius_of_a_square_cut_in_half():
     """z_0 + 1 > 0 and z_0 - 3 < 0 within |z| <= 10: a strip of width 4."""
-    found = chebyshev(np.array([[1.0, 0.0], [2.0, 0.0]]), [0], np.array([1.0, -6.0]), box=10)
+    found = chebyshev(np.array([[1.0, 0.0], [2.0, 0.0]]), [0], np.array([1.0, -6.0]), box=10.0)
     assert found.radius == pytest.approx(2)
     assert found.centre[0] == pytest.approx(1)
     assert found.argmaxable(1.9)
@@ -92,7 +92,7 @@ def test_a_cone_grows_with_the_box():
 
 def test_bad_boxes_are_refused():
     with pytest.raises(ValueError, match="box must be positive; given 0"):
-        chebyshev(np.eye(2), [0], box=0)
+        chebyshev(np.eye(2), [0], box=0.0)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-200, 1e-300])

@@ -5,7 +5,6 @@ import pytest
 from argmaxability.brute_force import argmaxable_sets
 
 from sigfft.argmaxability import check, explain, nearest
-from sigfft.argmaxability import explanation as module
 
 RNG = np.random.default_rng(0)
 WEIGHT, BIAS = RNG.standard_normal((7, 3)), 0.5 * RNG.standard_normal(7)
@@ -71,8 +70,7 @@ def test_a_duplicate_row_is_named():
 @pytest.mark.parametrize("few", [0, 1 << 12])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("biased", [False, True])
-def test_where_rows_are_equal_some_set_is_near_exactly_if_one_is_argmaxable(few, seed, biased, monkeypatch):
-    monkeypatch.setattr(module, "_FEW", few)
+def test_where_rows_are_equal_some_set_is_near_exactly_if_one_is_argmaxable(few, seed, biased):
     rng = np.random.default_rng(seed)
     weight = np.vstack([[[0.0], [0.0], [-1.0]], rng.integers(-1, 2, (seed % 2 + 1, 1))])
     bias = rng.integers(-1, 2, len(weight)).astype(float) if biased else None
@@ -81,12 +79,12 @@ def test_where_rows_are_equal_some_set_is_near_exactly_if_one_is_argmaxable(few,
         for k in cardinalities:
             for labels in itertools.combinations(range(len(weight)), k):
                 if any(len(s) == k for s in reachable):
-                    found = nearest(weight, list(labels), bias, rule)
+                    found = nearest(weight, list(labels), bias, rule, few=few)
                     assert found.labels in reachable
                     assert len(found.labels) == k
                 else:
                     with pytest.raises(ValueError, match=r"none of \d+ others was proved argmaxable"):
-                        nearest(weight, list(labels), bias, rule)
+                        nearest(weight, list(labels), bias, rule, few=few)
 
 
 @pytest.mark.parametrize("scale", [1e-162, 1e155])

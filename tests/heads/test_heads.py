@@ -70,6 +70,7 @@ def test_n_parameters():
     assert sigfft.sigmoid_head(100, feature_dim=8).n_parameters() == 900
 
 
+@pytest.mark.loose_types
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -106,6 +107,7 @@ def test_the_transform_has_a_fast_length_by_default():
     assert sigfft.retrofit_head(8921, 3, 80).n_fft == 8960
 
 
+@pytest.mark.loose_types
 def test_numpy_numbers_are_sizes():
     sizes = np.array([20, 2, 6, 3])
     head = sigfft.dft_head(sizes[0], sizes[1], feature_dim=sizes[2], spread=sizes[3], order=np.arange(20))

@@ -96,6 +96,7 @@ def test_retrofit_command_on_a_file_of_another_framework(tmp_path, capsys):
     assert "must be a .safetensors file" in capsys.readouterr().err
 
 
+@pytest.mark.loose_types
 @pytest.mark.parametrize(
     ("weight", "bias", "message"),
     [

@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from sigfft import labels as label_sets
+from sigfft import labels
 from sigfft.argmaxability.checker import check
 from sigfft.argmaxability.of_heads.forward import check_dtype, deployed, reproduced
 from sigfft.argmaxability.of_heads.streamed import HELD, check_streamed
@@ -19,47 +19,6 @@ from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule, named
 from sigfft.argmaxability.theory import cyclic
 from sigfft.heads import Circle, Head, Params, stored_layer
-
-
-def check_head(
-    head: Head,
-    params: Params,
-    sets: label_sets.LabelSets,
-    rule: str | Rule = "threshold",
-    *,
-    dtype: str = "float32",
-    held: int = HELD,
-    **options: Any,
-) -> "HeadReport":
-    """`check` of a head's rows and biases, with the closed form and the forward pass beside it.
-
-    Args:
-      head: any head.
-      params: its parameters.
-      sets: as `check`.
-      rule: as `check`.
-      dtype: of the forward pass that will serve the head: "float32", "bfloat16" or "float16".
-      held: entries of W up to which it is held. Where there are more, rows are made on the fly; see
-        `streamed.check_streamed`.
-      **options: as `check`; where rows are made on the fly, only `progress`.
-
-    Returns:
-      A report whose `ideal`, `stored` and `deployed` are the three truths; see `HeadReport`.
-
-    Raises:
-      ValueError: as `check`, an unknown dtype, or another rule or option than a head of this size can be checked with.
-    """
-    check_dtype(dtype)
-    if head.n_labels * head.dim > held:
-        if named(rule).free_level or options.keys() - {"progress"}:
-            raise ValueError(
-                f"W of {head.n_labels} × {head.dim} is too large to hold: it is checked under the threshold rule and "
-                f"with no option but progress; given rule={rule!r} and {', '.join(options) or 'no options'}"
-            )
-        return head_report(head, params, check_streamed(head, params, sets, **options), dtype)
-    weight, bias = stored_layer(head, params)
-    report = check(weight, sets, bias, rule, **options)
-    return head_report(head, params, report, dtype)
 
 
 @dataclass(frozen=True)
@@ -79,8 +38,25 @@ class HeadReport(Report):
     ideal: np.ndarray
     deployed: np.ndarray
     dtype: str
-
     head: Head
+
+    @classmethod
+    def of(cls, head: Head, params: Params, report: Report, dtype: str = "float32") -> "HeadReport":
+        """A report on a head's rows, completed by the closed form and by the forward pass.
+
+        Witnesses are tried first in the forward pass; a set that they do not reproduce gets an activation of larger
+        margin, unless it is proved unargmaxable.
+        """
+        rule, padded = report.layer.rule, report.label_sets
+        nothing = np.full(head.dim, np.nan)
+        z = np.array([nothing if w is None else w for w in report.witness]).reshape(-1, head.dim)
+        done = reproduced(head, params, z, padded, rule, dtype)
+        left = ~done & (report.status != "unargmaxable")
+        distinct, inverse, _ = labels.dedupe(padded[left])
+        done[left] = deployed(head, params, distinct, rule, dtype)[inverse]
+        status = np.where(done, "argmaxable", "undecided").astype("<U12")
+        given = {field.name: getattr(report, field.name) for field in fields(Report)}
+        return cls(**given, ideal=ideal(head, padded), deployed=status, dtype=dtype, head=head)
 
     @property
     def stored(self) -> np.ndarray:
@@ -90,11 +66,11 @@ class HeadReport(Report):
     @property
     def ideal_witness(self) -> list[Float[np.ndarray, " dim"] | None]:
         """Activations that yield the sets in real arithmetic, where the closed form has one; made when asked for."""
-        return [ideal_witness(self.head, labels) for labels in label_sets.unpack(self.label_sets, self.layer.n_labels)]
+        return [ideal_witness(self.head, ids) for ids in labels.unpack(self.label_sets, self.layer.n_labels)]
 
     def truths(self) -> str:
         """How many sets are argmaxable in each sense, by cardinality."""
-        cardinality = label_sets.cardinality(self.label_sets, self.layer.n_labels)
+        cardinality = labels.cardinality(self.label_sets, self.layer.n_labels)
         lines = [f"{'labels':>8} {'sets':>9} {'ideal':>9} {'stored':>9} {'deployed':>9}  {self.dtype}"]
         for k in [*np.unique(cardinality).tolist(), None]:
             chosen = np.ones(len(self), bool) if k is None else cardinality == k
@@ -103,31 +79,46 @@ class HeadReport(Report):
         return "\n".join(lines)
 
 
-def head_report(head: Head, params: Params, report: Report, dtype: str = "float32") -> HeadReport:
-    """A report on a head's rows, completed by the closed form and by the forward pass.
-
-    The witnesses of the report are tried first; a set that they do not reproduce gets an activation of larger margin,
-    unless it is proved unargmaxable.
+def check_head(
+    head: Head,
+    params: Params,
+    label_sets: labels.LabelSets,
+    rule: str | Rule = "threshold",
+    *,
+    dtype: str = "float32",
+    held: int = HELD,
+    **options: Any,
+) -> HeadReport:
+    """`check` of a head's rows and biases, with the closed form and the forward pass beside it.
 
     Args:
-      head: the head.
+      head: any head.
       params: its parameters.
-      report: of `check` on its rows and bias.
-      dtype: "float32", "bfloat16" or "float16".
+      label_sets: as `check`.
+      rule: as `check`.
+      dtype: of the forward pass that will serve the head: "float32", "bfloat16" or "float16".
+      held: entries of W up to which it is held. Where there are more, rows are made on the fly; see
+        `streamed.check_streamed`.
+      **options: as `check`; where rows are made on the fly, only `progress`.
+
+    Returns:
+      A report whose `ideal`, `stored` and `deployed` are the three truths; see `HeadReport`.
 
     Raises:
-      ValueError: another dtype.
+      ValueError: as `check`, an unknown dtype, or another rule or option than a head of this size can be checked with.
     """
-    rule, padded = report.layer.rule, report.label_sets
-    z = np.full((len(padded), head.dim), np.nan)
-    for i, witness in enumerate(report.witness):
-        if witness is not None:
-            z[i] = witness
-    done = reproduced(head, params, z, padded, rule, dtype)
-    open_sets, inverse, _ = label_sets.dedupe(padded[~done & (report.status != "unargmaxable")])
-    done[~done & (report.status != "unargmaxable")] = deployed(head, params, open_sets, rule, dtype)[inverse]
-    given = {field.name: getattr(report, field.name) for field in fields(Report)}
-    return HeadReport(**given, ideal=ideal(head, padded), deployed=_status(done), dtype=dtype, head=head)
+    check_dtype(dtype)
+    if head.n_labels * head.dim <= held:
+        weight, bias = stored_layer(head, params)
+        report = check(weight, label_sets, bias, rule, **options)
+    elif not named(rule).free_level and options.keys() <= {"progress"}:
+        report = check_streamed(head, params, label_sets, rule, **options)
+    else:
+        raise ValueError(
+            f"W of {head.n_labels} × {head.dim} is too large to hold: it is checked under the threshold rule and "
+            f"with no option but progress; given rule={rule!r} and {', '.join(options) or 'no options'}"
+        )
+    return HeadReport.of(head, params, report, dtype)
 
 
 def ideal(head: Head, padded: Int[np.ndarray, "sets width"]) -> np.ndarray:
@@ -144,7 +135,7 @@ def ideal(head: Head, padded: Int[np.ndarray, "sets width"]) -> np.ndarray:
     return np.where(possible, "argmaxable", "unargmaxable" if head.circle.alone else "undecided").astype("<U12")
 
 
-def ideal_witness(head: Head, labels: Sequence[int]) -> Float[np.ndarray, " dim"] | None:
+def ideal_witness(head: Head, label_set: Sequence[int]) -> Float[np.ndarray, " dim"] | None:
     """An activation that yields a set in real arithmetic, in float64; None where the closed form has none.
 
     Its spectrum is that of `theory.witness`; all other entries of z are zero, as those of spread and slack.
@@ -152,10 +143,10 @@ def ideal_witness(head: Head, labels: Sequence[int]) -> Float[np.ndarray, " dim"
     Raises:
       ValueError: ids out of range.
     """
-    circle, padded = head.circle, label_sets.pad([list(labels)], head.n_labels)
+    circle, padded = head.circle, labels.pad([label_set], head.n_labels)
     if circle is None or ideal(head, padded)[0] != "argmaxable":
         return None
-    on_circle = label_sets.unpack(_on_circle(circle, padded, head.n_labels), head.n_labels)[0]
+    on_circle = labels.unpack(_on_circle(circle, padded, head.n_labels), head.n_labels)[0]
     spectrum, _ = cyclic.witness(on_circle, head.n_labels, circle.max_frequency, circle.n_fft)
     z = np.zeros(head.dim)
     z[circle.column : circle.column + len(spectrum)] = spectrum
@@ -168,7 +159,3 @@ def _on_circle(circle: Circle, padded: np.ndarray, n_labels: int) -> np.ndarray:
         return padded
     place = np.append(np.argsort(np.argsort(circle.points)), n_labels)
     return np.sort(place[padded], axis=1)
-
-
-def _status(argmaxable: Bool[np.ndarray, " sets"]) -> np.ndarray:
-    return np.where(argmaxable, "argmaxable", "undecided").astype("<U12")

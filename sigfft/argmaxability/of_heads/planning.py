@@ -1,4 +1,4 @@
-"""Which spread makes a head's promise survive floating point, what it costs, and what a bottleneck costs instead."""
+"""Plan of a DFT head: the spread with which its guarantee survives floating point, and what that costs."""
 
 import math
 from collections.abc import Callable
@@ -71,7 +71,9 @@ class Plan:
         head = self.trials[0].head
         k, n = head.max_cardinality, head.n_labels
         lines = [f"{n:,} labels, every set of up to {k}, {self.dtype}, {head.feature_dim:,} features"]
-        lines += [f"  spread {t.spread:>6}, random {k}-sets: {t.random}" + _given(t) for t in self.trials]
+        for trial in self.trials:
+            given = "" if trial.given is None else f"; given sets: {trial.given}"
+            lines.append(f"  spread {trial.spread:>6}, random {k}-sets: {trial.random}{given}")
         if self.chosen is None:
             lines.append(
                 f"no spread that was tried reaches a share of {self.share:g} in {self.dtype}; "
@@ -212,26 +214,18 @@ def _distinct(
     return padded[chosen], len(chosen) == len(padded)
 
 
-def _given(trial: Trial) -> str:
-    return "" if trial.given is None else f"; given sets: {trial.given}"
-
-
 def _costs(head: DFTHead) -> list[str]:
     """Parameters and operations of the chosen head, and of bottlenecks beside it."""
     n, d, features = head.n_labels, head.dim, head.feature_dim
-    spread, parameters = head.spread, head.n_parameters()
     operations = 2 * features * d + 2.5 * head.n_points * math.log2(head.n_points) + 2 * n * head.slack
-    narrow = max(1, round(parameters / (features + 1 + n)))
-    lines = [_cost(f"this head, d = {d}", parameters, operations)]
+    costs = {f"this head, d = {d}": (head.n_parameters(), operations)}
+    narrow = max(1, round(head.n_parameters() / (features + 1 + n)))
     for name, dim in (("bottleneck of the same d", d), ("bottleneck of these parameters", narrow)):
         same = bottleneck_head(n, dim, feature_dim=features)
-        lines.append(_cost(f"{name}, d = {dim}", same.n_parameters(), 2 * (features + n) * dim))
-    slack = 2 * spread
-    lines.append(
-        f"  slack instead of spread: the same number of columns is slack {slack}, {slack * n:,} parameters more"
-    )
-    return lines
-
-
-def _cost(name: str, parameters: int, operations: float) -> str:
-    return f"  {name}: {parameters:,} parameters, {operations / 1e6:,.1f} MFLOP per example"
+        costs[f"{name}, d = {dim}"] = same.n_parameters(), 2.0 * (features + n) * dim
+    lines = [
+        f"  {name}: {size:,} parameters, {work / 1e6:,.1f} MFLOP per example" for name, (size, work) in costs.items()
+    ]
+    slack = 2 * head.spread
+    columns = f"the same number of columns is slack {slack}, {slack * n:,} parameters more"
+    return [*lines, f"  slack instead of spread: {columns}"]

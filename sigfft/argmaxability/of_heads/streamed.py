@@ -1,6 +1,7 @@
 """Streamed check of a head whose W is too large to hold: activations by its transform, proofs by blocks of rows."""
 
 import hashlib
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -8,12 +9,13 @@ import numpy as np
 import tqdm
 from jaxtyping import Bool, Float, Int
 
-from sigfft import labels as label_sets
+from sigfft import labels
 from sigfft.argmaxability.layer import Digest, Layer
 from sigfft.argmaxability.of_heads.forward import proposed
 from sigfft.argmaxability.proofs.certificate import proves_witnesses
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
+from sigfft.argmaxability.rules import Rule, named
 from sigfft.heads import Head, Params
 
 BLOCK_ENTRIES = 1 << 23  # of W, made at a time
@@ -24,12 +26,13 @@ _OPEN = "no activation was found; W is too large to hold, so that nothing more t
 def check_streamed(
     head: Head,
     params: Params,
-    sets: label_sets.LabelSets,
+    label_sets: labels.LabelSets,
+    rule: str | Rule = "threshold",
     *,
     progress: bool = False,
     block_entries: int = BLOCK_ENTRIES,
 ) -> Report:
-    """`check` under the threshold rule in memory of O(block of W + sets × n_labels), with W made on the fly.
+    """`check` under a rule whose level is zero, in memory of O(block of W + sets × n_labels), with W made on the fly.
 
     Argmaxable sets get a witness that is proved on every row, as `check` does. Nothing proves a set unargmaxable
     here: the others stay undecided, and margins are the trivial bounds. `verify` takes the report together with the
@@ -38,24 +41,27 @@ def check_streamed(
     Args:
       head: any head.
       params: its parameters.
-      sets: as `check`.
+      label_sets: as `check`.
+      rule: as `check`, without a free level.
       progress: show a progress bar over the blocks.
       block_entries: entries of W made at a time.
 
     Raises:
-      ValueError: ids out of range.
+      ValueError: ids out of range, or the rule has no set of this size.
     """
-    padded = label_sets.pad(sets, head.n_labels)
-    distinct, inverse, _ = label_sets.dedupe(padded)
-    z = proposed(head, params, distinct)
-    proved, layer = prove(head, params, distinct, z, progress, block_entries)
+    rule = named(rule)
+    padded = labels.pad(label_sets, head.n_labels)
+    rule.check_sets(padded, head.n_labels)
+    distinct, inverse, _ = labels.dedupe(padded)
+    z = proposed(head, params, distinct, rule)
+    proved, layer = prove(head, params, distinct, z, progress=progress, block_entries=block_entries)
     verdicts = [
         Verdict("argmaxable", (0.0, 1.0), "transform", witness)
         if holds
         else Verdict("undecided", (-1.0, 1.0), "transform", reason=_OPEN)
         for holds, witness in zip(proved, z, strict=True)
     ]
-    return Report(layer, padded, [verdicts[i] for i in inverse])
+    return Report(replace(layer, rule=rule.name), padded, [verdicts[i] for i in inverse])
 
 
 def prove(

@@ -1,4 +1,4 @@
-"""Signs without tolerance: rounding bounds that settle almost everything, integers for what they leave open.
+"""Exact signs and sums: rounding bounds that settle almost everything, integers for what they leave open.
 
 Every float16, bfloat16, float32 or float64 is a rational number, so a stored weight has an exact meaning.
 The float bounds round against the claim; a claim that they cannot settle is never accepted on their word.
@@ -69,6 +69,7 @@ def signs_hold(rows: Rows, z: Vector, active: Ids, values: Vector, error: Vector
         return False
     on = np.isin(unsettled, active)
     keep = on | rows[unsettled].any(axis=1)
+    # a zero row's logit is exactly 0 for every z: its label is off, which is what an inactive label asks
     signed = zip(_dots(rows, unsettled[keep], z), on[keep], strict=True)
     return all(dot > 0 if positive else dot < 0 for dot, positive in signed)
 
@@ -84,6 +85,7 @@ def separates(rows: Rows, z: Vector, active: Ids, values: Vector, error: Vector)
         return True
     if high[active].min() < low[off].max():
         return False
+    # only rows whose intervals reach the gap can decide it, most often one on each side
     lowest = active[low[active] <= high[active].min()]
     highest = off[high[off] >= low[off].max()]
     exact = integers(rows[np.concatenate([lowest, highest])]) @ integers(z)
@@ -111,6 +113,7 @@ def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray,
     sizes = np.abs(np.concatenate([rows[rows != 0], y]))
     if sizes.min() < 2.0**-200 or sizes.max() > 2.0**200:
         return False  # products might underflow; left to exact arithmetic
+    # the largest term: the other multipliers are then moderate multiples of it
     fixed = int(np.argmax(y * np.abs(rows).max(axis=1)))
     matrix, target = np.delete(rows, fixed, axis=0).T, rows[fixed] * -1.0
     y, y_fixed = np.delete(y, fixed), y[fixed]
@@ -120,7 +123,7 @@ def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray,
         return False
     gamma = (len(rows) + 8) * _EPS
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        y = y - inverse @ (matrix @ y - target * y_fixed)
+        y = y - inverse @ (matrix @ y - target * y_fixed)  # one step of refinement, for a smaller residual
         size = np.abs(matrix) @ np.abs(y) + np.abs(target) * y_fixed
         residual = np.abs(matrix @ y - target * y_fixed) + gamma * size
         defect = np.abs(inverse @ matrix - np.eye(len(y))) @ y + gamma * (np.abs(inverse) @ size + y)
@@ -128,21 +131,24 @@ def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray,
     return bool(y.min() > 2.0**-250 and y.max() < 2.0**250 and distance < 0.5)
 
 
-def cancels_exactly(rows: Float[np.ndarray, "labels D"], y: Float[np.ndarray, " labels"]) -> bool:
+def cancels_exactly(
+    rows: Float[np.ndarray, "labels D"], y: Float[np.ndarray, " labels"], *, prime: int = _PRIME
+) -> bool:
     """Whether positive rationals x with Σ x_i row_i = 0 exist, equal to y on a maximal set of free rows.
 
     The free rows are those that depend on earlier ones; the others follow from them. Where the rows are a minimal
-    support (nullity 1) there is one free row, and the answer does not depend on the choice.
+    support (nullity 1) there is one free row, and the answer does not depend on the choice. An unlucky `prime` makes
+    rows look dependent, which proves less and never more: the total is checked over the integers.
     """
     system, given = integers(rows), integers(y)
-    independent = _pivots(system.T)
+    independent = _pivots(system.T, prime)
     free = np.delete(np.arange(len(y)), independent)
     if not len(free):
         return False
     kept = fmpz_mat([given[free].tolist()]) * fmpz_mat(system[free].tolist())  # 1 × D
     if not independent:
         return not any(kept.entries())
-    columns = _pivots(system[independent])
+    columns = _pivots(system[independent], prime)
     square = fmpz_mat(system[np.ix_(independent, columns)].T.tolist())
     level = fmpq_mat(fmpz_mat([[-kept[0, c]] for c in columns]))
     solved, scale = fmpq_mat(square).solve(level).numer_denom()
@@ -150,9 +156,9 @@ def cancels_exactly(rows: Float[np.ndarray, "labels D"], y: Float[np.ndarray, " 
     return all(v > 0 for v in solved.entries()) and not any(total.entries())
 
 
-def _pivots(matrix: np.ndarray) -> list[int]:
+def _pivots(matrix: np.ndarray, prime: int) -> list[int]:
     """Columns of an integer matrix that are independent modulo the prime, hence over the rationals."""
-    entries = [v % _PRIME for v in matrix.ravel().tolist()]
-    echelon, rank = nmod_mat(matrix.shape[0], matrix.shape[1], entries, _PRIME).rref()
+    entries = [v % prime for v in matrix.ravel().tolist()]
+    echelon, rank = nmod_mat(matrix.shape[0], matrix.shape[1], entries, prime).rref()
     table = np.array(echelon.tolist(), dtype=object).reshape(matrix.shape)
     return [next(j for j, v in enumerate(row) if int(v)) for row in table[:rank]]

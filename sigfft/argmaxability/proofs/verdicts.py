@@ -5,18 +5,20 @@ import os
 import reprlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from sigfft import labels
 from sigfft.argmaxability.layer import Digest
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.files import replacing
 
 STATUSES = ("argmaxable", "unargmaxable", "undecided")
+_LAYER = {"rule": (str,), "n_labels": (int,), "dim": (int,), "weight": (dict,), "bias": (dict, type(None))}
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,14 @@ def read_line(text: str) -> Line:
         raise ValueError(f"not a JSON object; the file may be truncated ({error})") from None
     if not isinstance(record, dict):
         raise ValueError(f"not a JSON object: {reprlib.repr(record)}")
-    labels = _list(record, "labels", int)
+    ids = _list(record, "labels", int)
     status = _field(record, "status")
     if status not in STATUSES:
         raise ValueError(f"status must be one of {', '.join(STATUSES)}; given {reprlib.repr(status)}")
     margin = _list(record, "margin", int, float)
     if len(margin) != 2:
         raise ValueError(f"margin must be a lower and an upper bound; given {reprlib.repr(margin)}")
-    layer = Digest(
-        _field(record, "rule", str),
-        _field(record, "n_labels", int),
-        _field(record, "dim", int),
-        _field(record, "weight", dict),
-        _field(record, "bias", dict, type(None)),
-    )
+    layer = Digest(**{name: _field(record, name, *types) for name, types in _LAYER.items()})
     witness = None if _field(record, "witness") is None else _list(record, "witness", int, float)
     if witness is not None and len(witness) != layer.dim:
         raise ValueError(f"witness must have dim = {layer.dim} numbers; it has {len(witness)}")
@@ -101,18 +97,18 @@ def read_line(text: str) -> Line:
         raise ValueError(f"sets must be the number of lines of the file; given {sets}")
     verdict = Verdict(
         status,
-        (margin[0], margin[1]),
+        (float(margin[0]), float(margin[1])),
         _field(found, "method", str),
         None if witness is None else np.array(witness, np.float64),
         certificate,
-        _field(found, "seconds", int, float),
+        float(_field(found, "seconds", int, float)),
         _field(found, "reason", str),
     )
-    return Line(labels, verdict, layer, sets)
+    return Line(ids, verdict, layer, sets)
 
 
-class DamagedFile(ValueError):
-    """A file that is not one of verdicts, not whole, or about something else; the message names file and line."""
+class VerificationError(ValueError):
+    """A file of verdicts holds a claim that is false, unproved, damaged, or about other weights; it names the line."""
 
 
 def read_lines(
@@ -125,8 +121,8 @@ def read_lines(
       check: raises ValueError for a line that is not wanted.
 
     Raises:
-      DamagedFile: at the first line that `read_line` or `check` refuses; at the end, if there was no line, or some of
-        those that the file should have are missing.
+      VerificationError: at the first line that `read_line` or `check` refuses; at the end, if there was no line, or
+        some of those that the file should have are missing.
     """
     declared = Counter[int | None]()  # how many lines there are of each value of `sets`
     with open(path, encoding="utf-8", errors="replace") as file:
@@ -135,26 +131,26 @@ def read_lines(
                 line = read_line(text)
                 check(line)
             except ValueError as error:
-                raise DamagedFile(f"{path}, line {number}: {error}") from error
+                raise VerificationError(f"{path}, line {number}: {error}") from error
             declared[line.sets] += 1
             yield number, line
     if not declared:
-        raise DamagedFile(f"{path} holds no verdict; expected one JSON object per line, as Report.save writes")
+        raise VerificationError(f"{path} holds no verdict; expected one JSON object per line, as Report.save writes")
     for sets, count in declared.items():  # whole files may follow each other in one
         if sets is not None and count % sets:
-            raise DamagedFile(f"{path} lacks lines: {count} are of a report of {sets} sets; the file may be truncated")
+            raise VerificationError(
+                f"{path} lacks lines: {count} are of a report of {sets} sets; the file may be truncated"
+            )
 
 
-def write_lines(path: str | os.PathLike, lines: Iterable[Line]) -> None:
-    """Write a file of these lines: whole, or not at all."""
+def write(
+    path: str | os.PathLike, padded: Int[np.ndarray, "sets width"], verdicts: Sequence[Verdict], layer: Digest
+) -> None:
+    """Write a file of the verdicts on these label sets: whole, or not at all."""
+    sets = labels.unpack(padded, layer.n_labels)
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line.to_json()}\n" for line in lines)
-
-
-def lines_of(sets: Sequence[list[int]], verdicts: Sequence[Verdict], layer: Digest, whole: bool) -> Iterator[Line]:
-    """A line for each label set; `whole`: these are all that the file will have."""
-    count = len(verdicts) if whole else None
-    return (Line(labels, verdict, layer, count) for labels, verdict in zip(sets, verdicts, strict=True))
+        for ids, verdict in zip(sets, verdicts, strict=True):
+            file.write(Line(ids, verdict, layer, len(verdicts)).to_json() + "\n")
 
 
 def _field(record: dict, name: str, *types: type) -> Any:

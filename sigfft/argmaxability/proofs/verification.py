@@ -1,6 +1,7 @@
 """Verification of a file of verdicts: every claim proved again, exactly and without a solver."""
 
-from dataclasses import asdict, replace
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,10 @@ from threadpoolctl import threadpool_limits
 from sigfft import labels
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.certificate import proves_certificates, proves_witnesses
-from sigfft.argmaxability.proofs.verdicts import STATUSES, DamagedFile, Line, read_lines
+from sigfft.argmaxability.proofs.verdicts import STATUSES, Line, VerificationError, read_lines
 from sigfft.argmaxability.rules import named
 
 PROOFS = {"argmaxable": "witness", "unargmaxable": "certificate"}
-
-
-class VerificationError(ValueError):
-    """A verdict file holds a claim that is false, unproved, damaged, or about other weights."""
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # threads that wait for each other slow small inverses 20-fold
@@ -42,25 +39,25 @@ def verify(
       ValueError: weight and bias do not fit each other.
     """
     layer = Layer.of(weight, bias)
-    counts, batch = dict.fromkeys(STATUSES, 0), []
+    counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
+    batch: list[tuple[int, Line]] = []
     try:
         for number, line in read_lines(path, lambda line: _check(line, layer)):
             counts[line.verdict.status] += 1
             batch.append((number, line))
             if len(batch) == batch_size:
-                _prove(path, batch, layer)
-                batch = []
-    except DamagedFile as error:
-        _prove(path, batch, layer)  # an earlier false claim comes first
-        raise VerificationError(str(error)) from error
-    _prove(path, batch, layer)
+                full, batch = batch, []
+                _prove(path, full, layer)
+    finally:  # where a line was refused, an earlier false claim comes first
+        _prove(path, batch, layer)
     return counts
 
 
 def _check(line: Line, layer: Layer) -> None:
     """Raise ValueError unless a verdict is about this weight and bias, and not at odds with itself."""
-    for (name, given), claimed in zip(asdict(layer.digest).items(), asdict(line.layer).values(), strict=True):
-        if name != "rule" and claimed != given:  # one file may hold verdicts under several rules
+    for name in ("n_labels", "dim", "weight", "bias"):  # one file may hold verdicts under several rules
+        claimed, given = getattr(line.layer, name), getattr(layer.digest, name)
+        if claimed != given:
             raise ValueError(f"{name} is {claimed}, but {given} was given: the verdict is about other weights")
     status, (low, high) = line.verdict.status, line.verdict.margin
     consistent = {"argmaxable": high > 0, "unargmaxable": low <= 0, "undecided": low <= 0 <= high}
@@ -73,20 +70,19 @@ def _check(line: Line, layer: Layer) -> None:
 
 def _prove(path: str | Path, batch: list[tuple[int, Line]], layer: Layer) -> None:
     """Raise on the first verdict of the batch whose witness or certificate does not prove its status."""
+    groups = defaultdict(list)
+    for number, line in batch:
+        if line.verdict.status in PROOFS:
+            groups[line.layer.rule, line.verdict.status].append((number, line))
     false = []
-    claims = [(number, line) for number, line in batch if line.verdict.status in PROOFS]
-    for rule, status in {(line.layer.rule, line.verdict.status) for _, line in claims}:
-        same = [(i, line) for i, line in claims if (line.layer.rule, line.verdict.status) == (rule, status)]
-        padded, proofs = (
-            labels.pad([line.labels for _, line in same], layer.n_labels),
-            [_proof(line) for _, line in same],
-        )
-        under = replace(layer, rule=named(rule))
+    for (rule, status), lines in groups.items():
+        under, proofs = replace(layer, rule=named(rule)), [_proof(line) for _, line in lines]
+        padded = labels.pad([line.labels for _, line in lines], layer.n_labels)
         if status == "argmaxable":
             proved = proves_witnesses(under, padded, np.stack(proofs))
         else:
             proved = proves_certificates(under, padded, proofs)
-        false += [(same[i][0], PROOFS[status]) for i in np.flatnonzero(~proved)]
+        false += [(lines[i][0], PROOFS[status]) for i in np.flatnonzero(~proved)]
     if false:
         raise VerificationError(f"{path}, line {min(false)[0]}: the {min(false)[1]} does not prove the status")
 

@@ -19,19 +19,17 @@ class Basis:
 
     rows: Float[np.ndarray, "constraints rank"]
     to_solution: Float[np.ndarray, "D rank"]
-    from_row: Float[np.ndarray, "rank D"]  # units = rows @ from_row
 
     @classmethod
     def of(cls, system: System) -> "Basis":
         """Whiten the unit rows of a system by a singular value decomposition."""
         triangle = scipy.linalg.qr(system.units, mode="r", check_finite=False)[0][: system.units.shape[1]]
-        _, singular, directions = scipy.linalg.svd(triangle, check_finite=False)
+        _, singular, directions = scipy.linalg.svd(triangle, check_finite=False)  # of the triangle: that of all rows
         rank = max(1, int((singular > 8 * max(system.units.shape) * EPS * singular[0]).sum()))
-        scale = np.where(singular > 0, singular, 1.0)[:rank] * np.sqrt(
-            rank / len(system.units)
-        )  # unit rows, on average
+        scale = np.where(singular > 0, singular, 1.0)[:rank]
+        scale = scale * np.sqrt(rank / len(system.units))  # rows of length 1, on average
         to_solution = directions[:rank].T / scale
-        return cls(system.units @ to_solution, to_solution, directions[:rank] * scale[:, None])
+        return cls(system.units @ to_solution, to_solution)
 
 
 def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets rank"]:
@@ -41,7 +39,7 @@ def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -
     """
     rows, rank = basis.rows, basis.rows.shape[1]
     total, gram = rows.sum(axis=0), len(rows) / rank
-    cardinality = (padded < system.n_labels).sum(axis=1)
+    cardinality = (padded < system.layer.n_labels).sum(axis=1)
     x = np.empty((len(padded), rank))
     for i in np.flatnonzero(cardinality > rank // 2):
         x[i] = (2 * rows[system.active(padded[i])].sum(axis=0) - total) / gram
@@ -52,10 +50,10 @@ def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -
 
 
 def _held(system: System, rows: np.ndarray, padded: np.ndarray, total: np.ndarray, gram: float) -> np.ndarray:
-    sets, columns = np.nonzero(padded < system.n_labels)
+    sets, columns = np.nonzero(padded < system.layer.n_labels)
     active = np.zeros((*padded.shape, rows.shape[1]))
     active[sets, columns] = rows[padded[sets, columns]]
-    behind = rows[system.n_labels :]
+    behind = rows[system.layer.n_labels :]
     if len(behind):
         active = np.concatenate([active, np.broadcast_to(behind, (len(padded), *behind.shape))], axis=1)
     inner = active @ active.transpose(0, 2, 1)

@@ -38,7 +38,7 @@ def braid_reflect(
     layer = Layer.of(weight, bias, "argmax")
     system = System.of(layer)
     padded = layer.pad(np.asarray(classes)[:, None])
-    rows = system.rows[:, :-1]
+    rows = system.rows[: layer.n_labels, :-1]  # the level moves all logits alike
     scaled = jnp.asarray(rows / (np.abs(rows).max() or 1.0), jnp.float32)
     solutions = np.asarray(_reflect(scaled, jnp.asarray(padded[:, 0]), steps, layer.positive), np.float64)
     witnesses = system.witness(solutions)

@@ -39,11 +39,7 @@ def certify(
         return None
     at, y = reduced
     labels = ids[at]
-    of_label = labels < system.n_labels
-    sizes = np.empty(len(labels))
-    sizes[of_label] = lengths(system.rows[labels[of_label]])
-    if system.layer.positive is not None:
-        sizes[~of_label] = np.ldexp(1.0, system.exponents[system.layer.positive])
+    sizes = lengths(system.rows[labels])
     smallest = sizes.min()  # before dividing: 1 / sizes may overflow
     y = y * (smallest / sizes)
     y /= y.max()

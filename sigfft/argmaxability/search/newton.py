@@ -1,4 +1,4 @@
-"""The squared hinge over a working set of rows, minimised by generalised Newton: its end is a witness or a certificate.
+"""Newton's method, generalised, for the squared hinge of a working set: it ends with a witness or a certificate.
 
     min_x  δ ‖x‖² + Σ_i max(0, 1 − a_i·x)²,    a_i = s_i u_i in whitened coordinates
 
@@ -17,7 +17,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Bool, Float
 
-DELTAS = tuple(10.0**-power for power in range(2, 15, 2))
+DELTAS = tuple(10.0**-power for power in range(2, 15, 2))  # the first make x central, the last resolve thin cones
 SEPARATED = 0.03  # the least a_i·x at which an x is central enough to try on all rows
 NEWTON_STEPS = 40  # for each δ
 _CANCELLED = 1e-12  # ‖Σ λ_i a_i‖ / Σ λ_i
@@ -40,20 +40,23 @@ def minimise(rows: Float[np.ndarray, "rows rank"], x: Float[np.ndarray, " rank"]
             on = np.flatnonzero(hinge)
             active, residual = rows[on], hinge[on]
             hessian = active.T @ active
-            hessian.flat[:: len(x) + 1] += delta
+            hessian.flat[:: len(x) + 1] += delta  # positive definite however few rows are on
             gradient = delta * x - residual @ active
+            # the transpose of a C-ordered matrix is Fortran-ordered: LAPACK works in place, without a copy
             factor, step, failed = scipy.linalg.lapack.dposv(hessian.T, -gradient, lower=True, overwrite_a=True)
             if failed:  # δ has fallen below the rounding of the Hessian
                 return Minimum(x, hinge, False)
             change = rows @ step
-            if len(on) > 1 and (residual - change[on]).min() > 0:  # the full step stays in this piece of the loss
+            # A full step within one quadratic piece of the loss ends at the piece's minimum, where the gradient
+            # δx − Σ λ_i a_i is zero: if δx is negligible, the residuals cancel, and more steps would find nothing.
+            if len(on) > 1 and (residual - change[on]).min() > 0:
                 exact = _cancel(active, residual, factor)
                 if exact is not None:
                     hinge[on] = exact
                     return Minimum(x, hinge, True)
             decrement = -(gradient @ step)
             if decrement <= 1e-10 * (delta * (x @ x) + residual @ residual):
-                break
+                break  # at the minimum of this δ: only a smaller one changes anything
             size = _line_search(1.0 - margins, change, delta * (x @ step), delta * (step @ step), decrement)
             x, margins = x + size * step, margins + size * change
             if margins.min() > SEPARATED:
@@ -64,7 +67,11 @@ def minimise(rows: Float[np.ndarray, "rows rank"], x: Float[np.ndarray, " rank"]
 
 
 def _cancel(active: np.ndarray, residual: np.ndarray, factor: np.ndarray) -> np.ndarray | None:
-    """λ projected on Σ λ_i a_i = 0, if that leaves it positive: three corrections, as δ blurs the Hessian."""
+    """λ projected on Σ λ_i a_i = 0, if that leaves it positive.
+
+    The factor is of the Hessian with δ on its diagonal, so one projection leaves a small share of the residual: three
+    are an iterative refinement that costs no new factor.
+    """
     for _ in range(3):
         left = residual @ active
         if np.linalg.norm(left) <= _CANCELLED * residual.sum():
@@ -78,7 +85,9 @@ def _cancel(active: np.ndarray, residual: np.ndarray, factor: np.ndarray) -> np.
 def _line_search(slack: np.ndarray, change: np.ndarray, linear: float, quadratic: float, decrement: float) -> float:
     """The t > 0 at which the slope linear + t quadratic − Σ change max(0, slack − t change) rises through zero.
 
-    Within 2 % of the slope at 0, which is −decrement: bracketed by doubling, then by guarded false position.
+    Within 2 % of the slope at 0, which is −decrement: bracketed by doubling, then by guarded false position. Newton's
+    own step may cross many pieces of the loss and raise it; the slope is monotone, and each look at it costs one pass
+    over the rows, against a factor of the Hessian for a step.
     """
 
     def slope(t: float) -> float:
@@ -111,7 +120,7 @@ def minimise_batch(
     In float64 if the arrays are (inside `jax.enable_x64()`), or in float32: then the smallest δ are left out. Either
     way it returns only the x, from which `minimise` finishes on the host in a step or two and draws the conclusion.
     """
-    deltas = DELTAS if rows.dtype == jnp.float64 else DELTAS[:3]
+    deltas = DELTAS if rows.dtype == jnp.float64 else DELTAS[:3]  # float32 resolves no δ below its rounding
     with jax.default_matmul_precision("highest"):  # accelerators would round float32 products further
         return _minimise_batch(rows, given, x, jnp.asarray(deltas, rows.dtype))
 
@@ -169,7 +178,7 @@ def _zero(slope: Callable[[Array], Array], decrement: Array) -> Array:
     high = jax.lax.fori_loop(0, 8, lambda _, t: jnp.where(slope(t) < 0, 2 * t, t), one)
     bracket = (jnp.where(high > 1, high / 2, 0.0).astype(one.dtype), high)
 
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Array, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         middle = (low + high) / 2
         rising = slope(middle) > 0

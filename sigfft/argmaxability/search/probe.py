@@ -1,4 +1,4 @@
-"""Random activations, many at once: label sets that are easily reached need no search."""
+"""Probes: random activations, many at once. Label sets that are easily reached need no search."""
 
 from functools import partial
 
@@ -8,22 +8,27 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from sigfft.argmaxability.search.basis import unit
+from sigfft.argmaxability.search.finding import Finding
 from sigfft.argmaxability.search.system import System
 
-_LOGITS_AT_ONCE = 1 << 24  # logits of a chunk of directions, in float32: 64 MB
 
-
-def probe(
-    system: System, padded: Int[np.ndarray, "sets width"], n_directions: int = 64, seed: int = 0
-) -> Float[np.ndarray, "sets D"]:
-    """The best of some random directions for each set, of unit length: a proposal, to be proved.
+def best_directions(
+    system: System,
+    padded: Int[np.ndarray, "sets width"],
+    n_directions: int = 64,
+    *,
+    seed: int = 0,
+    logits_at_once: int = 1 << 24,
+) -> list[Finding]:
+    """The best of some random directions for each set, of unit length: proposals, to be proved.
 
     Half of the directions are uniform; the others lie around the difference of the mean active and inactive row.
+    `logits_at_once` bounds the memory, in float32: 64 MB.
     """
     spread = np.arange(n_directions) / max(1, n_directions - 1)  # of the noise: from the set's own rows to uniform
     spread = np.where(np.arange(n_directions) % 2 == 0, spread, 1.0).astype(np.float32)
     units, silent = jnp.asarray(system.units, jnp.float32), jnp.asarray(system.silent)
-    step = max(1, _LOGITS_AT_ONCE // (n_directions * system.n_constraints))
+    step = max(1, logits_at_once // (n_directions * len(system.rows)))
     keys = jax.random.split(jax.random.key(seed), len(padded))  # one for each set, however they are chunked
     best = []
     for start in range(0, len(padded), step):
@@ -31,7 +36,9 @@ def probe(
         active = system.signs(padded[chunk]).astype(np.float32)
         directions = _best_direction(units, silent, jnp.asarray(active), keys[chunk], jnp.asarray(spread))
         best.append(np.asarray(directions, np.float64))
-    return unit(np.concatenate(best))
+    solutions = unit(np.concatenate(best))
+    lowest = system.margins(padded, solutions).min(axis=1) - system.unit_error
+    return [Finding(z, float(low), 1.0, None, padded[0, :0]) for z, low in zip(solutions, lowest, strict=True)]
 
 
 @jax.jit

@@ -1,4 +1,8 @@
-"""From any positive combination of rows that cancels to one of few rows: a vertex of the cone of such combinations."""
+"""Supports: from any positive combination of rows that cancels to one of few rows, a vertex of the cone of them.
+
+A search ends with hundreds of positive multipliers, of which any D + 1 or fewer may suffice. Few labels are quick to
+prove in exact arithmetic, and explain the conflict.
+"""
 
 import numpy as np
 import scipy.linalg
@@ -33,14 +37,16 @@ def reduce_support(
         distance, leaves = _limit(values, row)
         values += min(distance, entering[j]) * row
         if distance >= entering[j]:
-            continue
+            continue  # the row is at zero, and the basis still positive
         values[leaves] = entering[j] - distance
+        # a pivot: the blocked row takes the place of the basic one, and the rows to come are written in the new basis
         basis[leaves] = others[j]
         rest = table[j + 1 :]
         ratio = rest[:, leaves] / row[leaves]
         rest -= ratio[:, None] * row
         rest[:, leaves] = ratio
     keep = values > _NEGLIGIBLE * values.max()
+    # rounding has piled up over the pivots: the multipliers are solved for anew on the rows that are left
     return null_vector(rows, on[basis[keep]])
 
 
@@ -74,7 +80,7 @@ def _limit(values: np.ndarray, row: np.ndarray) -> tuple[float, int]:
 def _tableau(weighted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Independent rows that span all rows, the other rows, and the others' coordinates in them."""
     n_rows, width = weighted.shape
-    lu, swaps, _ = scipy.linalg.lapack.dgetrf(weighted)
+    lu, swaps, _ = scipy.linalg.lapack.dgetrf(weighted)  # partial pivoting picks the rows of the basis
     pivots = np.abs(np.diag(lu))
     if n_rows >= width and pivots.min() > 1e-9 * pivots.max():
         order = np.arange(n_rows)

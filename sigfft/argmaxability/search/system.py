@@ -12,15 +12,14 @@ EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """The rows that every label set of one layer shares; a label set only chooses their signs.
+    """The rows that every label set of one layer shares; a label set only chooses the signs of its labels.
 
     The columns behind the weights, of the bias and of the level, are multiplied by powers of two, so that neither the
-    search nor a margin depends on the scale of the weights. `units` has the layer's constraints behind its labels:
-    their sign is always +1.
+    search nor a margin depends on the scale of the weights. The layer's constraints, always on, follow its labels.
     """
 
     layer: Layer
-    rows: Float[np.ndarray, "labels D"]  # the layer's, times 2 ** exponents
+    rows: Float[np.ndarray, "constraints D"]  # the layer's, times 2 ** exponents
     units: Float[np.ndarray, "constraints D"]  # rows / ‖row‖; a zero row stays zero
     exponents: Int[np.ndarray, " D"]
     silent: Bool[np.ndarray, " constraints"] = field(repr=False)  # zero rows: their logit is 0 for every activation
@@ -28,28 +27,13 @@ class System:
     @classmethod
     def of(cls, layer: Layer) -> "System":
         """The sign system of a layer, scaled."""
-        rows = np.ascontiguousarray(layer.rows(np.arange(layer.n_constraints)))
+        rows = layer.rows(np.arange(layer.n_constraints))
         weight, columns = rows[: layer.n_labels, : layer.dim], rows[: layer.n_labels, layer.dim :].T
         exponents = np.array([0] * layer.dim + [_exponent(weight, column) for column in columns])
-        scaled = np.ldexp(rows[: layer.n_labels], exponents) if len(columns) else rows
-        behind = rows[layer.n_labels :]
-        units = unit_rows(np.vstack([scaled, behind]) if len(behind) else scaled)
-        return cls(layer, scaled, units, exponents, np.asarray(~units.any(axis=1)))
-
-    @property
-    def n_labels(self) -> int:
-        """Number of labels of the layer."""
-        return len(self.rows)
-
-    @property
-    def n_constraints(self) -> int:
-        """Labels, and the constraints that every set has."""
-        return len(self.units)
-
-    @property
-    def stored(self) -> Float[np.ndarray, "labels D"]:
-        """The augmented rows as they are stored, in the units of the layer's activations."""
-        return np.ldexp(self.rows, -self.exponents)
+        if len(columns):  # else all exponents are 0, and a copy of W is spared
+            rows = np.ldexp(rows, exponents)
+        units = unit_rows(rows)
+        return cls(layer, rows, units, exponents, np.asarray(~units.any(axis=1)))
 
     @property
     def unit_error(self) -> float:
@@ -61,19 +45,19 @@ class System:
 
     def active(self, label_set: Int[np.ndarray, " width"]) -> Int[np.ndarray, " ids"]:
         """Ids of the constraints with sign +1: the labels of a padded set, and those that every set has."""
-        return np.append(label_set[label_set < self.n_labels], np.arange(self.n_labels, self.n_constraints))
+        return np.append(label_set[label_set < self.layer.n_labels], np.arange(self.layer.n_labels, len(self.rows)))
 
     def signs(self, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets constraints"]:
         """The dense signs of a few label sets: make them for a batch, never for a data set."""
-        return self.flip(padded, np.full((len(padded), self.n_constraints), -1.0))
+        return self.flip(padded, np.full((len(padded), len(self.rows)), -1.0))
 
     def flip(
         self, padded: Int[np.ndarray, "sets width"], values: Float[np.ndarray, "sets constraints"]
     ) -> Float[np.ndarray, "sets constraints"]:
         """`values`, changed in place: negated where the sign is +1."""
-        sets, columns = np.nonzero(padded < self.n_labels)
+        sets, columns = np.nonzero(padded < self.layer.n_labels)
         values[sets, padded[sets, columns]] *= -1
-        values[:, self.n_labels :] *= -1
+        values[:, self.layer.n_labels :] *= -1
         return values
 
     def margins(
@@ -84,6 +68,10 @@ class System:
         margins[:, self.silent] = np.inf
         return margins
 
+    def yielded(self, solutions: Float[np.ndarray, "*sets D"], cardinality: int) -> Bool[np.ndarray, "*sets labels"]:
+        """The labels that are on at solutions of any set; `cardinality` as `Rule.yielded`."""
+        return self.layer.rule.yielded(solutions @ self.rows[: self.layer.n_labels].T, cardinality)
+
     def witness(self, solution: Float[np.ndarray, "*sets D"]) -> Float[np.ndarray, "*sets dim"]:
         """Activations of the layer from solutions of the system: the stored coordinate of the bias scaled to 1."""
         if self.layer.positive is None:
@@ -91,22 +79,6 @@ class System:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratios = solution[..., : self.layer.dim] / solution[..., self.layer.positive, None]
             return np.ldexp(ratios, -self.exponents[self.layer.positive])
-
-    def solution(
-        self, padded: Int[np.ndarray, "sets width"], witness: Float[np.ndarray, "sets dim"]
-    ) -> Float[np.ndarray, "sets D"]:
-        """Solutions of the system from activations: 1 for the bias, and for top-k the threshold between the logits."""
-        columns = [witness]
-        if self.layer.positive is not None:
-            columns.append(np.full((len(witness), 1), np.ldexp(1.0, -self.exponents[self.layer.positive])))
-        if self.layer.rule.free_level:
-            logits = np.column_stack(columns) @ self.rows[:, :-1].T
-            on = self.signs(padded)[:, : self.n_labels] > 0
-            low = np.where(on, logits, np.inf).min(axis=1)
-            high = np.where(on, -np.inf, logits).max(axis=1)
-            low, high = np.where(np.isinf(low), high + 2, low), np.where(np.isinf(high), low - 2, high)
-            columns.append(np.ldexp(-(low + high)[:, None] / 2, -self.exponents[-1]))
-        return np.column_stack(columns)
 
 
 def unit_rows(rows: Float[np.ndarray, "labels D"]) -> Float[np.ndarray, "labels D"]:
@@ -124,7 +96,7 @@ def lengths(rows: Float[np.ndarray, "labels D"]) -> Float[np.ndarray, " labels"]
 
 
 def _scaled(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows divided by the power of two above their largest entry, and its exponent."""
+    """Rows divided by the power of two above their largest entry, which is exact, and its exponent."""
     exponents = np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1]
     return np.ldexp(rows, -exponents), exponents
 

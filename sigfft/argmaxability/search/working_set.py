@@ -8,7 +8,7 @@ working set that contradicts itself is a proof for all rows; an x that separates
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.search import newton
@@ -16,13 +16,18 @@ from sigfft.argmaxability.search.basis import Basis, start, unit
 from sigfft.argmaxability.search.finding import Finding, certify, upper_bound
 from sigfft.argmaxability.search.system import System
 
-_ROUNDS = 40
 _ROOM = 4  # rows that may join the working set in one round, per dimension
 _DROPPING_ROUNDS = 6  # later rounds only add rows, so that the search cannot go in circles
 
 
 def search(
-    system: System, basis: Basis, padded: Int[np.ndarray, "sets width"], accelerate: bool | None = None
+    system: System,
+    basis: Basis,
+    padded: Int[np.ndarray, "sets width"],
+    *,
+    x: Float[np.ndarray, "sets rank"] | None = None,
+    rounds: int = 40,
+    accelerate: bool | None = None,
 ) -> list[Finding]:
     """Search a batch of label sets: it shares every product with all rows. Memory: sets × constraints floats.
 
@@ -30,15 +35,16 @@ def search(
       system: the rows and the rule.
       basis: its whitened rows.
       padded: distinct label sets.
+      x: where the search of each set begins; default: `basis.start`.
+      rounds: looks at all rows before a set is left open.
       accelerate: run Newton for the whole batch on the default JAX device, in float32, and finish on the host in
         float64; by default if that device is an accelerator. Cores are faster with one set at a time.
     """
     accelerate = jax.default_backend() != "cpu" if accelerate is None else accelerate
-    searches = [
-        _Search(system, basis, label_set, x) for label_set, x in zip(padded, start(system, basis, padded), strict=True)
-    ]
+    x = start(system, basis, padded) if x is None else x
+    searches = [_Search(system, basis, label_set, one) for label_set, one in zip(padded, x, strict=True)]
     running = list(range(len(searches)))
-    for turn in range(_ROUNDS):
+    for turn in range(rounds):
         solutions = unit(np.stack([searches[i].x for i in running]) @ basis.to_solution.T)
         margins = system.margins(padded[running], solutions)
         for i, solution, margin in zip(running, solutions, margins, strict=True):
@@ -122,7 +128,7 @@ class _Search:
 
     def signed(self, rows: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Some rows times their signs."""
-        signs = np.full(self.system.n_constraints, -1.0)
+        signs = np.full(len(self.system.rows), -1.0)
         signs[self.active] = 1.0
         return rows[ids] * signs[ids, None]
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from sigfft import labels as label_sets
 
 
-def rows(n_labels: int, frequencies: int, n_fft: int | None = None) -> Float[np.ndarray, "labels 2*frequencies+1"]:
+def rows(n_labels: int, frequencies: int, n_fft: int | None = None) -> Float[np.ndarray, "labels columns"]:
     """The cyclic matrix in float64: row i is [1, √2 cos(2πi/N), √2 sin(2πi/N), ..., √2 sin(2πik/N)] / √N.
 
     N = `n_fft` points on the circle, `n_labels` by default; the labels are the first points. With N = n_labels the
@@ -121,7 +121,7 @@ def log10_share(part: int, whole: int) -> float:
 
 def witness(
     labels: Sequence[int], n_labels: int, frequencies: int, n_fft: int | None = None
-) -> tuple[Float[np.ndarray, " 2*frequencies+1"], float]:
+) -> tuple[Float[np.ndarray, " columns"], float]:
     """An activation that yields `labels` under `rows`, and log10 of its margin in exact arithmetic.
 
     The logits are ± Π_j sin((θ − θ_j)/2) with a root θ_j midway between neighbours of different sign. Products are

@@ -6,6 +6,7 @@ Cost grows like C(n, d): meant for about n <= 14, to look at and to test against
 Reference: Ziegler, Lectures on Polytopes (1995), chapter 6; Björner et al., Oriented Matroids (1999), section 3.7.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -13,43 +14,38 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from jaxtyping import Int8
 
+Weight = np.ndarray | Sequence[Sequence]  # of floats, integers or fractions
 SignVectors = Int8[np.ndarray, "vectors labels"]
 
 
-def orthogonal_complement(weight: np.ndarray) -> np.ndarray:
+def orthogonal_complement(weight: Weight) -> np.ndarray:
     """A basis of {y : Wᵀ y = 0} as columns of fractions, (labels, labels − rank).
 
     Its rows are the Gale dual of the rows of W: the circuits of one are the cocircuits of the other.
     """
-    columns = _rational(weight).transpose()
-    echelon, rank = columns.rref()
-    n = columns.ncols()
-    pivots = [next(j for j in range(n) if echelon[i, j] != 0) for i in range(rank)]
-    free = [j for j in range(n) if j not in pivots]
-    basis = np.full((n, len(free)), Fraction(0), dtype=object)
-    for column, j in enumerate(free):
-        basis[j, column] = Fraction(1)
-        for i, pivot in enumerate(pivots):
-            basis[pivot, column] = -_fraction(echelon[i, j])
+    kernel = _kernel(_rational(weight).transpose())
+    basis = np.empty((len(weight), len(kernel)), dtype=object)
+    for column, vector in enumerate(kernel):
+        basis[:, column] = [Fraction(int(value.p), int(value.q)) for value in vector]
     return basis
 
 
-def cocircuits(weight: np.ndarray) -> SignVectors:
+def cocircuits(weight: Weight) -> SignVectors:
     """Sign vectors of W z with minimal support, both signs of each: the hyperplanes that rows span."""
     matrix = _rational(weight)
     n, rank = matrix.nrows(), matrix.rank()
     table = _column_basis(matrix).tolist()
     found = set()
     for chosen in combinations(range(n), rank - 1) if rank else ():
-        normal = _normal([table[i] for i in chosen], rank)
-        if normal is not None:
-            values = (sum((a * b for a, b in zip(row, normal, strict=True)), fmpq(0)) for row in table)
+        normals = _kernel(fmpq_mat(rank - 1, rank, [v for i in chosen for v in table[i]]))
+        if len(normals) == 1:  # else the chosen rows are dependent, and span no hyperplane
+            values = (sum((a * b for a, b in zip(row, normals[0], strict=True)), fmpq(0)) for row in table)
             signs = tuple(int(v > 0) - int(v < 0) for v in values)
             found |= {signs, tuple(-s for s in signs)}
     return _array(found, n)
 
 
-def circuits(weight: np.ndarray) -> SignVectors:
+def circuits(weight: Weight) -> SignVectors:
     """Sign vectors of the minimal linear dependencies of the rows, both signs of each.
 
     A label set with signs s is unargmaxable (threshold, no bias) if and only if some circuit c has c_i = s_i wherever
@@ -58,7 +54,7 @@ def circuits(weight: np.ndarray) -> SignVectors:
     return cocircuits(orthogonal_complement(weight))
 
 
-def sign_vectors(weight: np.ndarray, strict: bool = True) -> SignVectors:
+def sign_vectors(weight: Weight, strict: bool = True) -> SignVectors:
     """All sign vectors of W z; with `strict`, those without a zero: the argmaxable label sets (threshold, no bias).
 
     Every sign vector is a composition of cocircuits, X∘Y = X where X is not 0, else Y.
@@ -81,7 +77,7 @@ def _digits(codes: np.ndarray, places: np.ndarray) -> np.ndarray:
     return shifted // places % 3 - 1
 
 
-def _rational(weight: np.ndarray) -> fmpq_mat:
+def _rational(weight: Weight) -> fmpq_mat:
     table = np.asarray(weight)
     if table.ndim != 2 or not len(table):
         raise ValueError(f"weight must be (n_labels, dim) with at least one label; given shape {table.shape}")
@@ -93,30 +89,28 @@ def _rational(weight: np.ndarray) -> fmpq_mat:
     return fmpq_mat(table.shape[0], table.shape[1], entries)
 
 
+def _reduced(matrix: fmpq_mat) -> tuple[fmpq_mat, list[int]]:
+    """The reduced row echelon form, and its pivot columns."""
+    echelon, rank = matrix.rref()
+    return echelon, [next(j for j in range(matrix.ncols()) if echelon[i, j] != 0) for i in range(rank)]
+
+
 def _column_basis(matrix: fmpq_mat) -> fmpq_mat:
     """Independent columns with the same span: the coordinates of rows in their own space."""
-    echelon, rank = matrix.rref()
-    pivots = [next(j for j in range(matrix.ncols()) if echelon[i, j] != 0) for i in range(rank)]
-    return fmpq_mat(matrix.nrows(), rank, [matrix[i, j] for i in range(matrix.nrows()) for j in pivots])
+    _, pivots = _reduced(matrix)
+    return fmpq_mat(matrix.nrows(), len(pivots), [matrix[i, j] for i in range(matrix.nrows()) for j in pivots])
 
 
-def _normal(vectors: list[list], width: int) -> list | None:
-    """The vector orthogonal to `width` − 1 independent vectors; None if they are dependent."""
-    matrix = fmpq_mat(len(vectors), width, [v for vector in vectors for v in vector])
-    echelon, rank = matrix.rref()
-    if rank < width - 1:
-        return None
-    pivots = [next(j for j in range(width) if echelon[i, j] != 0) for i in range(rank)]
-    free = next(j for j in range(width) if j not in pivots)
-    normal = [fmpq(0)] * width
-    normal[free] = fmpq(1)
-    for i, pivot in enumerate(pivots):
-        normal[pivot] = -echelon[i, free]
-    return normal
-
-
-def _fraction(value: fmpq) -> Fraction:
-    return Fraction(int(value.p), int(value.q))
+def _kernel(matrix: fmpq_mat) -> list[list[fmpq]]:
+    """A basis of {y : matrix y = 0}: one vector for each column without a pivot."""
+    echelon, pivots = _reduced(matrix)
+    basis = []
+    for free in (j for j in range(matrix.ncols()) if j not in pivots):
+        vector = [fmpq(int(j == free)) for j in range(matrix.ncols())]
+        for i, pivot in enumerate(pivots):
+            vector[pivot] = -echelon[i, free]
+        basis.append(vector)
+    return basis
 
 
 def _array(vectors: set[tuple[int, ...]], n: int) -> SignVectors:

@@ -1,18 +1,15 @@
-"""What share of all label sets of a size a layer can output: by sampling, with exact confidence intervals."""
+"""Coverage: the share of all label sets of a size that a layer can output, sampled, with exact confidence intervals."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int32
+from jaxtyping import Float
 
 from sigfft.argmaxability.checker import check
+from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.theory.sampling import clopper_pearson, every_set, random_sets
-
-Decide = Callable[[Int32[np.ndarray, "sets width"]], np.ndarray]
-_EXHAUSTIVE = 5_000  # so few sets are all checked
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,11 @@ def coverage(
     weight: Float[np.ndarray, "labels dim"],
     max_cardinality: int,
     bias: Float[np.ndarray, " labels"] | None = None,
-    rule: str = "threshold",
+    rule: str | Rule = "threshold",
     *,
     samples: int = 200,
     confidence: float = 0.95,
-    exhaustive: int = _EXHAUSTIVE,
+    exhaustive: int = 5_000,
     seed: int = 0,
     **options: Any,
 ) -> list[Share]:
@@ -85,30 +82,12 @@ def coverage(
     Raises:
       ValueError: as `check`; sizes below 1, or a confidence outside (0, 1).
     """
-
-    def decide(padded):
-        return check(weight, padded, bias, rule, **options).status
-
     n_labels = len(weight)
-    return shares(decide, n_labels, max_cardinality, samples, confidence=confidence, exhaustive=exhaustive, seed=seed)
-
-
-def shares(
-    decide: Decide,
-    n_labels: int,
-    max_cardinality: int,
-    samples: int,
-    *,
-    confidence: float = 0.95,
-    exhaustive: int = _EXHAUSTIVE,
-    seed: int = 0,
-) -> list[Share]:
-    """`coverage` for any way of deciding: a function from padded label sets to their statuses."""
     if not 1 <= max_cardinality <= n_labels:
         raise ValueError(f"max_cardinality must be in 1 .. n_labels={n_labels}; given {max_cardinality}")
     found = []
     for j in range(1, max_cardinality + 1):
         exact = j == 1 or math.comb(n_labels, j) <= exhaustive
         padded = every_set(n_labels, j) if exact else random_sets(n_labels, j, samples, seed + j)
-        found.append(Share.of(j, decide(padded), exact, confidence))
+        found.append(Share.of(j, check(weight, padded, bias, rule, **options).status, exact, confidence))
     return found

@@ -77,11 +77,9 @@ def test_a_zero_row_asks_nothing_of_sets_without_its_label(rule):
 def test_padding_is_no_wish_about_the_bias():
     head = HEADS["sigmoid"]
     params = head.init(jax.random.key(0))
-    layer = admm._layer(head, params, RULES["threshold"])
-    inverse = admm._inverse(layer.gram, admm.FEASIBLE)
+    rows = admm.Rows.of(head, params, RULES["threshold"])
     padded = jax.numpy.array([[0, 3, 30], [0, 1, 2]])
-    signs = admm._signs(padded, 30, True)
-    dual = admm._first_dual(head, layer._replace(gram=np.zeros(0)), inverse, signs, padded, RULES["threshold"])
+    dual = admm._first_dual(rows, admm._inverse(rows.gram(), admm.FEASIBLE), padded)
     assert np.flatnonzero(np.asarray(dual)[0]).tolist() == [0, 3]
 
 

@@ -26,6 +26,38 @@ def test_closed_form_agrees_with_the_proofs(options):
     np.testing.assert_array_equal(report.deployed == "argmaxable", report.ideal == "argmaxable")
 
 
+ORDER = [3, 1, 8, 0, 6, 2, 7, 5, 4]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        sigfft.dft_head(9, 2, feature_dim=2, n_fft=9),
+        sigfft.dft_head(9, 2, feature_dim=2, n_fft=9, order=ORDER),
+        sigfft.dft_head(9, 2, feature_dim=2, n_fft=14, order=ORDER),
+        sigfft.dft_head(9, 2, feature_dim=2, n_fft=14, spread=2, slack=3, order=ORDER),
+        sigfft.retrofit_head(9, 3, 2, spread=1, order=ORDER),
+        sigfft.bottleneck_head(9, 4, feature_dim=2),
+    ],
+    ids=lambda head: f"{head.name} {getattr(head, 'n_fft', '')}",
+)
+def test_the_ideal_verdict_has_a_witness_that_the_ideal_matrix_yields(head):
+    params = init(head)
+    if "bias" in params:
+        params["bias"] = 0 * params["bias"]
+    with jax.enable_x64(True):
+        wide = {name: jax.numpy.asarray(value, "float64") for name, value in params.items()}
+        rows = np.asarray(head.rows(wide, jax.numpy.arange(9)))
+    sets = [list(s) for j in range(5) for s in itertools.combinations(range(9), j)]
+    report = sigfft.check_head(head, params, sets)
+    witnesses = report.ideal_witness
+    assert [z is not None for z in witnesses] == (report.ideal == "argmaxable").tolist()
+    for labels_on, z in zip(sets, witnesses, strict=True):
+        if z is not None:
+            assert np.flatnonzero(rows @ z > 0).tolist() == labels_on
+    assert (sum(z is not None for z in witnesses) > 40) == (head.circle is not None)
+
+
 def test_where_the_closed_form_is_silent():
     sets = labels.pad([[0, 1], [0, 3, 6]], 30)
     assert head_report.ideal(sigfft.bottleneck_head(30, 8, feature_dim=2), sets).tolist() == ["undecided"] * 2
@@ -85,7 +117,7 @@ def test_the_scale_of_an_activation_is_kept_where_there_is_a_bias():
 
 def test_an_activation_that_overflows_is_not_reproduced():
     head = sigfft.sigmoid_head(3, feature_dim=2)
-    params = head.init(jax.random.key(0)) | {"weight": np.array([[1.0, -1], [-1, 1], [1, 1]], np.float32)}
+    params = head.init(jax.random.key(0)) | {"weight": jax.numpy.array([[1.0, -1], [-1, 1], [1, 1]])}
     z = np.array([[1e5, 2e5]])
     assert forward.reproduced(head, params, z, np.array([[1, 2]])).tolist() == [True]
     for padded in ([[3, 3]], [[1, 2]]):

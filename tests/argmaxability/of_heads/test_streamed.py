@@ -44,7 +44,7 @@ def test_a_bias_is_proved_and_named(tmp_path):
 def test_a_false_activation_is_not_believed(monkeypatch):
     head = HEADS[0]
     params = head.init(jax.random.key(0))
-    monkeypatch.setattr(streamed, "proposed", lambda head, params, padded: np.ones((len(padded), head.dim)))
+    monkeypatch.setattr(streamed, "proposed", lambda head, params, padded, rule: np.ones((len(padded), head.dim)))
     report = streamed.check_streamed(head, params, SETS)
     assert set(report.status) == {"undecided"}
     assert "no activation" in report.reason[0]

@@ -8,7 +8,8 @@ from sigfft import labels
 from sigfft.argmaxability import check
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.certificate import proves_witnesses
-from sigfft.argmaxability.search import braid_reflect, enumerate_sets, probe
+from sigfft.argmaxability.search import braid_reflect, enumerate_sets
+from sigfft.argmaxability.search.probe import best_directions
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.standard_normal((7, 2))
@@ -18,17 +19,20 @@ BIAS = 0.3 * RNG.standard_normal(7)
 def test_probing_reaches_wide_regions():
     system = system_of(RNG.standard_normal((6, 6)), None)
     padded = system.layer.pad([[0, 1], [2], [3, 4, 5], []])
-    solutions = probe.probe(system, padded, n_directions=512)
+    found = best_directions(system, padded, n_directions=512)
+    solutions = np.stack([f.solution for f in found])
     np.testing.assert_allclose(np.linalg.norm(solutions, axis=1), 1.0)
     assert (system.margins(padded, solutions).min(axis=1) > 0).sum() >= 3
 
 
-def test_chunks_give_the_same_directions_as_one_pass(monkeypatch):
+def test_chunks_give_the_same_directions_as_one_pass():
     system = system_of(WEIGHT, BIAS)
     padded = system.layer.pad([[i] for i in range(7)])
-    whole = probe.probe(system, padded, n_directions=8, seed=1)
-    monkeypatch.setattr(probe, "_LOGITS_AT_ONCE", 3 * 8 * 8)  # of 7 labels and a bias: chunks of 3, 3 and 1 sets
-    np.testing.assert_allclose(probe.probe(system, padded, n_directions=8, seed=1), whole, atol=1e-6)
+    whole = best_directions(system, padded, n_directions=8, seed=1)
+    of_7_labels_and_a_bias = 3 * 8 * 8  # chunks of 3, 3 and 1 sets
+    parts = best_directions(system, padded, n_directions=8, seed=1, logits_at_once=of_7_labels_and_a_bias)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one.solution, other.solution, atol=1e-6)
 
 
 @pytest.mark.parametrize(("rule", "k"), [("threshold", 0), ("argmax", 1), ("top_k", 3)])

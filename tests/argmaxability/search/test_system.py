@@ -21,10 +21,10 @@ RULES = ("threshold", "argmax", "top_k")
 )
 def test_augmented_rows(bias, rule, row, positive, silent):
     system = system_of(WEIGHT, bias, rule)
-    assert system.stored[0].tolist() == row
+    assert np.ldexp(system.rows, -system.exponents)[0].tolist() == row
     assert system.layer.positive == positive
     assert np.flatnonzero(system.silent).tolist() == silent
-    assert system.n_constraints == 4 + (bias is not None)
+    assert len(system.rows) == len(system.units) == 4 + (bias is not None)
     if positive is not None:
         assert system.units[-1].tolist() == [float(j == 2) for j in range(len(row))]
 
@@ -38,7 +38,10 @@ def test_a_witness_and_its_solution_agree_with_the_rule(rule, bias):
         size = {"threshold": int((logits > 0).sum()), "argmax": 1, "top_k": 2}[rule]
         labels = np.argsort(-logits)[:size]
         padded = system.layer.pad([labels.tolist()])
-        solution = system.solution(padded, z[None])
+        level = [np.sort(logits)[-size - 1 :][:2].mean()] if system.layer.rule.free_level else []
+        stored = np.concatenate([z, [] if bias is None else [1.0], np.negative(level)])
+        solution = np.ldexp(stored, -system.exponents)[None]
+        assert np.flatnonzero(system.yielded(solution, size)[0]).tolist() == np.sort(labels).tolist()
         assert (system.margins(padded, solution) > 0).all()
         np.testing.assert_allclose(system.witness(3.0 * solution)[0], z if bias is not None else 3.0 * z)
 
@@ -89,7 +92,7 @@ def test_no_stored_value_is_lost_to_the_scale(size, rule):
     bias = np.array([0.0, 1e-300, 1e300, 5e-324, -1.7e308])
     system = system_of(weight, bias, rule)
     stored = np.column_stack([weight, bias, np.ones(5)])[:, : system.rows.shape[1]]
-    np.testing.assert_array_equal(system.stored, stored)
+    np.testing.assert_array_equal(np.ldexp(system.rows, -system.exponents)[:5], stored)
     assert not system.silent.any()
 
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from argmaxability.claims import certificate_holds, system_of, witness_holds
 
-from sigfft.argmaxability.search import working_set as module
 from sigfft.argmaxability.search.basis import Basis, start
 from sigfft.argmaxability.search.working_set import search
 
@@ -38,7 +37,7 @@ def test_the_accelerated_form_finds_the_same():
     weight, sets = layer(0, 60, 8)
     system = system_of(weight)
     basis, padded = Basis.of(system), system.layer.pad(sets)
-    host, device = search(system, basis, padded, False), search(system, basis, padded, True)
+    host, device = (search(system, basis, padded, accelerate=a) for a in (False, True))
     assert [f.certificate is None for f in host] == [f.certificate is None for f in device]
     assert [f.lower > 0 for f in host] == [f.lower > 0 for f in device]
 
@@ -76,24 +75,23 @@ def test_margin_bounds_hold_the_true_margin():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_margin_bounds_hold_the_best_of_all_directions_of_the_plane(seed, monkeypatch):
+def test_margin_bounds_hold_the_best_of_all_directions_of_the_plane(seed):
     rng = np.random.default_rng(seed)
     system = system_of(rng.standard_normal((6, 2)))
     angles = np.linspace(0, 2 * np.pi, 20_000)
     around = np.column_stack([np.cos(angles), np.sin(angles)])
     padded = system.layer.pad([np.flatnonzero(system.units @ z > 0).tolist() for z in around[:: 20_000 // 4]])
-    monkeypatch.setattr(module, "start", lambda system, basis, padded: np.zeros((len(padded), 2)))
-    for label_set, found in zip(padded, search(system, Basis.of(system), padded), strict=True):
+    centre = np.zeros((len(padded), 2))
+    for label_set, found in zip(padded, search(system, Basis.of(system), padded, x=centre), strict=True):
         best = system.margins(np.repeat(label_set[None], len(around), axis=0), around).min(axis=1).max()
         assert 0 < found.lower <= best + 1e-6
         assert best <= found.upper < 1
 
 
-def test_a_search_cut_short_claims_nothing(monkeypatch):
+def test_a_search_cut_short_claims_nothing():
     weight, _ = layer(1, 500, 12)
     system = system_of(weight)
-    monkeypatch.setattr(module, "_ROUNDS", 0)
-    found = search(system, Basis.of(system), system.layer.pad([[0, 1, 2, 3]]))[0]
+    found = search(system, Basis.of(system), system.layer.pad([[0, 1, 2, 3]]), rounds=0)[0]
     assert found.certificate is None
     assert found.lower == -1
     assert found.upper == 1

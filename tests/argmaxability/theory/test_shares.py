@@ -6,7 +6,7 @@ import pytest
 import sigfft
 from sigfft.argmaxability.theory import cyclic
 from sigfft.argmaxability.theory.sampling import clopper_pearson, every_set, random_sets
-from sigfft.argmaxability.theory.shares import shares
+from sigfft.argmaxability.theory.shares import Share
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,8 @@ def test_coverage_of_a_small_cyclic_matrix_is_its_closed_form():
 
 
 def test_samples_have_intervals_and_undecided_sets_widen_them():
-    def decide(padded):
-        return np.where(padded[:, 0] < 20, "argmaxable", np.where(padded[:, 0] < 40, "undecided", "unargmaxable"))
-
-    single, pair = shares(decide, 100, 2, 50, exhaustive=100)
+    status = np.repeat(["argmaxable", "undecided", "unargmaxable"], [20, 20, 60])
+    single, pair = Share.of(1, status, True, 0.95), Share.of(2, status[::2], False, 0.95)
     assert (single.checked, single.argmaxable, single.undecided, single.low, single.high) == (100, 20, 20, 0.2, 0.4)
     assert pair.checked == 50
     assert not pair.exact
@@ -64,6 +62,13 @@ def test_sets_are_distinct_labels_and_repeatable():
     assert len(np.unique(every_set(6, 3), axis=0)) == 20
     counts = np.bincount(random_sets(10, 3, 3000, seed=0).ravel(), minlength=10)
     assert abs(counts - 900).max() < 130  # five standard deviations
+
+
+def test_larger_sets_are_sampled_where_they_are_many():
+    single, pair = sigfft.coverage(cyclic.rows(40, 1), 2, samples=30, exhaustive=100)
+    assert (single.exact, single.checked, single.low) == (True, 40, 1.0)
+    assert (pair.exact, pair.checked) == (False, 30)
+    assert pair.low < cyclic.count_exactly(40, 1, 2) / math.comb(40, 2) < pair.high
 
 
 @pytest.mark.parametrize("k", [0, 9])

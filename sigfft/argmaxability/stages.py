@@ -1,4 +1,4 @@
-"""Decide and prove one batch of label sets: cheap stages first, and a status only where its proof holds exactly."""
+"""Stages that decide a batch of label sets: cheap ones first, and a status only where its proof holds exactly."""
 
 import time
 from collections.abc import Callable
@@ -54,16 +54,10 @@ def decide(problem: Problem, padded: Int[np.ndarray, "sets width"], probes: int 
 
     system, basis = problem.system, problem.basis
     if probes:
-        stage("probe", lambda left: _probe(system, padded[left], probes))
+        stage("probe", lambda left: probe.best_directions(system, padded[left], probes))
     stage("search", lambda left: working_set.search(system, basis, padded[left]))
     stage("lp", lambda left: [_linear_program(problem, padded[i], findings[i]) for i in left.tolist()])
     return [v for v in verdicts if v is not None]
-
-
-def _probe(system: System, padded: np.ndarray, n_directions: int) -> list[Finding]:
-    solutions = probe.probe(system, padded, n_directions)
-    lowest = system.margins(padded, solutions).min(axis=1) - system.unit_error
-    return [Finding(z, float(low), 1.0, None, padded[0, :0]) for z, low in zip(solutions, lowest, strict=True)]
 
 
 def _linear_program(problem: Problem, label_set: np.ndarray, earlier: Finding) -> Finding:
@@ -76,7 +70,7 @@ def _linear_program(problem: Problem, label_set: np.ndarray, earlier: Finding) -
 
 def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
     """A set with a label that is off for every activation: that label alone is the certificate."""
-    silent = [i for i in label_set[label_set < system.n_labels].tolist() if system.silent[i]]
+    silent = [i for i in label_set[label_set < system.layer.n_labels].tolist() if system.silent[i]]
     if not silent:
         return None
     return Verdict("unargmaxable", (-1.0, 0.0), "trivial", certificate=Certificate((silent[0],), (1.0,)))
