@@ -24,42 +24,30 @@ class State(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What the metrics need of a batch of logits; inference over blocks of labels can make it without the whole.
+    """What the metrics need of a batch of logits; inference over blocks of labels can make it without the whole."""
 
-    Attributes:
-      top_labels: ids of the largest logits, largest first, equal ones by ascending id; at least max(ks) of them.
-      active: whether each label of the padded label set has a logit above the threshold; any value at padding.
-      per_example: how many labels of each example are above the threshold.
-      per_label: how many examples, of those that count, have each label above the threshold.
-    """
-
+    # ids of the largest logits, largest first, equal ones by ascending id; at least max(ks) of them
     top_labels: Int32[Array, "batch top"]
+    # whether each label of the padded label set has a logit above the threshold; any value at padding
     active: Bool[Array, "batch cardinality"]
-    per_example: Int32[Array, " batch"]
-    per_label: Int32[Array, " labels"]
+    per_example: Int32[Array, " batch"]  # how many labels of each example are above the threshold
+    per_label: Int32[Array, " labels"]  # how many examples, of those that count, have each label above the threshold
 
 
 class Metrics(NamedTuple):
-    """Pure functions over a `State`.
+    """Pure functions over a `State`."""
 
-    Attributes:
-      names: what `compute` returns values for.
-      top: how many labels the largest cut-off needs ranked.
-      threshold: in logits, above which a label is predicted.
-      init: `init()` -> state of no examples.
-      update: `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (batch, n_labels);
-        labels (batch, any width) padded with n_labels; mask (batch,) is False where a row only fills up the batch.
-      update_predictions: `update_predictions(state, predictions, labels, mask)` -> the same from `Predictions`.
-      compute: `compute(state)` -> metrics as fractions, by name. Leading axes of the state (devices, after `jax.pmap`)
-        are summed first. Raises ValueError if no example was counted.
-    """
-
-    names: tuple[str, ...]
-    top: int
-    threshold: float
-    init: Callable[[], State]
+    names: tuple[str, ...]  # what `compute` returns values for
+    top: int  # how many labels the largest cut-off needs ranked
+    threshold: float  # in logits, above which a label is predicted
+    init: Callable[[], State]  # `init()` -> state of no examples
+    # `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (batch, n_labels); labels
+    # (batch, any width) padded with n_labels; mask (batch,) is False where a row only fills up the batch
     update: Callable[..., State]
+    # `update_predictions(state, predictions, labels, mask)` -> the same from `Predictions`
     update_predictions: Callable[..., State]
+    # `compute(state)` -> metrics as fractions, by name. Leading axes of the state (devices, after `jax.pmap`) are
+    # summed first. Raises ValueError if no example was counted
     compute: Callable[[State], dict[str, float]]
 
 
@@ -106,7 +94,17 @@ def make_metrics(
             raise ValueError(f"top_labels holds {predictions.top_labels.shape[1]} labels; ks={cutoffs} needs more")
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
-    compute = functools.partial(_compute, ks=cutoffs, with_psp=weights is not None)
+    def compute(state: State) -> dict[str, float]:
+        axes = tuple(range(state.examples.ndim))  # of devices
+        # float32 and int32 leaves are added up in float64 and int64: no digit is lost between devices either.
+        wide = {"i": np.int64, "f": np.float64}
+        on_host = jax.tree.map(lambda leaf: np.asarray(leaf, wide[leaf.dtype.kind]).sum(axis=axes), state)
+        n_examples = int(on_host.examples)
+        if n_examples == 0:
+            raise ValueError("no example was counted: no metric is defined; is every mask False, or update not called?")
+        ranked = ranking.compute(on_host.ranking, n_examples, cutoffs, with_psp=weights is not None)
+        return ranked | thresholded.compute(on_host.threshold, n_examples)
+
     names = tuple(compute(init()._replace(examples=jnp.ones((), jnp.int32))))
     return Metrics(names, cutoffs[-1], threshold, init, update, update_predictions, compute)
 
@@ -151,23 +149,6 @@ def _update(
         ranking=ranking.update(state.ranking, top_labels, labels, mask, weights, n_labels=n_labels, ks=ks),
         threshold=thresholded.update(state.threshold, active, per_example, per_label, labels, mask, n_labels=n_labels),
     )
-
-
-def _compute(state: State, *, ks: tuple[int, ...], with_psp: bool) -> dict[str, float]:
-    device_axes = tuple(range(state.examples.ndim))
-    # float32 and int32 leaves are added up in float64 and int64: no digit is lost between devices either.
-    on_host = jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.int64 if leaf.dtype == jnp.int32 else np.float64).sum(axis=device_axes), state
-    )
-    n_examples = int(on_host.examples)
-    if n_examples == 0:
-        raise ValueError(
-            "no example was counted, so no metric is defined; is every mask False, or was update not called?"
-        )
-    return {
-        **ranking.compute(on_host.ranking, n_examples, ks, with_psp=with_psp),
-        **thresholded.compute(on_host.threshold, n_examples),
-    }
 
 
 def _check_shapes(
