@@ -24,30 +24,42 @@ class State(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What the metrics need of a batch of logits; inference over blocks of labels can make it without the whole."""
+    """What the metrics need of a batch of logits; inference over blocks of labels can make it without the whole.
 
-    # ids of the largest logits, largest first, equal ones by ascending id; at least max(ks) of them
+    Attributes:
+      top_labels: ids of the largest logits, largest first, equal ones by ascending id; at least max(ks) of them.
+      active: whether each label of the padded label set has a logit above the threshold; any value at padding.
+      per_example: how many labels of each example are above the threshold.
+      per_label: how many examples, of those that count, have each label above the threshold.
+    """
+
     top_labels: Int32[Array, "batch top"]
-    # whether each label of the padded label set has a logit above the threshold; any value at padding
     active: Bool[Array, "batch cardinality"]
-    per_example: Int32[Array, " batch"]  # how many labels of each example are above the threshold
-    per_label: Int32[Array, " labels"]  # how many examples, of those that count, have each label above the threshold
+    per_example: Int32[Array, " batch"]
+    per_label: Int32[Array, " labels"]
 
 
 class Metrics(NamedTuple):
-    """Pure functions over a `State`."""
+    """Pure functions over a `State`.
 
-    names: tuple[str, ...]  # what `compute` returns values for
-    top: int  # how many labels the largest cut-off needs ranked
-    threshold: float  # in logits, above which a label is predicted
-    init: Callable[[], State]  # `init()` -> state of no examples
-    # `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (batch, n_labels); labels
-    # (batch, any width) padded with n_labels; mask (batch,) is False where a row only fills up the batch
+    Attributes:
+      names: what `compute` returns values for.
+      top: how many labels the largest cut-off needs ranked.
+      threshold: in logits, above which a label is predicted.
+      init: `init()` -> state of no examples.
+      update: `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (batch, n_labels);
+        labels (batch, any width) padded with n_labels; mask (batch,) is False where a row only fills up the batch.
+      update_predictions: `update_predictions(state, predictions, labels, mask)` -> the same from `Predictions`.
+      compute: `compute(state)` -> metrics as fractions, by name. Leading axes of the state (devices, after `jax.pmap`)
+        are summed first. Raises ValueError if no example was counted.
+    """
+
+    names: tuple[str, ...]
+    top: int
+    threshold: float
+    init: Callable[[], State]
     update: Callable[..., State]
-    # `update_predictions(state, predictions, labels, mask)` -> the same from `Predictions`
     update_predictions: Callable[..., State]
-    # `compute(state)` -> metrics as fractions, by name. Leading axes of the state (devices, after `jax.pmap`) are
-    # summed first. Raises ValueError if no example was counted
     compute: Callable[[State], dict[str, float]]
 
 
