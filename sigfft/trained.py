@@ -15,12 +15,9 @@ def load_layer(
 ) -> tuple[Float[np.ndarray, "labels dim"], Float[np.ndarray, " labels"] | None]:
     """The weight and bias of a trained layer: those stored, or those that a head makes.
 
-    Args:
-      path: a folder that `train.py` wrote, a file that `sigfft.save_head` wrote, or any file of `load_weights`.
-      tensor: name of the head in the run, by default the last; or of the weight, as in `load_weights`.
-      bias: as in `load_weights`.
-      transposed: as in `load_weights`.
-      **known: of `load_weights`: `n_labels` and `largest_label`.
+    `path` is a folder that `train.py` wrote, a file that `sigfft.save_head` wrote, or any file of `load_weights`, whose
+    other arguments these are: `known` may be `n_labels` and `largest_label`. Of a run, `tensor` names the head, by
+    default the last one.
 
     Raises:
       ValueError: as `load_weights`, `load_head` and `training.load_model`; or an argument that a head answers itself.

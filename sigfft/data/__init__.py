@@ -4,12 +4,40 @@
 `batches(dataset, 256, seed=0, shuffle=True, num_epochs=None)` streams one.
 """
 
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 from sigfft.data.dataset import Batch as Batch
 from sigfft.data.dataset import Dataset as Dataset
 from sigfft.data.dataset import DenseFeatures as DenseFeatures
 from sigfft.data.dataset import SparseFeatures as SparseFeatures
 from sigfft.data.dataset import Splits as Splits
 from sigfft.data.pipeline import batches as batches
-from sigfft.data.sources import SOURCES as SOURCES
-from sigfft.data.sources import load as load
 from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec
+from sigfft.data.synthetic import load_synthetic
+from sigfft.data.xmc import load_xmc
+
+# `source(cache_dir, *, options by name)`: an option that `DataConfig` has is set from a config.
+SOURCES: dict[str, Callable[..., Splits]] = {"synthetic": load_synthetic, "xmc": load_xmc}
+
+
+def load(source: str, cache_dir: Path | str, **options: Any) -> Splits:
+    """The splits of a data set, by name: "train", "test", and "dev" where the source has one.
+
+    The source is a name in `SOURCES`, with its own options: see `load_xmc` and `load_synthetic`. Prepared records are
+    kept in `cache_dir`; the second call reads them from there.
+
+    Raises:
+      ValueError: an unknown source, an option that it does not take or lacks, or what the source refuses.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"unknown data source {source!r}; expected one of {', '.join(sorted(SOURCES))}")
+    signature = inspect.signature(SOURCES[source])
+    try:
+        signature.bind(cache_dir, **options)
+    except TypeError as error:
+        _, *taken = signature.parameters
+        raise ValueError(f"the source {source!r} takes {', '.join(taken)}: {error}") from error
+    return SOURCES[source](Path(cache_dir), **options)

@@ -115,15 +115,11 @@ class Dataset:
         """
         n_held = round(share * len(self))
         if not 0 < n_held < len(self):
-            raise ValueError(
-                f"a share of {share} of {len(self)} points leaves one split empty; give one between 0 and 1"
-            )
+            raise ValueError(f"a share of {share} of {len(self)} points leaves one split empty; give one in (0, 1)")
         shuffled = np.random.default_rng(seed).permutation(len(self))
-        held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
-        return self._select(kept), self._select(held)
-
-    def _select(self, indices: Int[np.ndarray, " chosen"]) -> "Dataset":
-        return Dataset(self.features.select(indices), self.labels[indices], self.n_labels)
+        parts = np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held])
+        kept, held = (Dataset(self.features.select(own), self.labels[own], self.n_labels) for own in parts)
+        return kept, held
 
     def gather(self, indices: Int[np.ndarray, " batch"]) -> Batch:
         """The points at `indices` as one batch; an index of `len(self)` or more gives an empty row.

@@ -48,26 +48,17 @@ class BatchOrder:
     Epochs run into each other, so a batch may hold points of two epochs. An index of `n_points` is padding: there is
     no point. Any step is as cheap as the first, which is what makes resuming free.
 
-    Attributes:
-      n_points: points of the split.
-      batch_size: points of a global batch; each process has `batch_size // process_count` of them.
-      seed: of the shuffle; every epoch has its own order.
-      shuffle: False: points come in the order of the source.
-      num_epochs: None: without end.
-      process_index: which process this is, as `jax.process_index()`.
-      process_count: how many processes share each batch, as `jax.process_count()`. All have equally many steps.
-
     Raises:
       ValueError: an argument is out of its range.
     """
 
-    n_points: int
-    batch_size: int
-    seed: int = 0
-    shuffle: bool = False
-    num_epochs: int | None = 1
-    process_index: int = 0
-    process_count: int = 1
+    n_points: int  # points of the split
+    batch_size: int  # points of a global batch; each process has `batch_size // process_count` of them
+    seed: int = 0  # of the shuffle; every epoch has its own order
+    shuffle: bool = False  # False: points come in the order of the source
+    num_epochs: int | None = 1  # None: without end
+    process_index: int = 0  # which process this is, as `jax.process_index()`
+    process_count: int = 1  # how many processes share each batch, as `jax.process_count()`. All have equally many steps
 
     def __post_init__(self) -> None:
         least = {"n_points": 1, "batch_size": 1, "seed": 0, "num_epochs": 1, "process_index": 0, "process_count": 1}

@@ -6,7 +6,6 @@ nothing is decoded while training: a split is read whole into one flat array per
 
 import contextlib
 import dataclasses
-import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from jaxtyping import Int, Shaped
-from numpy.typing import DTypeLike
 from tensorflow_datasets.proto import tf_example_pb2
 
 from sigfft import labels
@@ -33,22 +31,15 @@ class Column:
     values: Shaped[np.ndarray, " entries"]
 
 
-Columns = Mapping[str, Mapping[str, Column]]  # by split and by name
-
-
 @dataclasses.dataclass(eq=False)
 class ArrayConfig(tfds.core.BuilderConfig):
-    """What the records of a data set are made from; `name` must change with the content.
+    """What the records of a data set are made from; `name` must change with the content."""
 
-    Attributes:
-      arrays: dtype, and length or None, of each array of a record, by name.
-      metadata: numbers about the whole, such as `n_labels`.
-      generate: gives the records of each split, in order. It is called before the first record is written, so that
-        bad input ends there, in its own words.
-    """
-
+    # dtype, and length or None, of each array of a record, by name
     arrays: Mapping[str, tuple[type[np.number], int | None]] = dataclasses.field(default_factory=dict)
-    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # numbers about the whole, such as `n_labels`
+    # gives the records of each split, in order. It is called before the first record is written, so that bad input ends
+    # there, in its own words
     generate: Callable[[], Mapping[str, Iterable[Record]]] = dict
 
 
@@ -78,11 +69,6 @@ class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
         yield from enumerate(records)
 
 
-def fingerprint(content: bytes) -> str:
-    """A name for records made from this content: 128 bits in hexadecimal."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
 def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: Path | str) -> ArrayBuilder:
     """The builder of `config` with its records on disk under `cache_dir`, written now if they are not there yet.
 
@@ -106,67 +92,49 @@ def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: P
 def read_columns(builder: ArrayBuilder, split: str) -> dict[str, Column]:
     """All records of one split, in the order they were generated, as one flat array per feature."""
     source = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
-    names = list(builder.info.features)
-    blobs: dict[str, list[bytes]] = {name: [] for name in names}
+    blobs: dict[str, list[bytes]] = {name: [] for name in builder.info.features}
     for record in source.__getitems__(range(len(source))):
         features = tf_example_pb2.Example.FromString(record).features.feature
-        for name in names:
-            blobs[name].append(features[name].bytes_list.value[0])
-    return {name: _column(blobs[name], builder.info.features[name].np_dtype) for name in names}
+        for name, own in blobs.items():
+            own.append(features[name].bytes_list.value[0])
+    columns = {}
+    for name, own in blobs.items():
+        values = np.frombuffer(b"".join(own), builder.info.features[name].np_dtype)
+        counts = np.array([len(blob) for blob in own]) // values.itemsize
+        columns[name] = Column(np.concatenate([[0], np.cumsum(counts)]), values)
+    return columns
 
 
-def sparse_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
-    """The splits of a prepared builder whose records hold `labels`, `feature_ids` and `feature_values`.
+def read_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
+    """The splits of a prepared builder, whose records hold `labels` and dense or sparse features.
 
     Args:
-      builder: its metadata holds `n_labels` and `n_features`.
-      max_features: of each point, keep this many features of largest |value| (`keep_largest`); 0: all.
+      builder: with records of `features`, or of `feature_ids` and `feature_values`; its metadata holds `n_labels`, and
+        `n_features` of sparse ones.
+      max_features: of each sparse point, keep this many features of largest |value| (`keep_largest`); 0: all.
 
     Raises:
       ValueError: `max_features` is negative.
     """
     columns = {split: read_columns(builder, split) for split in builder.info.splits}
-    n_features, widest = int(builder.info.metadata["n_features"]), _widest(columns, "feature_ids")
-    width = min(widest, max_features) if max_features else widest
+    sizes = {name: int(size) for name, size in builder.info.metadata.items() if name in ("n_labels", "n_features")}
 
-    def features(own: Mapping[str, Column]) -> SparseFeatures:
+    def widest(name: str) -> int:
+        return max(1, *(int(np.diff(own[name].indptr).max(initial=1)) for own in columns.values()))
+
+    def features(own: Mapping[str, Column]) -> SparseFeatures | DenseFeatures:
+        if "features" in own:
+            return DenseFeatures(own["features"].values.reshape(len(own["features"].indptr) - 1, -1))
         ids, values = own["feature_ids"], own["feature_values"].values
-        return SparseFeatures(*keep_largest(ids.indptr, ids.values, values, width), n_features, width)
-
-    return _splits(builder, columns, features)
-
-
-def dense_splits(builder: ArrayBuilder) -> Splits:
-    """The splits of a prepared builder whose records hold `labels` and `features`; its metadata holds `n_labels`."""
-    columns = {split: read_columns(builder, split) for split in builder.info.splits}
-
-    def features(own: Mapping[str, Column]) -> DenseFeatures:
-        return DenseFeatures(own["features"].values.reshape(len(own["features"].indptr) - 1, -1))
-
-    return _splits(builder, columns, features)
-
-
-def _splits(
-    builder: ArrayBuilder,
-    columns: Columns,
-    features: Callable[[Mapping[str, Column]], SparseFeatures | DenseFeatures],
-) -> Splits:
-    n_labels, widest = int(builder.info.metadata["n_labels"]), _widest(columns, "labels")
+        width = min(widest("feature_ids"), max_features) if max_features else widest("feature_ids")
+        return SparseFeatures(*keep_largest(ids.indptr, ids.values, values, width), sizes["n_features"], width)
 
     def dataset(own: Mapping[str, Column]) -> Dataset:
-        padded = labels.from_csr(own["labels"].indptr, own["labels"].values, n_labels, widest)
-        return Dataset(features(own), padded, n_labels)
+        ids = own["labels"]
+        padded = labels.from_csr(ids.indptr, ids.values, sizes["n_labels"], widest("labels"))
+        return Dataset(features(own), padded, sizes["n_labels"])
 
-    return {name: dataset(own) for name, own in columns.items()}
-
-
-def _widest(columns: Columns, name: str) -> int:
-    return max(1, *(int(np.diff(own[name].indptr).max(initial=1)) for own in columns.values()))
-
-
-def _column(blobs: list[bytes], dtype: DTypeLike) -> Column:
-    sizes = np.array([len(blob) for blob in blobs]) // np.dtype(dtype).itemsize
-    return Column(np.concatenate([[0], np.cumsum(sizes)]), np.frombuffer(b"".join(blobs), dtype))
+    return {split: dataset(own) for split, own in columns.items()}
 
 
 @contextlib.contextmanager

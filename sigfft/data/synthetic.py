@@ -8,6 +8,7 @@ are shuffled over the hierarchy. Features are the sum of one random vector per l
 """
 
 import dataclasses
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -26,29 +27,17 @@ _MIN_LABELS = 27  # three areas, nine topics, a leaf or more for each
 
 @dataclasses.dataclass
 class SyntheticSpec:
-    """Size and shape of the data.
+    """Size and shape of the data."""
 
-    Attributes:
-      n_labels: labels of all three levels together, at least 27.
-      feature_dim: length of a feature vector; fewer dimensions than labels make labels harder to tell apart.
-      n_train: points of the train split.
-      n_dev: points of the dev split; 0: there is none.
-      n_test: points of the test split.
-      mean_cardinality: labels of a point before the cut: 1 + a Poisson draw whose rate is Gamma of shape 4.
-      max_cardinality: larger draws are cut to this many labels.
-      noise: standard deviation of the noise on each feature; that of the labels' part is about 1.
-      seed: of everything drawn.
-    """
-
-    n_labels: int = 1000
-    feature_dim: int = 64
-    n_train: int = 8000
-    n_dev: int = 1000
-    n_test: int = 1000
-    mean_cardinality: float = 8.0
-    max_cardinality: int = 16
-    noise: float = 0.3
-    seed: int = 0
+    n_labels: int = 1000  # labels of all three levels together, at least 27
+    feature_dim: int = 64  # length of a feature vector; fewer dimensions than labels make labels harder to tell apart
+    n_train: int = 8000  # points of the train split
+    n_dev: int = 1000  # points of the dev split; 0: there is none
+    n_test: int = 1000  # points of the test split
+    mean_cardinality: float = 8.0  # labels of a point before the cut: 1 + a Poisson draw whose rate is Gamma of shape 4
+    max_cardinality: int = 16  # larger draws are cut to this many labels
+    noise: float = 0.3  # standard deviation of the noise on each feature; that of the labels' part is about 1
+    seed: int = 0  # of everything drawn
 
     def __post_init__(self) -> None:
         if self.n_labels < _MIN_LABELS:
@@ -127,12 +116,12 @@ def load_synthetic(cache_dir: Path, *, synthetic: SyntheticSpec) -> Splits:
     """The splits of synthetic data of this size and shape; its records are kept below `cache_dir`."""
     fields = dataclasses.asdict(synthetic)
     config = records.ArrayConfig(
-        name=records.fingerprint(json.dumps(fields).encode()),
+        name=hashlib.blake2b(json.dumps(fields).encode(), digest_size=16).hexdigest(),
         arrays={"labels": (np.int32, None), "features": (np.float32, synthetic.feature_dim)},
         metadata=fields,
         generate=lambda: _generate(synthetic),
     )
-    return records.dense_splits(records.prepare(Synthetic, config, cache_dir))
+    return records.read_splits(records.prepare(Synthetic, config, cache_dir))
 
 
 def _generate(spec: SyntheticSpec) -> dict[str, list[records.Record]]:

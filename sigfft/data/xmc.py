@@ -20,10 +20,8 @@ class Xmc(records.ArrayBuilder):
 def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Splits:
     """The splits of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
 
-    Args:
-      cache_dir: where records are kept; a folder whose files have not changed is not parsed again.
-      dir: the folder of the source files.
-      max_features: of each point, keep this many features of largest |value|; 0: all.
+    Records are kept in `cache_dir`: a folder whose files have not changed is not parsed again. Of each point,
+    `max_features` features of largest |value| are kept; 0: all.
 
     Raises:
       ValueError: `dir` is empty; a file is missing, there twice, malformed (see `files.xmc.parse`), or files disagree
@@ -31,7 +29,7 @@ def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Spli
     """
     if not str(dir):
         raise ValueError("dir is empty; name the folder of train.txt.gz and test.txt.gz")
-    return records.sparse_splits(prepare_xmc(cache_dir, Path(dir)), max_features)
+    return records.read_splits(prepare_xmc(cache_dir, Path(dir)), max_features)
 
 
 def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
@@ -46,8 +44,12 @@ def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
                 f"{files['train'].name} has {train.features} and {train.labels}; the files of a data set must agree"
             )
     # Named by the content: a changed file is never served from the records of the old one.
+    content = hashlib.blake2b(digest_size=16)
+    for split, path in files.items():
+        with path.open("rb") as file:
+            content.update(f"{split} {hashlib.file_digest(file, 'blake2b').hexdigest()}\n".encode())
     config = records.ArrayConfig(
-        name=records.fingerprint(b"".join(_digest(split, path) for split, path in files.items())),
+        name=content.hexdigest(),
         arrays={"labels": (np.int32, None), "feature_ids": (np.int32, None), "feature_values": (np.float32, None)},
         metadata={"n_labels": train.labels, "n_features": train.features},
         generate=lambda: {split: _points(xmc.parse(path)) for split, path in files.items()},
@@ -76,8 +78,3 @@ def _find(folder: Path) -> dict[str, Path]:
         if found:
             files[split] = found[0]
     return files
-
-
-def _digest(split: str, path: Path) -> bytes:
-    with path.open("rb") as file:
-        return f"{split} {hashlib.file_digest(file, 'blake2b').hexdigest()}\n".encode()

@@ -4,9 +4,8 @@ Each function takes plain data and returns a `Figure`; `save` writes it. A head 
 style, by its place in the comparison: figures can be read in print and by colour-blind readers.
 """
 
-from sigfft.figures.label_sets import argmaxable_share
+from sigfft.figures.heads import argmaxable_share, learning_curve, metric_against_k
 from sigfft.figures.measurements import Panel, lines
 from sigfft.figures.style import save
-from sigfft.figures.training import learning_curve, metric_against_k
 
 __all__ = ["Panel", "argmaxable_share", "learning_curve", "lines", "metric_against_k", "save"]

@@ -14,33 +14,21 @@ from sigfft.figures.style import legend, line_style, panels_of, title
 
 
 class Panel(NamedTuple):
-    """What one panel shows.
+    """What one panel shows."""
 
-    Attributes:
-      title: above it.
-      xlabel: below it, with the unit.
-      ylabel: beside it, with the unit.
-      lines: by name, points (x, y), or (x, y, lowest y, highest y) where a measurement was repeated.
-      log: which axes are logarithmic: "xy", "x" or "".
-      bottom: where y begins; None: a little below the lowest point.
-    """
-
-    title: str
-    xlabel: str
-    ylabel: str
+    title: str  # above it
+    xlabel: str  # below it, with the unit
+    ylabel: str  # beside it, with the unit
+    # by name, points (x, y), or (x, y, lowest y, highest y) where a measurement was repeated
     lines: Mapping[str, Sequence[tuple[float, ...]]]
-    log: str = "xy"
-    bottom: float | None = None
+    log: str = "xy"  # which axes are logarithmic: "xy", "x" or ""
+    bottom: float | None = None  # where y begins; None: a little below the lowest point
 
 
 def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, note: str = "") -> Figure:
-    """One panel beside the other; a name keeps its looks in all of them.
+    """One panel beside the other, so many `columns` in a row; a name keeps its looks in all of them.
 
-    Args:
-      panels: in the order of reading.
-      columns: how many stand in a row.
-      sharey: whether all have one y axis, with the first panel's label.
-      note: what holds for all panels, above them.
+    With `sharey` all have one y axis, with the first panel's label. A note, on all panels, stands above them.
 
     Raises:
       ValueError: no panels, or a panel without a point.

@@ -18,17 +18,11 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 class Arrays(NamedTuple):
-    """The arrays of an open file.
+    """The arrays of an open file."""
 
-    Attributes:
-      shapes: shape of each, by name.
-      read: name -> values, at their stored dtype.
-      metadata: what a .safetensors file says of itself.
-    """
-
-    shapes: Mapping[str, tuple[int, ...]]
-    read: Callable[[str], np.ndarray]
-    metadata: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]  # shape of each, by name
+    read: Callable[[str], np.ndarray]  # name -> values, at their stored dtype
+    metadata: Mapping[str, str]  # what a .safetensors file says of itself
 
 
 def open_arrays(path: Path) -> contextlib.AbstractContextManager[Arrays]:
@@ -42,11 +36,7 @@ def open_arrays(path: Path) -> contextlib.AbstractContextManager[Arrays]:
 
 
 def read_npy(path: Path, mapped: bool = False) -> np.ndarray:
-    """The array of an .npy file.
-
-    Args:
-      path: the file.
-      mapped: leave the values in the file until they are asked for.
+    """The array of an .npy file; `mapped`: its values are left there until they are asked for.
 
     Raises:
       ValueError: as `open_arrays`.
@@ -97,9 +87,8 @@ def _plain_header(file: _File, size: int, what: str) -> None:
     if dtype.hasobject:
         raise ValueError(f"{what}: {_PICKLED}")
     if expected != found or min(shape, default=0) < 0:
-        raise ValueError(
-            f"{what}: damaged or truncated: its header says {dtype} of shape {shape}, {expected} bytes; it has {found}"
-        )
+        said = f"{dtype} of shape {shape}, {expected} bytes"
+        raise ValueError(f"{what}: damaged or truncated: its header says {said}; it has {found}")
 
 
 def _header(file: _File, what: str) -> tuple[tuple[int, ...], np.dtype]:
@@ -126,10 +115,8 @@ def _safetensors(path: Path) -> Iterator[Arrays]:
                 try:
                     return archive.get_tensor(name)
                 except (AttributeError, TypeError) as error:
-                    dtype = archive.get_slice(name).get_dtype()
-                    raise ValueError(
-                        f"{path}: {name} is {dtype}, which NumPy does not know; save it as float32"
-                    ) from error
+                    fault = f"{name} is {archive.get_slice(name).get_dtype()}, which NumPy does not know"
+                    raise ValueError(f"{path}: {fault}; save it as float32") from error
 
             names = list(archive.keys())
             shapes = {name: tuple(archive.get_slice(name).get_shape()) for name in names}

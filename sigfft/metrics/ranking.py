@@ -8,7 +8,6 @@ Reference: Bhatia et al., The Extreme Classification Repository, 2016 (P, nDCG, 
 Taming the Sigmoid Bottleneck, AAAI 2024 (F1@k).
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -46,16 +45,9 @@ def update(
     n_labels: int,
     ks: tuple[int, ...],
 ) -> RankingSums:
-    """The sums with a batch added.
+    """The sums with a batch added of `top_labels`, distinct and best first, at least the last of the ascending `ks`.
 
-    Args:
-      sums: so far.
-      top_labels: distinct label ids, best first, at least max(ks) of them.
-      labels: padded label sets.
-      mask: which examples count.
-      inverse_propensities: weight of each label in PSP@k; None: no PSP@k.
-      n_labels: which is the padding id.
-      ks: ascending.
+    `mask` says which examples count; inverse propensities are the labels' weights in PSP@k, and without there is none.
     """
     active = labels < n_labels
     correct = top_labels[:, : ks[-1], None] == labels[:, None, :]
@@ -69,7 +61,9 @@ def update(
     ideal = jnp.asarray(np.concatenate([[1.0], np.cumsum(discount)]), jnp.float32)  # 0 hits: 0 / 1
     best_dcg = ideal[jnp.minimum(cardinality, np.asarray(ks, np.int32)[None, :])]
 
-    add = functools.partial(_add_examples, mask=mask)
+    def add(running: CompensatedSum, values: Float32[Array, "batch ks"]) -> CompensatedSum:
+        return compensated.add(running, jnp.where(mask[:, None], values, 0.0).sum(axis=0))
+
     sums = sums._replace(
         hits=sums.hits + jnp.where(mask[:, None], hits, 0).sum(axis=0, dtype=jnp.int32),
         recall=add(sums.recall, found / jnp.maximum(size, 1.0)),
@@ -79,9 +73,10 @@ def update(
     if inverse_propensities is None:
         return sums
     weight = inverse_propensities.at[labels].get(mode="fill", fill_value=0.0)
+    best_first, _ = jax.lax.top_k(jnp.pad(weight, ((0, 0), (0, max(0, ks[-1] - weight.shape[1])))), ks[-1])
     return sums._replace(
         weighted_hits=add(sums.weighted_hits, _at(ks, jnp.where(correct, weight[:, None, :], 0.0).sum(axis=2))),
-        best_weighted_hits=add(sums.best_weighted_hits, _at(ks, _best_first(weight, ks[-1]))),
+        best_weighted_hits=add(sums.best_weighted_hits, _at(ks, best_first)),
     )
 
 
@@ -123,35 +118,20 @@ def propensities(
     """
     counts = np.asarray(label_counts, np.float64)
     if n_examples < 3:
-        raise ValueError(
-            f"the propensity model needs ln(n_examples) > 1; given n_examples={n_examples}, use at least 3 examples"
-        )
+        raise ValueError(f"propensities need ln(n_examples) > 1, at least 3 examples; given n_examples={n_examples}")
     if not (a > 0 and b > 0):
         raise ValueError(f"a and b must be positive; given a={a}, b={b} (0.55 and 1.5 unless fitted to the data)")
     outside = ~((counts >= 0) & (counts <= n_examples))
     if counts.ndim != 1 or outside.any():
         first = f"; label {int(np.argmax(outside))} has {counts[outside][0]:g}" if outside.any() else ""
-        raise ValueError(
-            f"label_counts must hold one count in 0 .. n_examples={n_examples} a label; "
-            f"given shape {counts.shape}{first}"
-        )
+        expected = f"one count in 0 .. n_examples={n_examples} a label"
+        raise ValueError(f"label_counts must hold {expected}; given shape {counts.shape}{first}")
     c = (np.log(n_examples) - 1) * (b + 1) ** a
     return 1 / (1 + c * (counts + b) ** -a)
 
 
 def _at(ks: tuple[int, ...], per_rank: Shaped[Array, "batch top"]) -> Shaped[Array, "batch ks"]:
     return jnp.stack([per_rank[:, :k].sum(axis=1, dtype=per_rank.dtype) for k in ks], axis=1)
-
-
-def _best_first(weight: Float32[Array, "batch cardinality"], top: int) -> Float32[Array, "batch top"]:
-    padded = jnp.pad(weight, ((0, 0), (0, max(0, top - weight.shape[1]))))
-    return jax.lax.top_k(padded, top)[0]
-
-
-def _add_examples(
-    running: CompensatedSum, values: Float32[Array, "batch ks"], mask: Bool[Array, " batch"]
-) -> CompensatedSum:
-    return compensated.add(running, jnp.where(mask[:, None], values, 0.0).sum(axis=0))
 
 
 def _ratio(numerator: Float[np.ndarray, " ks"], denominator: Float[np.ndarray, " ks"]) -> Float[np.ndarray, " ks"]:

@@ -106,7 +106,17 @@ def make_metrics(
             raise ValueError(f"top_labels holds {predictions.top_labels.shape[1]} labels; ks={cutoffs} needs more")
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
-    compute = functools.partial(_compute, ks=cutoffs, with_psp=weights is not None)
+    def compute(state: State) -> dict[str, float]:
+        axes = tuple(range(state.examples.ndim))  # of devices
+        # float32 and int32 leaves are added up in float64 and int64: no digit is lost between devices either.
+        wide = {"i": np.int64, "f": np.float64}
+        on_host = jax.tree.map(lambda leaf: np.asarray(leaf, wide[leaf.dtype.kind]).sum(axis=axes), state)
+        n_examples = int(on_host.examples)
+        if n_examples == 0:
+            raise ValueError("no example was counted: no metric is defined; is every mask False, or update not called?")
+        ranked = ranking.compute(on_host.ranking, n_examples, cutoffs, with_psp=weights is not None)
+        return ranked | thresholded.compute(on_host.threshold, n_examples)
+
     names = tuple(compute(init()._replace(examples=jnp.ones((), jnp.int32))))
     return Metrics(names, cutoffs[-1], threshold, init, update, update_predictions, compute)
 
@@ -151,23 +161,6 @@ def _update(
         ranking=ranking.update(state.ranking, top_labels, labels, mask, weights, n_labels=n_labels, ks=ks),
         threshold=thresholded.update(state.threshold, active, per_example, per_label, labels, mask, n_labels=n_labels),
     )
-
-
-def _compute(state: State, *, ks: tuple[int, ...], with_psp: bool) -> dict[str, float]:
-    device_axes = tuple(range(state.examples.ndim))
-    # float32 and int32 leaves are added up in float64 and int64: no digit is lost between devices either.
-    on_host = jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.int64 if leaf.dtype == jnp.int32 else np.float64).sum(axis=device_axes), state
-    )
-    n_examples = int(on_host.examples)
-    if n_examples == 0:
-        raise ValueError(
-            "no example was counted, so no metric is defined; is every mask False, or was update not called?"
-        )
-    return {
-        **ranking.compute(on_host.ranking, n_examples, ks, with_psp=with_psp),
-        **thresholded.compute(on_host.threshold, n_examples),
-    }
 
 
 def _check_shapes(

@@ -3,7 +3,6 @@
 The signature of the chosen function or class says which fields of its part of the config it takes.
 """
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
@@ -12,11 +11,7 @@ Named = TypeVar("Named")
 
 
 def chosen(choices: Mapping[str, Named], name: str, key: str) -> Named:
-    """What a config chooses by name.
-
-    Raises:
-      ValueError: there is nothing of this name.
-    """
+    """What a config chooses by name; raises ValueError if there is nothing of this name."""
     if name not in choices:
         raise ValueError(f"{key}={name!r} must be one of: {', '.join(sorted(choices))}")
     return choices[name]
@@ -41,15 +36,9 @@ def arguments_for(
 ) -> dict[str, Any]:
     """Keyword arguments for a function or class: `given`, then the part's fields, as far as its signature names them.
 
-    `part.options` comes on top, and all of it must be taken.
-
-    Args:
-      taker: what is called with them.
-      part: of a config: a dataclass with the field `options`.
-      key: of the part, such as "head".
-      name: that the config chooses `taker` by.
-      apart: fields that are not for the taker.
-      **given: arguments that come from elsewhere, such as sizes of the data; they stand in for fields of their name.
+    `part.options` comes on top, and all of it must be taken. The part of a config is a dataclass of defaults, `key` is
+    its own, such as "head", and `name` what it chooses the taker by. Fields `apart` are not for the taker. What is
+    given comes from elsewhere, such as sizes of the data, and stands in for fields of its name.
 
     Raises:
       ValueError: a field that is not taken is not at its default, an option is not taken, or an argument is missing.
@@ -57,25 +46,18 @@ def arguments_for(
     parameters = parameters_of(taker)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     taken = {own: p for own, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
-    fields = [field for field in dataclasses.fields(part) if field.name not in ("options", *apart)]
-    names = {field.name for field in fields}
-    of_config = [own if own in names else f"options.{own}" for own in taken if own in names or own not in given]
+    defaults = {own: value for own, value in vars(type(part)()).items() if own not in ("options", *apart)}
+    fields = {own: getattr(part, own) for own in defaults}
+    of_config = [own if own in fields else f"options.{own}" for own in taken if own in fields or own not in given]
     takes = f"which takes {', '.join(of_config) or 'none'}"
-    for field in fields:
-        value, default = getattr(part, field.name), _default(field)
-        if field.name not in taken and value != default:
-            raise ValueError(
-                f"{key}.{field.name}={value!r} is not for {name!r}, {takes}; leave it at its default, {default!r}"
-            )
+    for own, value in fields.items():
+        if own not in taken and value != defaults[own]:
+            hint = f"leave it at its default, {defaults[own]!r}"
+            raise ValueError(f"{key}.{own}={value!r} is not for {name!r}, {takes}; {hint}")
     if not takes_any and (unknown := sorted(part.options.keys() - taken.keys())):
         raise ValueError(f"{key}.options has {unknown[0]!r}, which is not for {name!r}, {takes}")
-    own_values = {field.name: getattr(part, field.name) for field in fields}
-    arguments = {own: value for own, value in (own_values | given).items() if own in taken} | part.options
+    arguments = {own: value for own, value in (fields | given).items() if own in taken} | part.options
     missing = [own for own, p in taken.items() if p.default is p.empty and own not in arguments]
     if missing:
         raise ValueError(f"{name!r} needs {', '.join(missing)}; set it in {key}.options")
     return arguments
-
-
-def _default(field: dataclasses.Field) -> Any:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()

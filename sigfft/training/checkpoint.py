@@ -1,5 +1,7 @@
 """Checkpoints through Orbax: the best and the latest, with what early stopping needs; models of finished runs."""
 
+import contextlib
+import operator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,64 +19,43 @@ from sigfft.training.workdir import Workdir
 
 
 class Progress(NamedTuple):
-    """Where a run stands, besides its state.
+    """Where a run stands, besides its state."""
 
-    Attributes:
-      best_metric: best dev metric so far; -inf before the first evaluation.
-      best_step: the step that reached it.
-      stale_evaluations: evaluations since.
-      seconds: time spent in training, evaluations and checkpoints apart.
-    """
-
-    best_metric: float = -float("inf")
-    best_step: int = 0
-    stale_evaluations: int = 0
-    seconds: float = 0.0
+    best_metric: float = -float("inf")  # best dev metric so far; -inf before the first evaluation
+    best_step: int = 0  # the step that reached it
+    stale_evaluations: int = 0  # evaluations since
+    seconds: float = 0.0  # time spent in training, compilation included, evaluations and checkpoints not
 
 
 class Checkpoints:
     """The checkpoints of one head: the latest step's, and that of the best dev metric.
 
-    Args:
-      directory: of this head's checkpoints; made if it is not there.
+    Their directory is made if it is not there.
     """
 
     def __init__(self, directory: Path):
-        keep = checkpoint_managers.preservation_policy
-        policy = keep.AnyPreservationPolicy([keep.LatestN(1), keep.BestN(get_metric_fn=_metric, n=1)])
+        keep, metric = checkpoint_managers.preservation_policy, operator.itemgetter("metric")
+        policy = keep.AnyPreservationPolicy([keep.LatestN(1), keep.BestN(get_metric_fn=metric, n=1)])
+        options = {"preservation_policy": policy, "best_fn": metric, "enable_async_checkpointing": False}
         self.directory = directory.resolve()
-        self._manager = ocp.CheckpointManager(
-            self.directory,
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=policy, best_fn=_metric, enable_async_checkpointing=False
-            ),
-        )
+        self._manager = ocp.CheckpointManager(self.directory, options=ocp.CheckpointManagerOptions(**options))
 
     def save(self, state: TrainState, progress: Progress, metric: float) -> None:
         """Writes a checkpoint of the state's step and drops those that are neither best nor latest."""
         values = jax.device_get(state._asdict())  # arrays of one host each, equal on all of them: the first one writes
-        content = ocp.args.Composite(
-            state=ocp.args.StandardSave(values), progress=ocp.args.JsonSave(progress._asdict())
-        )
-        self._manager.save(int(state.step), args=content, metrics={"metric": metric})
+        content = {"state": ocp.args.StandardSave(values), "progress": ocp.args.JsonSave(progress._asdict())}
+        self._manager.save(int(state.step), args=ocp.args.Composite(**content), metrics={"metric": metric})
 
     def latest_step(self) -> int | None:
         """The last step saved, or None."""
         return self._manager.latest_step()
 
-    def restore(self, like: TrainState, step: int | None = None) -> tuple[TrainState, Progress]:
-        """The state and progress saved at a step; default: the latest.
-
-        Args:
-          like: a state of the same shapes, or `jax.eval_shape` of one.
-          step: one of the steps saved.
+    def restore(self, like: TrainState, step: int) -> tuple[TrainState, Progress]:
+        """The state and progress saved at a step; `like` is a state of the same shapes, or `jax.eval_shape` of one.
 
         Raises:
-          ValueError: nothing was saved, or the files are damaged or of another model.
+          ValueError: nothing was saved there, or the files are damaged or of another model.
         """
-        step = self.latest_step() if step is None else step
-        if step is None:
-            raise ValueError(f"no checkpoint in {self.directory}; start anew, without resuming")
         content = {"state": ocp.args.StandardRestore(_shapes(like._asdict())), "progress": ocp.args.JsonRestore()}
         restored = self._read(step, content)
         return TrainState(**jax.tree.map(jnp.asarray, restored["state"])), Progress(**restored["progress"])
@@ -102,11 +83,9 @@ class Checkpoints:
 
 
 def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, ModelParams]:
-    """A model of a finished run and the parameters of its best checkpoint.
+    """A model of a finished run, by its head's name in the run's table, and the parameters of its best checkpoint.
 
-    Args:
-      workdir: of the run.
-      name: of the head, as the run's table shows it; default: the last one.
+    The default is the last head.
 
     Raises:
       ValueError: the folder holds no finished run, one of another version, or no head of this name.
@@ -129,16 +108,8 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Mod
     folder = run.checkpoints(model.name)
     if not folder.is_dir():
         raise ValueError(f"{workdir} holds no checkpoints of {model.name!r}: {folder} is missing")
-    checkpoints = Checkpoints(folder)
-    try:
-        params = checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), best_step)
-    finally:
-        checkpoints.close()
-    return model, params
-
-
-def _metric(metrics: dict[str, float]) -> float:
-    return metrics["metric"]
+    with contextlib.closing(Checkpoints(folder)) as checkpoints:
+        return model, checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), best_step)
 
 
 def _shapes(tree: Any) -> Any:

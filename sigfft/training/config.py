@@ -1,4 +1,4 @@
-"""Config of an experiment: plain dataclasses, set by a file in configs/ and by --config.… flags.
+"""Config of an experiment: plain dataclasses, set by a file in configs/ and by --config.… flags; and checks of it.
 
 The part that chooses an encoder, a head, a loss or a data source by name holds the fields of all kinds: a kind is given
 those that its constructor names, and one that it does not name must stay at its default. `options` are further keyword
@@ -6,168 +6,115 @@ arguments, for kinds of one's own; a config file sets them, and no flag.
 """
 
 import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sigfft.data import SyntheticSpec
 
+_POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every")
+_NOT_NEGATIVE = (
+    *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
+    *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
+    *("encoder.dim", "encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.dev_share"),
+)
+_BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
+
 
 @dataclasses.dataclass
 class DataConfig:
-    """Where examples come from.
+    """Where examples come from."""
 
-    Attributes:
-      source: a name in `sigfft.data.SOURCES`: "synthetic" or "xmc".
-      dir: folder of an "xmc" data set: train.txt.gz, test.txt.gz and perhaps dev.txt.gz.
-      max_features: of each example of "xmc", keep this many features of largest |value|; 0 keeps all.
-      dev_share: share of the training examples held out as dev split where the source has none; 0: no dev split.
-      cache_dir: where prepared records are kept.
-      synthetic: size and shape of the "synthetic" source.
-      options: further arguments of the source.
-    """
-
-    source: str = "synthetic"
-    dir: str = ""
-    max_features: int = 0
+    source: str = "synthetic"  # a name in `sigfft.data.SOURCES`: "synthetic" or "xmc"
+    dir: str = ""  # folder of an "xmc" data set: train.txt.gz, test.txt.gz and perhaps dev.txt.gz
+    max_features: int = 0  # of each example of "xmc", keep this many features of largest |value|; 0 keeps all
+    # share of the training examples held out as dev split where the source has none; 0: no dev split
     dev_share: float = 0.0
-    cache_dir: str = "~/.cache/sigfft"
+    cache_dir: str = "~/.cache/sigfft"  # where prepared records are kept
+    # size and shape of the "synthetic" source
     synthetic: SyntheticSpec = dataclasses.field(default_factory=SyntheticSpec)
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)  # further arguments of the source
 
 
 @dataclasses.dataclass
 class EncoderConfig:
-    """From examples to features.
+    """From examples to features."""
 
-    Attributes:
-      kind: a name in `sigfft.encoders.ENCODERS`; "": "bag" for sparse examples, "mlp" for dense ones.
-      dim: size of the features; for an "mlp" 0 passes examples on as they are.
-      normalise: bring sparse examples to unit length.
-      dropout: share of the features dropped in training.
-      feature_dropout: share of a sparse example's entries dropped in training.
-      options: further arguments of the encoder.
-    """
-
-    kind: str = ""
-    dim: int = 512
-    normalise: bool = True
-    dropout: float = 0.0
-    feature_dropout: float = 0.0
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    kind: str = ""  # a name in `sigfft.encoders.ENCODERS`; "": "bag" for sparse examples, "mlp" for dense ones
+    dim: int = 512  # size of the features; for an "mlp" 0 passes examples on as they are
+    normalise: bool = True  # bring sparse examples to unit length
+    dropout: float = 0.0  # share of the features dropped in training
+    feature_dropout: float = 0.0  # share of a sparse example's entries dropped in training
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)  # further arguments of the encoder
 
 
 @dataclasses.dataclass
 class HeadConfig:
-    """The output layer.
+    """The output layer."""
 
-    Attributes:
-      kind: a name in `sigfft.heads.KINDS`, such as "dft", "bottleneck" or "sigmoid"; for a baseline also "none".
-      max_cardinality: every set of up to so many labels is guaranteed; 0: the largest training label set.
-      spread: extra fixed frequencies of a DFT head.
-      slack: learned columns of a DFT head.
-      n_fft: length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels.
-      order: how labels are laid on the circle of a DFT head: "chains", by `sigfft.label_order` of the training split;
-        "": as they come.
-      dim: size of a bottleneck; 0, in a baseline: as many parameters as the head beside it, rounded up.
-      random_start: start as the paper does, not at the label prior.
-      options: further arguments of the head.
-    """
-
+    # a name in `sigfft.heads.KINDS`, such as "dft", "bottleneck" or "sigmoid"; for a baseline also "none"
     kind: str = "dft"
-    max_cardinality: int = 0
-    spread: int = 0
-    slack: int = 0
-    n_fft: int = 0
+    max_cardinality: int = 0  # every set of up to so many labels is guaranteed; 0: the largest training label set
+    spread: int = 0  # extra fixed frequencies of a DFT head
+    slack: int = 0  # learned columns of a DFT head
+    n_fft: int = 0  # length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels
+    # how labels are laid on the circle of a DFT head: "chains", by `sigfft.label_order` of the training split; "": as
+    # they come
     order: str = ""
-    dim: int = 0
-    random_start: bool = False
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    dim: int = 0  # size of a bottleneck; 0, in a baseline: as many parameters as the head beside it, rounded up
+    random_start: bool = False  # start as the paper does, not at the label prior
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)  # further arguments of the head
 
 
 @dataclasses.dataclass
 class LossOptions:
-    """Options of the loss, as its function in `sigfft.losses.LOSSES` explains them.
+    """Options of the loss, as its function in `sigfft.losses.LOSSES` explains them."""
 
-    Attributes:
-      label_smoothing: of "bce" and "asymmetric".
-      gamma_active: of "asymmetric".
-      gamma_inactive: of "asymmetric".
-      margin: of "asymmetric".
-      options: further arguments of the loss.
-    """
-
-    label_smoothing: float = 0.0
-    gamma_active: float = 0.0
-    gamma_inactive: float = 4.0
-    margin: float = 0.05
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    label_smoothing: float = 0.0  # of "bce" and "asymmetric"
+    gamma_active: float = 0.0  # of "asymmetric"
+    gamma_inactive: float = 4.0  # of "asymmetric"
+    margin: float = 0.05  # of "asymmetric"
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)  # further arguments of the loss
 
 
 @dataclasses.dataclass
 class OptimConfig:
-    """How parameters are trained: Adam, or AdamW with decay, linear warm-up, then a cosine down to zero.
+    """How parameters are trained: Adam, or AdamW with decay, linear warm-up, then a cosine down to zero."""
 
-    Attributes:
-      loss: a name in `sigfft.losses.LOSSES`: "bce" or "asymmetric".
-      loss_options: its options.
-      steps: at most this many.
-      batch_size: examples of a step, over all devices of all machines.
-      block_size: labels that loss and evaluation visit at a time, never holding all logits; 0: all at once.
-      label_shards: devices that share one copy of the parameters per label, each with a range of labels; copies split
-        the batch. It must divide the devices of each process. 1: every device holds all labels.
-      learning_rate: peak, of the encoder.
-      head_learning_rate: peak, of the head; 0: the encoder's.
-      warmup_steps: from zero to the peak.
-      weight_decay: AdamW's, on matrices.
-      clip_norm: gradients are scaled down to this global norm; 0: never.
-    """
-
-    loss: str = "bce"
-    loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)
-    steps: int = 1000
-    batch_size: int = 256
-    block_size: int = 0
+    loss: str = "bce"  # a name in `sigfft.losses.LOSSES`: "bce" or "asymmetric"
+    loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
+    steps: int = 1000  # at most this many
+    batch_size: int = 256  # examples of a step, over all devices of all machines
+    block_size: int = 0  # labels that loss and evaluation visit at a time, never holding all logits; 0: all at once
+    # devices that share one copy of the parameters per label, each with a range of labels; copies split the batch. It
+    # must divide the devices of each process. 1: every device holds all labels
     label_shards: int = 1
-    learning_rate: float = 3e-3
-    head_learning_rate: float = 0.0
-    warmup_steps: int = 100
-    weight_decay: float = 0.0
-    clip_norm: float = 0.0
+    learning_rate: float = 3e-3  # peak, of the encoder
+    head_learning_rate: float = 0.0  # peak, of the head; 0: the encoder's
+    warmup_steps: int = 100  # from zero to the peak
+    weight_decay: float = 0.0  # AdamW's, on matrices
+    clip_norm: float = 0.0  # gradients are scaled down to this global norm; 0: never
 
 
 @dataclasses.dataclass
 class EvalConfig:
-    """What is measured, and when training stops.
+    """What is measured, and when training stops."""
 
-    Attributes:
-      every: steps between evaluations on the dev split; each writes a checkpoint.
-      metric: the dev metric that the best checkpoint is chosen by.
-      patience: evaluations without a better metric before training stops; 0: never.
-      ks: cut-offs of the ranking metrics.
-      max_dev_examples: evaluate on the first so many, rounded up to whole batches; 0: all.
-      propensity_a: A of the propensity model (Jain et al. 2016).
-      propensity_b: B of the propensity model.
-      log_every: steps between lines of training loss.
-    """
-
-    every: int = 200
-    metric: str = "P@1"
-    patience: int = 0
-    ks: tuple[int, ...] = (1, 3, 5, 10)
-    max_dev_examples: int = 0
-    propensity_a: float = 0.55
-    propensity_b: float = 1.5
-    log_every: int = 20
+    every: int = 200  # steps between evaluations on the dev split; each writes a checkpoint
+    metric: str = "P@1"  # the dev metric that the best checkpoint is chosen by
+    patience: int = 0  # evaluations without a better metric before training stops; 0: never
+    ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics
+    max_dev_examples: int = 0  # evaluate on the first so many, rounded up to whole batches; 0: all
+    propensity_a: float = 0.55  # A of the propensity model (Jain et al. 2016)
+    propensity_b: float = 1.5  # B of the propensity model
+    log_every: int = 20  # steps between lines of training loss
 
 
 @dataclasses.dataclass
 class CheckConfig:
-    """The check of the distinct test label sets at the end.
+    """The check of the distinct test label sets at the end."""
 
-    Attributes:
-      max_sets: check at most so many, drawn evenly; 0: all. A negative number: no check.
-    """
-
-    max_sets: int = 0
+    max_sets: int = 0  # check at most so many, drawn evenly; 0: all. A negative number: no check
 
 
 @dataclasses.dataclass
@@ -183,3 +130,54 @@ class Config:
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
     check: CheckConfig = dataclasses.field(default_factory=CheckConfig)
+
+
+def check_overrides(arguments: Sequence[str]) -> None:
+    """Raises ValueError for the first --config.key that `Config` does not have, and names the nearest that it has."""
+    known = list(_flat(dataclasses.asdict(Config())))
+    for argument in arguments:
+        key = argument.lstrip("-").partition("=")[0]
+        if not argument.startswith("-") or not key.startswith("config."):
+            continue
+        key = key.removeprefix("config.")
+        if "options" in key.split("."):
+            raise ValueError(f"config key {key!r} is one of a config file: a flag cannot set options of one's own")
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, 1, 0.0)
+            raise ValueError(f"unknown config key {key!r}; the nearest is --config.{nearest[0]}=")
+
+
+def check_values(config: Config) -> None:
+    """Raises ValueError for the first number that is out of its range."""
+    values = _flat(dataclasses.asdict(config))
+    for key in (*_POSITIVE, *_NOT_NEGATIVE):
+        least = 1 if key in _POSITIVE else 0
+        if not values[key] >= least:
+            raise ValueError(f"{key}={values[key]} must be at least {least}")
+    for key in _BELOW_ONE:
+        if values[key] >= 1:
+            raise ValueError(f"{key}={values[key]} must be less than 1")
+    steps, warmup_steps = config.optim.steps, config.optim.warmup_steps
+    if warmup_steps >= steps:
+        raise ValueError(f"optim.warmup_steps={warmup_steps} must be less than optim.steps={steps}")
+
+
+def differences(config: Config, stored: Mapping[str, Any]) -> list[str]:
+    """The keys in which a config and a stored one's dictionary differ, as "key (ours, not the stored one's)".
+
+    A key that is not stored is one of a later version, and has its default there.
+    """
+    mine, theirs = _flat(dataclasses.asdict(config)), _flat(dataclasses.asdict(Config())) | _flat(stored)
+    keys = sorted(mine.keys() | theirs.keys())
+    return [f"{key} ({mine.get(key)!r}, not {theirs.get(key)!r})" for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested dictionaries by their keys, joined by dots; tuples as lists, as JSON has them."""
+    values: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            values |= _flat(value, f"{prefix}{key}.")
+        else:
+            values[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return values

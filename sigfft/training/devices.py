@@ -3,6 +3,7 @@
 Transfers between host and devices are explicit: `place` and `feed` make them, and `take_step` refuses any other.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,25 +17,18 @@ from sigfft.data import Batch
 from sigfft.encoders import Examples
 from sigfft.training.config import Config, OptimConfig
 from sigfft.training.model import Model
-from sigfft.training.step import DATA, LABELS, DeviceStep, StepInfo, TrainState, init_state, make_device_step
+from sigfft.training.step import DATA, LABELS, StepInfo, TrainState, init_state, make_device_step
 
 
 class OnDevices(NamedTuple):
-    """How a state lives on devices and takes steps there.
+    """How a state lives on devices and takes steps there."""
 
-    Attributes:
-      init: () -> the state before the first step, on one device.
-      place: state of one device -> the same, each part on the devices that own it.
-      feed: this host's share of a batch, (examples, ...) -> what `step` takes.
-      step: (state, fed batch) -> (state, StepInfo); the state is donated.
-      whole: state -> the same for one device; the opposite of `place`.
-    """
-
-    init: Callable[[], TrainState]
-    place: Callable[[TrainState], TrainState]
-    feed: Callable[[Batch], Any]
+    init: Callable[[], TrainState]  # () -> the state before the first step, on one device
+    place: Callable[[TrainState], TrainState]  # state of one device -> the same, each part on the devices that own it
+    feed: Callable[[Batch], Any]  # this host's share of a batch, (examples, ...) -> what `step` takes
+    # (state, fed batch) -> (state, StepInfo); the state is donated
     step: Callable[[TrainState, Any], tuple[TrainState, StepInfo]]
-    whole: Callable[[TrainState], TrainState]
+    whole: Callable[[TrainState], TrainState]  # state -> the same for one device; the opposite of `place`
 
     def take_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
         """One step on this host's share of a batch, with no transfer that nobody asked for.
@@ -50,14 +44,12 @@ def check_devices(config: OptimConfig) -> None:
     """Raises ValueError where the batch or the labels cannot be split over the devices of all processes."""
     count, local = jax.device_count(), jax.local_device_count()
     if config.batch_size % count:
-        raise ValueError(
-            f"optim.batch_size={config.batch_size} must be a multiple of the {count} devices; "
-            f"try {max(1, round(config.batch_size / count)) * count}"
-        )
+        near = max(1, round(config.batch_size / count)) * count
+        raise ValueError(f"optim.batch_size={config.batch_size} must be a multiple of the {count} devices; try {near}")
     if local % config.label_shards:
-        possible = ", ".join(str(shards) for shards in range(1, local + 1) if local % shards == 0)
+        given, fits = config.label_shards, [str(shards) for shards in range(1, local + 1) if local % shards == 0]
         raise ValueError(
-            f"optim.label_shards={config.label_shards} must divide the {local} devices of a process; try {possible}"
+            f"optim.label_shards={given} must divide the {local} devices of a process; try {', '.join(fits)}"
         )
 
 
@@ -74,16 +66,12 @@ def make_data_parallel(
 ) -> OnDevices:
     """Every device of every process holds the whole state and takes a share of each batch.
 
-    Args:
-      model: what is trained.
-      config: of the optimiser, the loss and its block_size.
-      seed: of the start and of dropout.
-      devices: default: all devices of all processes.
+    `seed` is of the start and of dropout; the default is all devices of all processes.
     """
     step = make_device_step(model, config, seed)
     replicated, split = local_shardings(devices)
     return OnDevices(
-        init=lambda: init_state(model, config, seed),
+        init=functools.partial(init_state, model, config, seed),
         place=lambda state: jax.device_put(jax.device_get(state), replicated),
         feed=lambda batch: split_over_devices(batch, split),
         step=jax.pmap(
@@ -107,20 +95,18 @@ def split_over_devices(batch: Batch, sharding: NamedSharding) -> dict[str, Shape
     return jax.device_put(shares, sharding)
 
 
-def make_mesh(data: int, labels: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """A mesh that splits batches `data` ways and labels `labels` ways; default: over the first data·labels devices.
+def make_mesh(data: int, labels: int) -> Mesh:
+    """A mesh over the first data·labels devices that splits batches `data` ways and labels `labels` ways.
 
     Raises:
       ValueError: a size below 1, or fewer devices than that.
     """
     if data < 1 or labels < 1:
         raise ValueError(f"a mesh of {data} × {labels} must be at least 1 × 1")
-    devices = jax.devices() if devices is None else devices
+    devices = jax.devices()[: data * labels]
     if len(devices) < data * labels:
         raise ValueError(f"a mesh of {data} × {labels} needs {data * labels} devices; there are {len(devices)}")
-    return jax.make_mesh(
-        (data, labels), (DATA, LABELS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices[: data * labels]
-    )
+    return jax.make_mesh((data, labels), (DATA, LABELS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices)
 
 
 def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh) -> OnDevices:
@@ -129,18 +115,10 @@ def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh
     If the labels cannot be split evenly, the last device's range is filled up with rows that never count; `whole` drops
     them. A state is made, and written, in one piece: the memory of one device, or of the host, must hold it then.
 
-    Args:
-      model: what is trained.
-      config: of the optimiser, the loss and its block_size, of each device's labels.
-      seed: of the start and of dropout.
-      mesh: from `make_mesh`.
+    `config.block_size` is of each device's labels, `seed` of the start and of dropout, `mesh` from `make_mesh`.
     """
     held = -(-model.head.n_labels // mesh.shape[LABELS])
-    device_step: DeviceStep = make_device_step(model, config, seed, held)
-
-    def init() -> TrainState:
-        return init_state(model, config, seed)
-
+    init = functools.partial(init_state, model, config, seed)
     specs = _specs(jax.eval_shape(init), model)
     by_example = NamedSharding(mesh, PartitionSpec(DATA))
 
@@ -168,7 +146,7 @@ def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh
 
     # Replication is not checked: the loss's gradient is our own, and its sum over "labels" is made by hand.
     step = jax.shard_map(
-        device_step,
+        make_device_step(model, config, seed, held),
         mesh=mesh,
         in_specs=(specs, PartitionSpec(DATA)),
         out_specs=(specs, PartitionSpec()),

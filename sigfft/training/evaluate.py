@@ -24,13 +24,8 @@ def make_evaluate(
 ) -> Evaluate:
     """A function from parameters to the metrics of a split, pmapped over the batch like the train step.
 
-    Args:
-      model: the model.
-      metrics: from `sigfft.metrics.make_metrics`.
-      data: the split.
-      batch_size: over all devices.
-      max_examples: use the first so many examples, rounded up to whole batches; 0: all.
-      block_size: labels whose logits are held at a time; 0: all.
+    It takes `batch_size` examples over all devices at a time, of the first `max_examples`, rounded up to whole batches,
+    and holds the logits of `block_size` labels; 0: of all.
     """
 
     def of_device(params, batch):
@@ -62,11 +57,7 @@ def make_evaluate(
 def check_label_sets(head: Head, params: Params, data: Dataset, max_sets: int) -> tuple[HeadReport, Report | None]:
     """The verdicts on a split's distinct label sets, for z and for the features that z is made from.
 
-    Args:
-      head: the output layer.
-      params: its parameters.
-      data: the split.
-      max_sets: if there are more distinct sets, check so many, evenly spaced in order of appearance; 0: all.
+    If there are more than `max_sets` distinct sets, so many are checked, evenly spaced in order of appearance; 0: all.
 
     Returns:
       The report of `check_head`; and that of `check` on `feature_layer`, where the head has fewer features than

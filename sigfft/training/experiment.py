@@ -8,31 +8,25 @@ from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.training.arguments import arguments_for, chosen
-from sigfft.training.config import Config
-from sigfft.training.config_keys import check_values
+from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
-from sigfft.training.processes import first_process_first, is_first_process
 from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.step import make_loss
-from sigfft.training.workdir import Workdir
+from sigfft.training.workdir import Workdir, first_process_first, is_first_process
 
 
 def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[str, Any]:
     """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
 
-    Args:
-      config: the experiment.
-      workdir: everything is written below this folder.
-      resume: go on with the run that the folder holds.
+    Everything is written below the folder `workdir`; where it holds a run of this config, `resume` goes on with it. Of
+    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and the
+    first one writes.
 
     Returns:
       The content of report.json.
-
-    Of several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and
-    the first one writes.
 
     Raises:
       ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
@@ -66,13 +60,13 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        trained = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
-        test = evaluations["test"](trained.params)
+        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
+        test = evaluations["test"](params)
         checked = None
         if config.check.max_sets >= 0:
-            checked = check_label_sets(model.head, trained.params["head"], splits["test"], config.check.max_sets)
+            checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets)
             verdicts[model.name] = checked[0]
-        entries.append(entry_of(model, trained, test, checked))
+        entries.append(entry_of(model, steps, progress, test, checked))
     content = content_of(config.name, splits, entries)
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)

@@ -2,55 +2,32 @@
 
 import math
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from sigfft.data import Batch, Dataset, batches
+from sigfft.data import Dataset, batches
 from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import Config
 from sigfft.training.devices import on_devices
 from sigfft.training.evaluate import Evaluate
-from sigfft.training.log import RunLog, forget_after
 from sigfft.training.model import Model, ModelParams
-from sigfft.training.workdir import Workdir
-
-
-class Trained(NamedTuple):
-    """A trained model: the parameters of the best checkpoint.
-
-    Attributes:
-      params: {"encoder": ..., "head": ...}.
-      steps: steps taken.
-      best_step: the step of `params`.
-      seconds: training time, compilation included, evaluations and checkpoints not.
-    """
-
-    params: ModelParams
-    steps: int
-    best_step: int
-    seconds: float
+from sigfft.training.workdir import RunLog, Workdir, forget_after
 
 
 def train(
     model: Model, config: Config, train_data: Dataset, evaluate_dev: Evaluate | None, workdir: Workdir, resume: bool
-) -> Trained:
+) -> tuple[ModelParams, int, Progress]:
     """Trains until `optim.steps`, or until `eval.patience` evaluations brought nothing better.
 
     A run that is resumed takes up its latest checkpoint and gives the parameters, to the bit, that it would have given
-    without the interruption.
+    without the interruption. Without `evaluate_dev` the last step counts as the best.
 
-    Args:
-      model: what is trained.
-      config: of the experiment.
-      train_data: training examples.
-      evaluate_dev: params -> dev metrics; None: no dev split, and the last step counts as the best.
-      workdir: checkpoints, metrics and events are written here.
-      resume: go on from the latest checkpoint, if there is one.
+    Returns:
+      The parameters of the best checkpoint, on one device; the steps taken; and how they went.
 
     Raises:
       FloatingPointError: the loss of a step was not finite.
@@ -59,17 +36,20 @@ def train(
     devices = on_devices(model, config)
     checkpoints = Checkpoints(workdir.checkpoints(model.name))
     state, progress = devices.init(), Progress()
-    if resume and checkpoints.latest_step() is not None:
-        state, progress = checkpoints.restore(state)
+    if resume and (latest := checkpoints.latest_step()) is not None:
+        state, progress = checkpoints.restore(state, latest)
     step = int(state.step)
     state = devices.place(state)
     forget_after(workdir, model.name, step)
     log = RunLog(workdir, model.name, step, config.optim.steps)
-    stream = _stream(train_data, config, step)
+    order: dict[str, Any] = {"seed": config.seed, "shuffle": True, "num_epochs": None, "start_step": step}
+    host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+    stream = iter(batches(train_data, config.optim.batch_size, **order, **host))
+    patience = config.eval.patience or math.inf
     pending: list[Array] = []  # losses stay on the device until they are logged
     started = time.perf_counter()
     try:
-        while step < config.optim.steps and not _exhausted(progress, config):
+        while step < config.optim.steps and progress.stale_evaluations < patience:
             state, info = devices.take_step(state, next(stream))
             step += 1
             pending.append(info.loss)
@@ -94,13 +74,7 @@ def train(
         log.close()
         checkpoints.close()
     params = jax.tree.map(jnp.asarray, jax.device_get(best.params))  # on one device, however they were trained
-    return Trained(params, step, progress.best_step, progress.seconds)
-
-
-def _stream(data: Dataset, config: Config, first_step: int) -> Iterator[Batch]:
-    host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    order: dict[str, Any] = {"seed": config.seed, "shuffle": True, "num_epochs": None}
-    return iter(batches(data, config.optim.batch_size, start_step=first_step, **order, **host))
+    return params, step, progress
 
 
 def _finite(losses: list[Array], last_step: int) -> np.ndarray:
@@ -125,7 +99,3 @@ def _evaluate(
     if metric > progress.best_metric:
         return progress._replace(best_metric=metric, best_step=step, stale_evaluations=0)
     return progress._replace(stale_evaluations=progress.stale_evaluations + 1)
-
-
-def _exhausted(progress: Progress, config: Config) -> bool:
-    return 0 < config.eval.patience <= progress.stale_evaluations

@@ -25,15 +25,10 @@ BuildEncoder = Callable[[Key[Array, ""]], Any]
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """An encoder and a head as pure functions of their parameters.
+    """An encoder and a head as pure functions of their parameters."""
 
-    Attributes:
-      build_encoder: key -> NNX module.
-      head: the output layer.
-    """
-
-    build_encoder: BuildEncoder
-    head: Head
+    build_encoder: BuildEncoder  # key -> NNX module
+    head: Head  # the output layer
 
     @property
     def name(self) -> str:
@@ -64,7 +59,12 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
       ValueError: an unknown kind, a value that a kind does not take, or sizes that its constructor refuses.
     """
     build_encoder = make_encoder(config.encoder, data.n_features, data.feature_dim)
-    _check_examples(build_encoder, data)
+    examples = data.gather(np.zeros(1, int))
+    try:
+        nnx.eval_shape(lambda: build_encoder(jax.random.key(0))(examples))
+    except KeyError as error:
+        names = ", ".join(name for name in examples if name not in ("labels", "mask"))
+        raise ValueError(f"the encoder reads {error} of an example; examples of this data set have {names}") from error
     feature_dim = _abstract(build_encoder).feature_dim
     heads = [make_head(config.head, data, feature_dim)]
     if config.baseline.kind == "none":
@@ -92,14 +92,9 @@ def make_encoder(config: EncoderConfig, n_features: int | None, feature_dim: int
 def make_head(
     config: HeadConfig, data: Dataset, feature_dim: int, key: str = "head", beside: Head | None = None
 ) -> Head:
-    """The head of a config for a data set; its prior is the mean share of active labels in `data`.
+    """The head of a config for training examples, whose mean share of active labels is its prior.
 
-    Args:
-      config: of the head.
-      data: training examples.
-      feature_dim: size of the features.
-      key: of the config.
-      beside: the head that this one is the baseline of.
+    `key` is that of the config, and `beside` the head that this one is the baseline of.
     """
     kind = chosen(KINDS, config.kind, f"{key}.kind")
     if config.order not in ("", "chains"):
@@ -129,12 +124,3 @@ def _matching_dim(kind: Callable[..., Head], arguments: dict[str, Any], n_parame
 
 def _abstract(build_encoder: BuildEncoder) -> Any:
     return nnx.eval_shape(lambda: build_encoder(jax.random.key(0)))
-
-
-def _check_examples(build_encoder: BuildEncoder, data: Dataset) -> None:
-    examples = data.gather(np.zeros(1, int))
-    try:
-        nnx.eval_shape(lambda: build_encoder(jax.random.key(0))(examples))
-    except KeyError as error:
-        names = ", ".join(name for name in examples if name not in ("labels", "mask"))
-        raise ValueError(f"the encoder reads {error} of an example; examples of this data set have {names}") from error

@@ -19,15 +19,10 @@ from sigfft.training.workdir import Workdir
 
 
 class Predicted(NamedTuple):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-      points: examples read.
-      cut: examples with more labels above the threshold than were kept.
-    """
-
-    points: int
-    cut: int
+    points: int  # examples read
+    cut: int  # examples with more labels above the threshold than were kept
 
 
 def predict_file(
@@ -78,7 +73,6 @@ def predict_file(
             return inference.PredictedSets(best.labels, best.scores, jnp.full(len(features), top))
         return inference.label_sets(model.head, params["head"], features, top, threshold=logit, block_size=block_size)
 
-    line = _tsv if output.suffix == ".tsv" else _json
     points, cut = 0, 0
     with replacing(output) as part, part.open("w", encoding="utf-8") as file:
         file.write("labels\tscores\n" if output.suffix == ".tsv" else "")
@@ -88,7 +82,7 @@ def predict_file(
             labels = np.take_along_axis(labels, order, axis=1)
             scores = 1 / (1 + np.exp(-np.take_along_axis(logits, order, axis=1).astype(np.float64)))
             rows = zip(labels, scores, np.minimum(sizes, top), strict=True)
-            file.writelines(line(ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
+            file.writelines(_line(output, ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
             points, cut = points + count, cut + int((sizes > top).sum())
     return Predicted(points, cut)
 
@@ -123,10 +117,8 @@ def _dense(path: Path, feature_dim: int, batch_size: int) -> Iterator[DenseFeatu
             part = values[start : start + batch_size].astype(np.float32)
         bad = np.argwhere(~np.isfinite(part))
         if len(bad):
-            row, column = bad[0].tolist()
-            raise ValueError(
-                f"{path}: row {start + row} must be finite in float32; it has {values[start + row, column]} at {column}"
-            )
+            row, column = start + bad[0][0], bad[0][1]
+            raise ValueError(f"{path}: row {row} must be finite in float32; it has {values[row, column]} at {column}")
         yield DenseFeatures(part)
 
 
@@ -141,9 +133,8 @@ def _sparse(path: Path, n_features: int, max_features: int) -> Iterator[SparseFe
         yield SparseFeatures(*kept, n_features=n_features, width=width)
 
 
-def _tsv(labels: list[int], scores: list[float]) -> str:
-    return f"{','.join(map(str, labels))}\t{','.join(f'{score:.6g}' for score in scores)}\n"
-
-
-def _json(labels: list[int], scores: list[float]) -> str:
-    return json.dumps({"labels": labels, "scores": [float(f"{score:.6g}") for score in scores]}) + "\n"
+def _line(output: Path, labels: list[int], scores: list[float]) -> str:
+    rounded = [f"{score:.6g}" for score in scores]
+    if output.suffix == ".tsv":
+        return f"{','.join(map(str, labels))}\t{','.join(rounded)}\n"
+    return json.dumps({"labels": labels, "scores": [float(score) for score in rounded]}) + "\n"

@@ -11,34 +11,27 @@ from sigfft import figures, labels
 from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Splits
 from sigfft.files import write_text
-from sigfft.training.log import read_log
-from sigfft.training.loop import Trained
+from sigfft.training.checkpoint import Progress
 from sigfft.training.model import Model
-from sigfft.training.workdir import Workdir
+from sigfft.training.workdir import Workdir, read_log
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 
 
 def table(entries: list[dict[str, Any]]) -> str:
     """The heads of a report side by side, as text."""
-    header = ["head", "parameters", *TABLE_METRICS, "best step", "seconds"]
-    header += ["sets", "unargmaxable", "undecided", "unargmaxable on features"]
-    rows = [header]
+    columns = ["head", "parameters", *TABLE_METRICS, "best step", "seconds"]
+    columns += ["sets", "unargmaxable", "undecided", "unargmaxable on features"]
+    rows = [columns]
     for entry in entries:
+        sizes = [entry["name"], f"{entry['parameters']:,}"]
+        test = [f"{entry['test'][name]:.4f}" if name in entry["test"] else "-" for name in TABLE_METRICS]
+        course = [str(entry["best_step"]), f"{entry['seconds']:.0f}"]
         counts = entry["argmaxability"] or dict.fromkeys(("checked", "unargmaxable", "undecided"), "-")
         on_features = entry["argmaxability_on_features"] or counts
-        rows.append(
-            [
-                entry["name"],
-                f"{entry['parameters']:,}",
-                *(f"{entry['test'][name]:.4f}" if name in entry["test"] else "-" for name in TABLE_METRICS),
-                str(entry["best_step"]),
-                f"{entry['seconds']:.0f}",
-                *(str(counts[name]) for name in ("checked", "unargmaxable", "undecided")),
-                str(on_features["unargmaxable"]),
-            ]
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        sets = [counts["checked"], counts["unargmaxable"], counts["undecided"], on_features["unargmaxable"]]
+        rows.append([*sizes, *test, *course, *map(str, sets)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         for row in rows
@@ -47,16 +40,13 @@ def table(entries: list[dict[str, Any]]) -> str:
 
 
 def entry_of(
-    model: Model, trained: Trained, test: dict[str, float], checked: tuple[HeadReport, Report | None] | None
+    model: Model,
+    steps: int,
+    progress: Progress,
+    test: dict[str, float],
+    checked: tuple[HeadReport, Report | None] | None,
 ) -> dict[str, Any]:
-    """What report.json holds of a head.
-
-    Args:
-      model: with the head.
-      trained: how training went.
-      test: metrics of the test split.
-      checked: what `check_label_sets` found; None: nothing was checked.
-    """
+    """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if so."""
     of_z, of_features = checked or (None, None)
     counts = None
     if of_z is not None:
@@ -67,9 +57,9 @@ def entry_of(
         "kind": model.head.kind,
         "head": model.head.arguments,
         "parameters": model.head.n_parameters(),
-        "steps": trained.steps,
-        "best_step": trained.best_step,
-        "seconds": round(trained.seconds, 2),
+        "steps": steps,
+        "best_step": progress.best_step,
+        "seconds": round(progress.seconds, 2),
         "test": test,
         "argmaxability": counts,
         "argmaxability_on_features": None if of_features is None else of_features.counts(),
@@ -100,34 +90,20 @@ def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict
 
 
 def write_report(workdir: Workdir, content: dict[str, Any], verdicts: dict[str, Report], metric: str) -> None:
-    """Writes verdicts, report.json and figures.
-
-    Args:
-      workdir: of the run.
-      content: of report.json.
-      verdicts: on the label sets, by name of the head.
-      metric: of the learning curve.
-    """
+    """Writes verdicts by name of the head, report.json, and figures, with a learning curve of the metric."""
     for name, report in verdicts.items():
         workdir.verdicts(name).parent.mkdir(exist_ok=True)
         report.save(workdir.verdicts(name))
     write_text(workdir.report, json.dumps(content, indent=2))
-    _draw(workdir, content["heads"], verdicts, content["data"]["n_labels"], metric)
-
-
-def _draw(workdir: Workdir, entries: list[dict], verdicts: dict[str, Report], n_labels: int, metric: str) -> None:
-    folder = workdir.figures
+    folder, entries, n_labels = workdir.figures, content["heads"], content["data"]["n_labels"]
     folder.mkdir(exist_ok=True)
     curves: dict[str, list[dict]] = {entry["name"]: [] for entry in entries}
     for line in read_log(workdir):
         if line["head"] in curves:
             curves[line["head"]].append({name.removeprefix("dev "): value for name, value in line.items()})
     figures.save(figures.learning_curve(curves, metric), folder / "learning_curve.png")
-    figures.save(
-        figures.metric_against_k({entry["name"]: entry["test"] for entry in entries}), folder / "metrics_against_k.png"
-    )
+    tests = {entry["name"]: entry["test"] for entry in entries}
+    figures.save(figures.metric_against_k(tests), folder / "metrics_against_k.png")
     if verdicts:
-        by_head = {
-            name: (labels.cardinality(report.label_sets, n_labels), report.status) for name, report in verdicts.items()
-        }
-        figures.save(figures.argmaxable_share(by_head), folder / "argmaxable_share.png")
+        sets = {name: (labels.cardinality(own.label_sets, n_labels), own.status) for name, own in verdicts.items()}
+        figures.save(figures.argmaxable_share(sets), folder / "argmaxable_share.png")

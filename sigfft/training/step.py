@@ -49,7 +49,8 @@ def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
 
     def adam(peak: float) -> optax.GradientTransformation:
         rate = optax.warmup_cosine_decay_schedule(0.0, peak, config.warmup_steps, max(config.steps, 1))
-        decay = optax.add_decayed_weights(config.weight_decay, mask=lambda params: jax.tree.map(_is_matrix, params))
+        matrices = functools.partial(jax.tree.map, lambda leaf: leaf.ndim > 1)
+        decay = optax.add_decayed_weights(config.weight_decay, mask=matrices)
         return optax.chain(
             optax.scale_by_adam(),
             decay if config.weight_decay else optax.identity(),
@@ -73,11 +74,7 @@ def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | N
     `LABELS` as well: every device of it computes the same activations, and then the loss of its own labels alone. Over
     it only the loss, the activations' gradient and the norm are summed; nothing as long as the label space travels.
 
-    Args:
-      model: what is trained.
-      config: of the optimiser, the loss and its block_size.
-      seed: of dropout, which depends on the step and the place along `DATA` too, and not on that along `LABELS`.
-      held: labels that each device along `LABELS` holds; None: all, and no such axis.
+    `seed` is of dropout, which depends on the step and the place along `DATA` too, and not on that along `LABELS`.
     """
     optimizer, loss = make_optimizer(config), make_loss(config)
     head = model.head
@@ -130,7 +127,3 @@ def _global_norm(gradient: ModelParams, per_label: frozenset[str]) -> Float[Arra
     own = [squares["head"].pop(name) for name in sorted(per_label)]
     total = sum(jax.tree.leaves(squares), jnp.zeros(()))
     return jnp.sqrt(total + jax.lax.psum(sum(own), LABELS) if own else total)
-
-
-def _is_matrix(parameter: Array) -> bool:
-    return parameter.ndim > 1

@@ -1,15 +1,22 @@
-"""Folder of a run: the path of everything in it, and its JSON files."""
+"""Folder of a run: the path of everything in it, its JSON files and its log. Of several processes the first writes."""
 
+import contextlib
 import dataclasses
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import jax
+from jax.experimental import multihost_utils
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
 
 from sigfft.files import write_text
 from sigfft.heads import KINDS
 from sigfft.training.arguments import parameters_of
-from sigfft.training.config import Config
-from sigfft.training.config_keys import differences
+from sigfft.training.config import Config, differences
 
 CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was
@@ -18,22 +25,14 @@ _FORMAT = 1
 
 
 class Workdir:
-    """The folder of a run, whose heads are told by their names.
-
-    Args:
-      path: of the folder.
-
-    Attributes:
-      config: of the run; with it the folder begins.
-      report: of the finished run.
-      metrics: a line for each step that was logged.
-      figures: their folder.
-    """
+    """The folder of a run, whose heads are told by their names."""
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        self.config, self.report = self.path / "config.json", self.path / "report.json"
-        self.metrics, self.figures = self.path / "metrics.jsonl", self.path / "figures"
+        self.config = self.path / "config.json"  # of the run; with it the folder begins
+        self.report = self.path / "report.json"  # of the finished run
+        self.metrics = self.path / "metrics.jsonl"  # a line for each step that was logged
+        self.figures = self.path / "figures"
 
     def events(self, head: str) -> Path:
         return self.path / "events" / slug(head)
@@ -87,6 +86,73 @@ class Workdir:
                 f"{self.path} holds a run that another version of sigfft began, and {reason}; "
                 "finish it with that version, or train anew in another folder"
             )
+
+
+class RunLog:
+    """Scalars of one head's training, to metrics.jsonl (shared by the heads of a run), events and a progress bar.
+
+    Training starts or goes on at `first_step` and ends at `n_steps` at the latest. Of several processes only the first
+    one writes and shows.
+    """
+
+    def __init__(self, workdir: Workdir, head: str, first_step: int, n_steps: int):
+        self._head = head
+        first = is_first_process()
+        self._lines = (workdir.metrics if first else Path(os.devnull)).open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(workdir.events(head)), write_to_disk=first)
+        looks = {"desc": head, "unit": "step", "dynamic_ncols": True, "disable": not first}
+        self._bar = tqdm(total=n_steps, initial=first_step, **looks)
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """One line and one event per scalar."""
+        self._lines.write(json.dumps({"head": self._head, "step": step, **scalars}) + "\n")
+        self._lines.flush()
+        for name, value in scalars.items():
+            self._events.add_scalar(name.replace("@", "_at_").replace(" ", "_"), value, step)
+
+    def progress(self, step: int, **shown: str) -> None:
+        """Moves the bar to a step and shows values beside it."""
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(step - self._bar.n)
+
+    def close(self) -> None:
+        """Closes files and bar."""
+        self._bar.close()
+        self._events.close()
+        self._lines.close()
+
+
+def read_log(workdir: Workdir) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, of all heads."""
+    if not workdir.metrics.exists():
+        return []
+    *whole, _ = workdir.metrics.read_text(encoding="utf-8").split("\n")  # after the last line break there is nothing,
+    return [json.loads(line) for line in whole]  # or the beginning of a line that a killed run could not finish
+
+
+def forget_after(workdir: Workdir, head: str, step: int) -> None:
+    """Drops a head's lines after a step: a run that goes on from there writes them again."""
+    if not is_first_process():
+        return
+    lines = [line for line in read_log(workdir) if line["head"] != head or line["step"] <= step]
+    write_text(workdir.metrics, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes: the only one, or the first of several (`jax.distributed`)."""
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def first_process_first(what: str) -> Iterator[None]:
+    """The first process goes through the block before the others: what it prepares on a shared disk, they find."""
+    if not is_first_process():
+        multihost_utils.sync_global_devices(what)
+    try:
+        yield
+    finally:
+        if is_first_process():
+            multihost_utils.sync_global_devices(what)
 
 
 def slug(name: str) -> str:

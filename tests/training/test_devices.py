@@ -10,9 +10,8 @@ from sigfft.training import load_model, run
 from sigfft.training.config import HeadConfig
 from sigfft.training.devices import make_data_parallel, make_label_parallel, make_mesh
 from sigfft.training.experiment import load_splits
-from sigfft.training.log import read_log
 from sigfft.training.model import make_models
-from sigfft.training.workdir import Workdir
+from sigfft.training.workdir import Workdir, read_log
 
 N_STEPS = 6
 HEADS = {

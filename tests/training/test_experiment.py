@@ -10,8 +10,7 @@ from matplotlib.image import imread
 import sigfft
 from sigfft import cli, training
 from sigfft.data import SyntheticSpec
-from sigfft.training.log import RunLog, read_log
-from sigfft.training.workdir import Workdir
+from sigfft.training.workdir import RunLog, Workdir, read_log
 
 
 def scalars(workdir):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sigfft.encoders import EmbeddingBag
+from sigfft.encoders import MLP, EmbeddingBag
 
 SPARSE = {
     "feature_ids": np.array([[0, 3, 9], [9, 9, 9], [2, 9, 9]], np.int32),
     "feature_values": np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.0, 0.0]], np.float32),
 }
+DENSE = {"features": np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)}
 
 
 @pytest.mark.parametrize("ratio", [0, 1000])
@@ -40,3 +41,21 @@ def test_a_bag_without_width_raises():
 def test_dropout_of_all_input_features_leaves_nothing():
     bag = EmbeddingBag(9, dim=7, feature_dropout=0.999999, rngs=nnx.Rngs(0))
     np.testing.assert_array_equal(bag(SPARSE, jax.random.key(0)), 0)
+
+
+def test_dense_features_are_passed_on_or_through_an_mlp():
+    same = MLP(6, rngs=nnx.Rngs(0))
+    assert same.feature_dim == 6
+    np.testing.assert_array_equal(same(DENSE), DENSE["features"])
+    mlp = MLP(6, dim=3, rngs=nnx.Rngs(0))
+    np.testing.assert_allclose(mlp(DENSE), jax.nn.relu(mlp.layers[0](DENSE["features"])), rtol=1e-6)
+    assert mlp(DENSE).shape == (4, mlp.feature_dim) == (4, 3)
+
+
+def test_dropout_needs_a_key_and_keeps_the_mean():
+    features = {"features": np.ones((2000, 6), np.float32)}
+    same = MLP(6, dropout=0.25, rngs=nnx.Rngs(0))
+    np.testing.assert_array_equal(same(features), 1)
+    dropped = np.asarray(same(features, jax.random.key(0)))
+    np.testing.assert_allclose(np.unique(dropped), [0, 4 / 3], rtol=1e-6)
+    assert abs(dropped.mean() - 1) < 0.02
