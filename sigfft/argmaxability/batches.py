@@ -59,7 +59,8 @@ class Batches:
         """Where a batch's verdicts are kept: named by the layer, the rule and the label sets."""
         if self.folder is None:
             return None
-        content = repr((self.problem.layer.digest, batch.shape)).encode() + np.ascontiguousarray(batch, "<i4").tobytes()
+        about = f"Layer{str(self.problem.layer.digest).removeprefix('Digest')}"  # so named from 0.1 on: runs go on
+        content = f"({about}, {batch.shape})".encode() + np.ascontiguousarray(batch, "<i4").tobytes()
         return self.folder / f"{hashlib.sha256(content).hexdigest()[:32]}.jsonl"
 
     def finished(self, batch: np.ndarray) -> list[Verdict] | None:

@@ -200,6 +200,11 @@ def test_an_error_in_one_batch_costs_that_batch_only(monkeypatch, tmp_path):
     assert "undecided" not in check(WEIGHT, sets, batch_size=1, resume_dir=tmp_path).status
 
 
+def test_batches_that_the_first_release_finished_are_found(tmp_path):
+    check(np.eye(2), [[0], [1]], resume_dir=tmp_path)
+    assert [shard.name for shard in tmp_path.iterdir()] == ["71b4d550b0d99fdc0bb80a26757ffcae.jsonl"]
+
+
 def test_a_broken_run_goes_on_where_it_stopped(monkeypatch, tmp_path):
     real, worked = working_set.search, []
 
