@@ -67,7 +67,7 @@ def label_sets(
     features: Num[Array, "batch feature_dim"],
     max_cardinality: int,
     *,
-    threshold: float = 0.0,
+    threshold: float | Float[Array, ""] = 0.0,
     block_size: int = BLOCK_SIZE,
 ) -> PredictedSets:
     """The labels whose logit exceeds `threshold`, up to `max_cardinality` of them; 0 is probability one half.
@@ -99,7 +99,7 @@ def predictions(
     mask: Bool[Array, " batch"],
     *,
     top: int,
-    threshold: float = 0.0,
+    threshold: float | Float[Array, ""] = 0.0,
     block_size: int = BLOCK_SIZE,
 ) -> Predictions:
     """What `Metrics.update_predictions` needs of a batch: `sigfft.metrics.predict` without whole logits.
