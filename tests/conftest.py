@@ -1,4 +1,4 @@
-"""Eight virtual CPU devices, and JAX at its strictest: no silent promotion of dtypes or ranks."""
+"""Eight virtual CPU devices, and JAX at its strictest: no silent promotion of dtypes or ranks, and annotations hold."""
 
 import os
 
@@ -12,9 +12,11 @@ from pathlib import Path
 import jax
 import jaxtyping
 import pytest
+from annotated import PACKAGES
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jaxtyping.install_import_hook(PACKAGES, "annotated.checked")
 
 
 @pytest.fixture(scope="session")

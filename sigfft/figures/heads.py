@@ -20,7 +20,7 @@ METRIC_TITLES = {
     "nDCG": "nDCG@k: discounted gain, over the best possible",
     "PSP": "PSP@k: propensity-scored precision, over the best possible",
 }
-Curve = Sequence[Mapping[str, float | int]]
+Curve = Sequence[Mapping[str, Any]]
 STATUS_STYLE: dict[str, dict[str, Any]] = {
     "argmaxable": {"color": "#0072B2", "label": "argmaxable: some activation z gives it"},
     "undecided": {"color": "#DDDDDD", "hatch": "..", "edgecolor": "#777777", "label": "undecided"},

@@ -109,14 +109,15 @@ class Head(abc.ABC):
         """Biases of the labels whose per-label params are `own`; None where the head has none."""
         return own.get("bias")
 
-    def rows(self, params: Params, labels: Int[Array, " m"]) -> Float[Array, "m dim"]:
+    def rows(self, params: Params, labels: Int[Array | np.ndarray, " m"]) -> Float[Array, "m dim"]:
         """Rows of W (m, dim) of some labels, float32 at least where they are not learned."""
+        labels = jnp.asarray(labels)
         widest = max((value.dtype for value in params.values()), key=lambda dtype: dtype.itemsize)
         return self.rows_of(self._own(params, labels), labels, compute_dtype(widest))
 
-    def bias(self, params: Params, labels: Int[Array, " m"]) -> Float[Array, " m"] | None:
+    def bias(self, params: Params, labels: Int[Array | np.ndarray, " m"]) -> Float[Array, " m"] | None:
         """Biases (m,) of some labels, or None."""
-        return self.bias_of(self._own(params, labels))
+        return self.bias_of(self._own(params, jnp.asarray(labels)))
 
     def logits(self, params: Params, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
         """decode(project(features)): one logit per label."""

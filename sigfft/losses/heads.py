@@ -47,7 +47,7 @@ def bce(
     features: Num[Array, "batch feature_dim"],
     labels: Int[Array, "batch max_cardinality"],
     block_size: int | None = None,
-    **options: float,
+    **options: Any,
 ) -> Float[Array, ""]:
     """Binary cross-entropy of a head, in nats: arguments as `of_head`, options as `binary_cross_entropy`."""
     return of_head(binary_cross_entropy(**options), head, params, features, labels, block_size)

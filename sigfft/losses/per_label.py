@@ -7,7 +7,7 @@ the correction is -logit.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ def bce_with_logits(
 def asymmetric_with_logits(
     logits: Float[Array, "batch labels"],
     labels: Int[Array, "batch max_cardinality"],
-    **options: float,
+    **options: Any,
 ) -> Float[Array, ""]:
     """The asymmetric loss of logits: mean over the batch of sums over labels; options as `asymmetric_loss`."""
     return mean_of_sums(asymmetric_loss(**options), logits, labels)

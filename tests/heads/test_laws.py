@@ -119,8 +119,9 @@ def test_rows_of_narrow_parameters_are_the_stored_values(head, params):
 
 
 def test_wide_parameters_have_wide_rows(head):
+    narrow = random_params(head)
     with jax.enable_x64():
-        wide = {name: jnp.asarray(np.asarray(value, np.float64)) for name, value in random_params(head).items()}
+        wide = {name: jnp.asarray(np.asarray(value, np.float64)) for name, value in narrow.items()}
         assert rows(head, wide, jnp.arange(3)).dtype == jnp.float64
 
 

@@ -37,6 +37,7 @@ def test_value_and_gradient_are_the_dense_losss(name, loss):
         np.testing.assert_allclose(undifferentiated, dense[0], rtol=1e-12)
 
 
+@pytest.mark.loose_types  # check_grads gives NumPy arrays
 def test_gradient_matches_finite_differences():
     with jax.enable_x64():
         params, features, labels = problem(HEADS["dft slack"], jnp.float64)
