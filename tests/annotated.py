@@ -6,6 +6,6 @@ from beartype import BeartypeConf, beartype
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 # All but the checker's inner loops, which would take three times as long: argmaxability/test_annotations.py has theirs.
-MODULES = "labels spectrum precision seriation inference linen nnx encoders argmaxability.of_heads".split()
-MODULES += "files heads losses metrics data figures training".split()
+MODULES = ["labels", "spectrum", "precision", "seriation", "inference", "linen", "nnx", "encoders", "files", "heads"]
+MODULES += ["losses", "metrics", "data", "figures", "training", "argmaxability.of_heads"]
 PACKAGES = [f"sigfft.{name}" for name in MODULES]
