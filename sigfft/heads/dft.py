@@ -187,7 +187,7 @@ class DFTHead(Head):
 
     @property
     def _gain(self) -> float:
-        return math.sqrt(self.n_points)
+        return float(np.float32(math.sqrt(self.n_points)))  # its product with a float32 is exact in float64
 
     @functools.cached_property
     def _points(self) -> Int[np.ndarray, " labels"] | None:

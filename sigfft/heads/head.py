@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, Num
 
 from sigfft.heads.blocks import Blocks
+from sigfft.projection import Projection
 from sigfft.precision import add, compute_dtype, floating, matmul, product
 
 Params = dict[str, Array]
@@ -118,6 +119,18 @@ class Head(abc.ABC):
     def bias(self, params: Params, labels: Int[Array | np.ndarray, " m"]) -> Float[Array, " m"] | None:
         """Biases (m,) of some labels, or None."""
         return self.bias_of(self._own(params, jnp.asarray(labels)))
+
+    def projection(self, params: Params) -> Projection:
+        """`project` as a matrix and an offset.
+
+        Entries are products of stored parameters, of float32 or less, with constants of float32: exact in float64.
+        """
+        with jax.enable_x64(True):
+            params = {name: jnp.asarray(value) for name, value in params.items()}
+            nothing = jnp.zeros((self.feature_dim,), jnp.float64)
+            offset, slopes = jax.linearize(lambda features: self.project(params, features), nothing)
+            matrix = jax.vmap(slopes, out_axes=1)(jnp.eye(self.feature_dim, dtype=jnp.float64))
+        return Projection(np.asarray(matrix, np.float64), np.asarray(offset, np.float64))
 
     def logits(self, params: Params, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
         """decode(project(features)): one logit per label."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from sigfft.argmaxability.layer import Layer
-from sigfft.argmaxability.proofs.certificate import proves_certificates, proves_witnesses
+from sigfft.argmaxability.proofs.certificate import proves_certificates
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.search.system import System
 
 

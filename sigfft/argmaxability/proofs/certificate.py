@@ -1,4 +1,4 @@
-"""Witnesses and certificates: which of them are true. No solver is imported."""
+"""Certificates that label sets are unargmaxable: which of them are true. No solver is imported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,6 @@ from jaxtyping import Bool, Float, Int
 
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs import exact
-
-_LOGITS_AT_ONCE = 1 << 22
-
 
 @dataclass(frozen=True)
 class Certificate:
@@ -22,40 +19,6 @@ class Certificate:
 
     labels: tuple[int, ...]
     multipliers: tuple[float, ...]
-
-
-def proves_witnesses(
-    layer: Layer, padded: Int[np.ndarray, "sets width"], witnesses: Float[np.ndarray, "sets dim"]
-) -> Bool[np.ndarray, " sets"]:
-    """Whether each activation yields exactly its label set: every inequality of the rule strictly, ties excluded.
-
-    threshold: s_i (w_i·z + b_i) > 0; a label with zero weight and bias is off. Under a free level every active logit
-    exceeds every inactive one. Decided exactly on the stored values.
-
-    Raises:
-      ValueError: the rule has no set of this size, or shapes or dtypes do not fit.
-    """
-    layer.rule.check_sets(padded, layer.n_labels)
-    z = exact.exact64(witnesses, "witnesses")
-    if z.shape != (len(padded), layer.dim):
-        raise ValueError(f"witnesses must be (sets, dim) = {(len(padded), layer.dim)}; given {z.shape}")
-    rows = layer.rows(np.arange(layer.n_labels))
-    if layer.rule.free_level:
-        rows, holds = np.ascontiguousarray(rows[:, :-1]), exact.separates
-    else:
-        holds = exact.signs_hold
-    if layer.bias is not None:
-        z = np.column_stack([z, np.ones(len(z))])
-    proved = np.isfinite(z).all(axis=1)
-    step = max(1, _LOGITS_AT_ONCE // len(rows))
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        rounding = exact.rounding(rows)
-        for start in range(0, len(padded), step):
-            logits = z[start : start + step] @ rows.T
-            for j, values in enumerate(logits, start):
-                active = padded[j][padded[j] < len(rows)]
-                proved[j] = proved[j] and holds(rows, z[j], active, values, rounding * exact.length(z[j]))
-    return proved
 
 
 def proves_certificates(
@@ -78,10 +41,23 @@ def proves_certificates(
         if not _well_formed(ids, y, layer.n_constraints):
             continue
         active = np.isin(ids, padded[i]) | (ids >= layer.n_labels)
-        rows = layer.rows(ids) * np.where(active, 1.0, -1.0)[:, None]
-        if len(ids) <= rows.shape[1] + 1 and (active | rows.any(axis=1)).all():  # an inactive zero row asks nothing
-            proved[i] = exact.cancels_verified(rows, y) or exact.cancels_exactly(rows, y)
+        proved[i] = len(ids) <= layer.width + 1 and _cancels(layer, ids, active, y)
     return proved
+
+
+def _cancels(layer: Layer, ids: np.ndarray, active: np.ndarray, y: np.ndarray) -> bool:
+    signs = np.where(active, 1, -1)[:, None]
+    if layer.projection is not None:
+        whole, exponents = layer.whole(ids)
+        mantissa, powers = np.frexp(y)
+        return _asks(whole, active) and exact.cancels_exactly(whole * signs, mantissa, exponents + powers)
+    rows = layer.rows(ids) * signs
+    return _asks(rows, active) and (exact.cancels_verified(rows, y) or exact.cancels_exactly(rows, y))
+
+
+def _asks(rows: np.ndarray, active: np.ndarray) -> bool:
+    """Whether every row asks something: an inactive zero row does not."""
+    return bool((active | (rows != 0).any(axis=1)).all())
 
 
 def _well_formed(ids: np.ndarray, y: Float[np.ndarray, " support"], n_ids: int) -> bool:

@@ -5,7 +5,7 @@ The float bounds round against the claim; a claim that they cannot settle is nev
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from flint import fmpq_mat, fmpz_mat, nmod_mat
@@ -18,6 +18,7 @@ _PRIME = (1 << 62) + 135  # ranks modulo it choose the pivots; what they give is
 Rows = Float[np.ndarray, "labels D"]
 Vector = Float[np.ndarray, " _"]
 Ids = Int[np.ndarray, " ids"]
+Whole = Callable[[], np.ndarray]
 
 
 def exact64(array: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
@@ -40,6 +41,18 @@ def integers(array: Float[np.ndarray, "..."]) -> np.ndarray:
     return whole // max(1, math.gcd(*whole.ravel().tolist()))
 
 
+def whole_rows(
+    rows: Rows, scale: Int[np.ndarray, " D"] | int = 0
+) -> tuple[np.ndarray, Int[np.ndarray, " labels"]]:
+    """Each row, its columns times 2^scale, as Python integers times 2^exponent: one exponent for a row."""
+    mantissa, exponents = np.frexp(rows)
+    exponents = np.where(rows == 0, 1 << 20, exponents + scale)
+    least = exponents.min(axis=1, keepdims=True)
+    shift = np.where(rows == 0, 0, exponents - least).astype(object)
+    whole = np.ldexp(mantissa, 53).astype(np.int64).astype(object) << shift
+    return whole, np.where(rows.any(axis=1), least[:, 0] - 53, 0)
+
+
 def rounding(rows: Float[np.ndarray, "labels D"]) -> Float[np.ndarray, " labels"]:
     """Error bound of fl(rows @ z) per unit of `length(z)`: |fl(w·z) − w·z| <= γ ‖w‖‖z‖, any order of summation.
 
@@ -53,28 +66,34 @@ def length(z: Float[np.ndarray, " D"]) -> float:
     return float(np.linalg.norm(z)) + _TINY
 
 
-def signs_hold(rows: Rows, z: Vector, active: Ids, values: Vector, error: Vector) -> bool:
-    """Whether rows·z is positive on `active` and negative elsewhere; a zero row counts as negative.
+def signs_hold(
+    rows: Rows, z: Whole, active: Ids, values: Vector, error: Vector, is_silent: Callable[[int], bool]
+) -> bool:
+    """Whether rows·z is positive on `active` and negative elsewhere; a silent row counts as negative.
 
     Args:
       rows: float (labels, D), finite.
-      z: float (D,), finite.
+      z: makes the point, (D,) in whole numbers; called where floats do not settle it.
       active: int ids of the rows that must be positive.
       values: float (labels,), the computed rows @ z; may be infinite or NaN. Overwritten.
       error: float (labels,), bounds on the error of `values`.
+      is_silent: whether a row is zero at every z that is asked about.
     """
     values[active] *= -1  # now every value must be negative
     unsettled = np.flatnonzero(~(values < -error))
     if (values[unsettled] > error[unsettled]).any():
         return False
     on = np.isin(unsettled, active)
-    keep = on | rows[unsettled].any(axis=1)
-    # a zero row's logit is exactly 0 for every z: its label is off, which is what an inactive label asks
-    signed = zip(_dots(rows, unsettled[keep], z), on[keep], strict=True)
-    return all(dot > 0 if positive else dot < 0 for dot, positive in signed)
+    # a silent row's logit is exactly 0 for every z: its label is off, which is what an inactive label asks
+    return all(
+        dot > 0 if positive else dot < 0 or (dot == 0 and is_silent(i))
+        for i, dot, positive in zip(unsettled.tolist(), _dots(rows, unsettled, z), on.tolist(), strict=True)
+    )
 
 
-def separates(rows: Rows, z: Vector, active: Ids, values: Vector, error: Vector) -> bool:
+def separates(
+    rows: Rows, z: Whole, active: Ids, values: Vector, error: Vector, is_silent: Callable[[int], bool]
+) -> bool:
     """Whether rows·z is larger on every row of `active` than on every other row; arguments as `signs_hold`."""
     off = np.delete(np.arange(len(rows)), active)
     if not len(active) or not len(off):
@@ -88,13 +107,13 @@ def separates(rows: Rows, z: Vector, active: Ids, values: Vector, error: Vector)
     # only rows whose intervals reach the gap can decide it, most often one on each side
     lowest = active[low[active] <= high[active].min()]
     highest = off[high[off] >= low[off].max()]
-    exact = integers(rows[np.concatenate([lowest, highest])]) @ integers(z)
+    exact = integers(rows[np.concatenate([lowest, highest])]) @ z()
     return min(exact[: len(lowest)]) > max(exact[len(lowest) :])
 
 
-def _dots(rows: Rows, ids: Ids, z: Vector) -> Iterator[int]:
+def _dots(rows: Rows, ids: Ids, z: Whole) -> Iterator[int]:
     """Integers with the signs of rows[ids]·z, made a few at a time: a false claim ends early."""
-    whole = integers(z)
+    whole = z() if len(ids) else None
     for start in range(0, len(ids), 16):
         yield from integers(rows[ids[start : start + 16]]) @ whole
 
@@ -132,23 +151,34 @@ def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray,
 
 
 def cancels_exactly(
-    rows: Float[np.ndarray, "labels D"], y: Float[np.ndarray, " labels"], *, prime: int = _PRIME
+    rows: Float[np.ndarray, "labels D"] | np.ndarray,
+    y: Float[np.ndarray, " labels"],
+    exponents: Int[np.ndarray, " labels"] | int = 0,
+    *,
+    prime: int = _PRIME,
 ) -> bool:
     """Whether positive rationals x with Σ x_i row_i = 0 exist, equal to y on a maximal set of free rows.
 
     The free rows are those that depend on earlier ones; the others follow from them. Where the rows are a minimal
     support (nullity 1) there is one free row, and the answer does not depend on the choice. An unlucky `prime` makes
     rows look dependent, which proves less and never more: the total is checked over the integers.
+
+    Args:
+      rows: floats, or Python integers.
+      y: positive multipliers, times 2^exponents.
+      exponents: of those.
+      prime: for the choice of the free rows.
     """
-    system, given = integers(rows), integers(y)
-    independent = _pivots(system.T, prime)
+    system = rows if rows.dtype == object else integers(rows)
+    given = whole_rows(y[None], exponents)[0][0]
+    independent = independent_columns(system.T, prime)
     free = np.delete(np.arange(len(y)), independent)
     if not len(free):
         return False
     kept = fmpz_mat([given[free].tolist()]) * fmpz_mat(system[free].tolist())  # 1 × D
     if not independent:
         return not any(kept.entries())
-    columns = _pivots(system[independent], prime)
+    columns = independent_columns(system[independent], prime)
     square = fmpz_mat(system[np.ix_(independent, columns)].T.tolist())
     level = fmpq_mat(fmpz_mat([[-kept[0, c]] for c in columns]))
     solved, scale = fmpq_mat(square).solve(level).numer_denom()
@@ -156,7 +186,7 @@ def cancels_exactly(
     return all(v > 0 for v in solved.entries()) and not any(total.entries())
 
 
-def _pivots(matrix: np.ndarray, prime: int) -> list[int]:
+def independent_columns(matrix: np.ndarray, prime: int = _PRIME) -> list[int]:
     """Columns of an integer matrix that are independent modulo the prime, hence over the rationals."""
     entries = [v % prime for v in matrix.ravel().tolist()]
     echelon, rank = nmod_mat(matrix.shape[0], matrix.shape[1], entries, prime).rref()

@@ -10,15 +10,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from sigfft import labels
 from sigfft.argmaxability.layer import Digest
 from sigfft.argmaxability.proofs.certificate import Certificate
+from sigfft.argmaxability.proofs.witness import ExactWitness, Witness
 from sigfft.files import replacing
 
 STATUSES = ("argmaxable", "unargmaxable", "undecided")
 _LAYER = {"rule": (str,), "n_labels": (int,), "dim": (int,), "weight": (dict,), "bias": (dict, type(None))}
+_FED = {"domain": (str, list), "projection": (dict, type(None))}  # missing in files of before 0.1, which say nothing of it
+_PLAIN = Digest("", 0, 0, {}, None)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Verdict:
     status: str
     margin: tuple[float, float]
     method: str  # the stage that decided
-    witness: Float[np.ndarray, " dim"] | None = None
+    witness: Witness | None = None
     certificate: Certificate | None = None
     seconds: float = 0.0
     reason: str = ""  # why it is undecided
@@ -53,13 +56,16 @@ class Line(NamedTuple):
             "status": self.verdict.status,
             "margin": list(self.verdict.margin),
             "method": self.verdict.method,
-            "witness": None if self.verdict.witness is None else self.verdict.witness.tolist(),
+            "witness": _plain(self.verdict.witness),
             "certificate": None if proof is None else {"labels": proof.labels, "multipliers": proof.multipliers},
             "seconds": self.verdict.seconds,
             "reason": self.verdict.reason,
         }
         whole = {} if self.sets is None else {"sets": self.sets}
-        return json.dumps(record | asdict(self.layer) | whole, allow_nan=False)
+        layer = asdict(self.layer)
+        fed = {name for name in _FED if getattr(self.layer, name) == getattr(_PLAIN, name)}  # as ever, and so left out
+        layer = {name: value for name, value in layer.items() if name not in fed}
+        return json.dumps(record | layer | whole, allow_nan=False)
 
 
 def read_line(text: str) -> Line:
@@ -83,8 +89,9 @@ def read_line(text: str) -> Line:
     margin = _list(record, "margin", int, float)
     if len(margin) != 2:
         raise ValueError(f"margin must be a lower and an upper bound; given {reprlib.repr(margin)}")
-    layer = Digest(**{name: _field(record, name, *types) for name, types in _LAYER.items()})
-    witness = None if _field(record, "witness") is None else _list(record, "witness", int, float)
+    fed = {name: types for name, types in _FED.items() if name in record}
+    layer = Digest(**{name: _field(record, name, *types) for name, types in (_LAYER | fed).items()})
+    witness = _witness(record)
     if witness is not None and len(witness) != layer.dim:
         raise ValueError(f"witness must have dim = {layer.dim} numbers; it has {len(witness)}")
     proof, certificate = _field(record, "certificate", dict, type(None)), None
@@ -99,7 +106,7 @@ def read_line(text: str) -> Line:
         status,
         (float(margin[0]), float(margin[1])),
         _field(found, "method", str),
-        None if witness is None else np.array(witness, np.float64),
+        witness,
         certificate,
         float(_field(found, "seconds", int, float)),
         _field(found, "reason", str),
@@ -151,6 +158,26 @@ def write(
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         for ids, verdict in zip(sets, verdicts, strict=True):
             file.write(Line(ids, verdict, layer, len(verdicts)).to_json() + "\n")
+
+
+def _plain(witness: Witness | None) -> Any:
+    """A witness as JSON: a list of floats; or whole numbers in hexadecimal, which have no limit of length."""
+    if isinstance(witness, ExactWitness):
+        return {"numerators": [hex(v) for v in witness.numerators], "denominator": hex(witness.denominator)}
+    return None if witness is None else witness.tolist()
+
+
+def _witness(record: dict) -> Witness | None:
+    given = _field(record, "witness", list, dict, type(None))
+    if given is None:
+        return None
+    if isinstance(given, list):
+        return np.array(_list(record, "witness", int, float), np.float64)
+    try:
+        numerators = tuple(int(value, 16) for value in _list(given, "numerators", str))
+        return ExactWitness(numerators, int(_field(given, "denominator", str), 16))
+    except ValueError as error:
+        raise ValueError(f"an exact witness holds numerators and a denominator in hexadecimal: {error}") from None
 
 
 def _field(record: dict, name: str, *types: type) -> Any:

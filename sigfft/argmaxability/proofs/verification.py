@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from sigfft import labels
 from sigfft.argmaxability.layer import Layer
-from sigfft.argmaxability.proofs.certificate import proves_certificates, proves_witnesses
+from sigfft.argmaxability.proofs.certificate import proves_certificates
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.proofs.verdicts import STATUSES, Line, VerificationError, read_lines
 from sigfft.argmaxability.rules import named
 
@@ -79,7 +80,7 @@ def _prove(path: str | Path, batch: list[tuple[int, Line]], layer: Layer) -> Non
         under, proofs = replace(layer, rule=named(rule)), [_proof(line) for _, line in lines]
         padded = labels.pad([line.labels for _, line in lines], layer.n_labels)
         if status == "argmaxable":
-            proved = proves_witnesses(under, padded, np.stack(proofs))
+            proved = proves_witnesses(under, padded, proofs)
         else:
             proved = proves_certificates(under, padded, proofs)
         false += [(lines[i][0], PROOFS[status]) for i in np.flatnonzero(~proved)]

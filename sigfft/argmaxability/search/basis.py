@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
+import functools
+
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float, Int
 
-from sigfft.argmaxability.search.system import EPS, System
+from sigfft.argmaxability.search import whitening
+from sigfft.argmaxability.search.frame import Frame
+from sigfft.argmaxability.search.system import System
+
 
 
 @dataclass(frozen=True)
@@ -19,17 +24,27 @@ class Basis:
 
     rows: Float[np.ndarray, "constraints rank"]
     to_solution: Float[np.ndarray, "D rank"]
+    exact: Frame | None = None  # where floats lose too many digits: then `to_solution` is a hint, and this is the basis
 
     @classmethod
     def of(cls, system: System) -> "Basis":
-        """Whiten the unit rows of a system by a singular value decomposition."""
-        triangle = scipy.linalg.qr(system.units, mode="r", check_finite=False)[0][: system.units.shape[1]]
+        """Whiten the unit rows of a system by a singular value decomposition; where that sees rounding only, exactly."""
+        triangle = scipy.linalg.qr(system.units, mode="r", check_finite=False)[0][: system.width]
         _, singular, directions = scipy.linalg.svd(triangle, check_finite=False)  # of the triangle: that of all rows
-        rank = max(1, int((singular > 8 * max(system.units.shape) * EPS * singular[0]).sum()))
-        scale = np.where(singular > 0, singular, 1.0)[:rank]
-        scale = scale * np.sqrt(rank / len(system.units))  # rows of length 1, on average
-        to_solution = directions[:rank].T / scale
-        return cls(system.units @ to_solution, to_solution)
+        if not singular[0]:  # no row asks anything
+            return cls(np.zeros((len(system.units), 1)), np.eye(system.width)[:, :1])
+        if len(singular) < system.width or singular[-1] < whitening.WELL * singular[0]:
+            frame = whitening.exactly(system)
+            return cls(frame.rows, frame.floats(), exact=frame)
+        scale = singular * np.sqrt(len(singular) / len(system.units))  # rows of length 1, on average
+        to_solution = directions.T / scale
+        rows = system.units @ to_solution
+        return cls(rows, to_solution)
+
+    @functools.cached_property
+    def frame(self) -> Frame:
+        """The frame that `refine` begins with."""
+        return self.exact or Frame.of(self.rows, self.to_solution)
 
 
 def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets rank"]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from sigfft.argmaxability.layer import Layer
-from sigfft.argmaxability.proofs.certificate import proves_witnesses
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.search.system import System
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sigfft.argmaxability.layer import Layer
-from sigfft.argmaxability.proofs.certificate import proves_witnesses
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.search.system import System
 

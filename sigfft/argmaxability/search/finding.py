@@ -20,6 +20,12 @@ class Finding:
     certificate: Certificate | None
     working: Int[np.ndarray, " rows"]
     note: str = "no proof either way was found"
+    exact: list[int] | None = None  # the solution without its rounding, up to a positive factor
+
+    @classmethod
+    def nothing(cls, width: int) -> "Finding":
+        """What is known of a set that no search has seen."""
+        return cls(np.zeros(width), -1.0, 1.0, None, np.zeros(0, int))
 
 
 def upper_bound(rows: Float[np.ndarray, "rows D"], multipliers: Float[np.ndarray, " rows"]) -> float:

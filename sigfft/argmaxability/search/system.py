@@ -28,12 +28,25 @@ class System:
     def of(cls, layer: Layer) -> "System":
         """The sign system of a layer, scaled."""
         rows = layer.rows(np.arange(layer.n_constraints))
+        if layer.projection is not None:  # where all is cancelled, floats leave their rounding
+            bounds = np.linalg.norm(layer.logit_rows(np.arange(layer.n_labels)), axis=1) * np.linalg.norm(layer.feed)
+            doubtful = np.flatnonzero(lengths(rows[: layer.n_labels, : layer.feed.shape[1]]) <= 1e-9 * bounds)
+            rows[[i for i in doubtful.tolist() if layer.is_silent(i)]] = 0.0
         weight, columns = rows[: layer.n_labels, : layer.dim], rows[: layer.n_labels, layer.dim :].T
         exponents = np.array([0] * layer.dim + [_exponent(weight, column) for column in columns])
         if len(columns):  # else all exponents are 0, and a copy of W is spared
             rows = np.ldexp(rows, exponents)
         units = unit_rows(rows)
         return cls(layer, rows, units, exponents, np.asarray(~units.any(axis=1)))
+
+    @property
+    def width(self) -> int:
+        """Columns, D."""
+        return self.rows.shape[1]
+
+    def whole(self, ids: Int[np.ndarray, " ids"]) -> tuple[np.ndarray, Int[np.ndarray, " ids"]]:
+        """Some rows exactly: each is its whole numbers times 2^exponent."""
+        return self.layer.whole(ids, self.exponents)
 
     @property
     def unit_error(self) -> float:

@@ -13,9 +13,11 @@ from jaxtyping import Float, Int
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.search import newton
 from sigfft.argmaxability.search.basis import Basis, start, unit
+from sigfft.argmaxability.search.clock import Clock
 from sigfft.argmaxability.search.finding import Finding, certify, upper_bound
 from sigfft.argmaxability.search.system import System
 
+_NEVER = Clock()
 _ROOM = 4  # rows that may join the working set in one round, per dimension
 _DROPPING_ROUNDS = 6  # later rounds only add rows, so that the search cannot go in circles
 
@@ -28,6 +30,7 @@ def search(
     x: Float[np.ndarray, "sets rank"] | None = None,
     rounds: int = 40,
     accelerate: bool | None = None,
+    clock: Clock = _NEVER,
 ) -> list[Finding]:
     """Search a batch of label sets: it shares every product with all rows. Memory: sets × constraints floats.
 
@@ -39,6 +42,7 @@ def search(
       rounds: looks at all rows before a set is left open.
       accelerate: run Newton for the whole batch on the default JAX device, in float32, and finish on the host in
         float64; by default if that device is an accelerator. Cores are faster with one set at a time.
+      clock: how long the batch may take.
     """
     accelerate = jax.default_backend() != "cpu" if accelerate is None else accelerate
     x = start(system, basis, padded) if x is None else x
@@ -55,7 +59,7 @@ def search(
         for i in running:
             searches[i].advance()
         running = [i for i in running if searches[i].open]
-        if not running:
+        if not running or clock.left <= 0:
             break
     return [s.finding() for s in searches]
 

@@ -5,7 +5,7 @@ import pytest
 import sigfft
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.of_heads import admm
-from sigfft.argmaxability.proofs.certificate import proves_witnesses
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.rules import RULES
 from sigfft.argmaxability.theory.sampling import random_sets
 

@@ -7,7 +7,7 @@ from argmaxability.claims import system_of
 from sigfft import labels
 from sigfft.argmaxability import check
 from sigfft.argmaxability.layer import Layer
-from sigfft.argmaxability.proofs.certificate import proves_witnesses
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.search import braid_reflect, enumerate_sets
 from sigfft.argmaxability.search.probe import best_directions
 

@@ -1,0 +1,64 @@
+"""Domains: what each entry of a layer's input can be. Their bounds are rows of its sign system, always on."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+DomainLike = str | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Every entry lies strictly between two bounds. Open bounds lose nothing: a region with a point has an open part.
+
+    Attributes:
+      low: may be −infinity.
+      high: may be infinity.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def is_cone(self) -> bool:
+        """Whether every positive multiple of a member is a member."""
+        return self.low in (-math.inf, 0.0) and self.high in (0.0, math.inf)
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The bounds that are finite, ascending."""
+        return tuple(bound for bound in (self.low, self.high) if math.isfinite(bound))
+
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """Whether each vector (..., size) of floats is a member."""
+        return ((values > self.low) & (values < self.high)).all(axis=-1)
+
+    def to_json(self) -> str | list[float]:
+        """As verdict files name it: "any", "nonnegative" or two bounds."""
+        return next((name for name, domain in DOMAINS.items() if domain == self), [self.low, self.high])
+
+
+DOMAINS = {"any": Domain(), "nonnegative": Domain(low=0.0)}
+
+
+def domain_of(domain: DomainLike | Domain | list) -> Domain:
+    """The domain that is meant by a name in `DOMAINS`, or by two bounds, low < high.
+
+    Raises:
+      ValueError: it is neither.
+    """
+    if isinstance(domain, Domain):
+        return domain
+    if isinstance(domain, str) and domain in DOMAINS:
+        return DOMAINS[domain]
+    expected = f"domain must be {', '.join(map(repr, DOMAINS))} or two numbers (low, high); given {domain!r}"
+    if isinstance(domain, str) or not isinstance(domain, tuple | list) or len(domain) != 2:
+        raise ValueError(expected)
+    try:
+        low, high = map(float, domain)
+    except (TypeError, ValueError):
+        raise ValueError(expected) from None
+    if not low < high:
+        raise ValueError(f"{expected}: low must be below high")
+    return Domain(low, high)

@@ -1,0 +1,99 @@
+"""Frames: coordinates in which the rows that matter to one label set are white, however thin its cone.
+
+A change of basis changes neither the solutions of a sign system nor its certificates. In floats a cone of margin 1e-20
+cannot be told from an empty one; in a basis that stretches it by 1e20 it can. The basis is a matrix of integers, and
+rows are multiplied by it exactly before they are rounded: each entry has all its digits, whatever cancelled.
+"""
+
+import fractions
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpz_mat
+from jaxtyping import Float, Int
+
+from sigfft.argmaxability.proofs.exact import integers
+from sigfft.argmaxability.search.system import System
+
+_STRETCH = 1e9  # at most so much in one step: floats see that far
+_BITS = 64  # of the basis at first, and more with each step
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Unit rows in the coordinates x' of x = basis @ x', up to a positive factor.
+
+    Attributes:
+      basis: (D, rank), whole numbers of any size.
+      rows: (constraints, rank), of length 1; all digits of those that were `sharpened` are right.
+      depth: how often it was stretched.
+    """
+
+    basis: np.ndarray
+    rows: Float[np.ndarray, "constraints rank"]
+    depth: int = 0
+
+    @classmethod
+    def of(cls, rows: Float[np.ndarray, "constraints rank"], to_solution: Float[np.ndarray, "D rank"]) -> "Frame":
+        """The frame of a float basis, and of rows in it."""
+        return cls(integers(to_solution), _unit(rows))
+
+    def sharpened(
+        self, system: System, ids: Int[np.ndarray, " ids"]
+    ) -> tuple["Frame", Float[np.ndarray, " ids"], Int[np.ndarray, " ids"]]:
+        """The frame with some rows made exactly and rounded once; and their lengths before that, as size · 2^exponent."""
+        whole, exponents = system.whole(ids)
+        made = fmpz_mat(whole.tolist()) * fmpz_mat(self.basis.tolist())
+        rows, sizes, shifts = rounded(made)
+        every = self.rows.copy()
+        every[ids] = rows
+        return Frame(self.basis, every, self.depth), sizes, shifts + exponents
+
+    def stretched(self, ids: Int[np.ndarray, " ids"]) -> "Frame":
+        """The frame in which the given rows are white, as far as one step gets; other rows follow in floats."""
+        _, singular, directions = np.linalg.svd(self.rows[ids], full_matrices=True)
+        sizes = np.zeros(len(directions))
+        sizes[: len(singular)] = singular
+        step = directions.T / np.maximum(sizes, sizes[0] / _STRETCH)
+        product = fmpz_mat(self.basis.tolist()) * fmpz_mat(integers(step).tolist())
+        basis = _cut(product, _BITS + 40 * (self.depth + 1))
+        return Frame(basis, _unit(self.rows @ step), self.depth + 1)
+
+    def floats(self) -> Float[np.ndarray, "D rank"]:
+        """The basis, rounded, and divided so that no entry is larger than 1."""
+        entries = self.basis.ravel().tolist()
+        scale = 1 << max(value.bit_length() for value in entries)
+        return np.array([float(fractions.Fraction(value, scale)) for value in entries]).reshape(self.basis.shape)
+
+    def solution(self, x: Float[np.ndarray, " rank"] | list[int]) -> list[int]:
+        """x, in floats or in whole numbers, in the coordinates of the system, exactly, up to a positive factor."""
+        given = x if isinstance(x, list) else integers(x).tolist()
+        whole = fmpz_mat(self.basis.tolist()) * fmpz_mat([[value] for value in given])
+        return [int(value) for value in whole.entries()]
+
+
+def rounded(
+    made: fmpz_mat,
+) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+    """Rows of integers as unit rows, and their lengths as size · 2^exponent; a zero row has the size 0."""
+    floats, exponents = np.empty((made.nrows(), made.ncols())), np.empty(made.nrows(), int)
+    for i, row in enumerate(made.tolist()):
+        values = [int(value) for value in row]
+        exponents[i] = shift = max(0, max(value.bit_length() for value in values) - 900)
+        floats[i] = [float(value >> shift) for value in values] if shift else [float(value) for value in values]
+    powers = np.frexp(np.abs(floats).max(axis=1))[1]
+    floats = np.ldexp(floats, -powers[:, None])
+    sizes = np.linalg.norm(floats, axis=1)
+    return floats / np.where(sizes > 0, sizes, 1.0)[:, None], sizes, exponents + powers
+
+
+def _cut(matrix: fmpz_mat, bits: int) -> np.ndarray:
+    """A matrix divided by a power of two: so many bits are left of the largest entry of each column, or more."""
+    columns = [[int(value) for value in column] for column in matrix.transpose().tolist()]
+    least = min(max(value.bit_length() for value in column) for column in columns)
+    return np.array(columns, object).T >> max(0, least - bits)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    sizes = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(sizes > 0, sizes, 1.0)
