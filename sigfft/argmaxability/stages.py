@@ -8,7 +8,12 @@ import numpy as np
 from jaxtyping import Int
 
 from sigfft.argmaxability.layer import Layer
-from sigfft.argmaxability.proofs.certificate import Certificate, proves_certificates, proves_witnesses
+from sigfft.argmaxability.proofs.certificate import (
+    Certificate,
+    proves_certificates,
+    proves_witnesses,
+    restate_certificate,
+)
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.search import lp, probe, working_set
 from sigfft.argmaxability.search.basis import Basis
@@ -79,7 +84,11 @@ def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
 def _prove(problem: Problem, padded: np.ndarray, found: list[Finding], method: str) -> list[Verdict]:
     """Verdicts from findings: a status only where its proof holds exactly."""
     layer, error = problem.layer, problem.system.unit_error
-    verdicts = [Verdict("undecided", (f.lower, max(f.lower, f.upper)), method, reason=f.note) for f in found]
+    # A margin's bounds decide nothing: a solution that floats cannot hold as a witness leaves its set undecided.
+    open_margins = [(min(f.lower, 0.0), max(f.upper, 0.0)) for f in found]
+    verdicts = [
+        Verdict("undecided", bounds, method, reason=f.note) for f, bounds in zip(found, open_margins, strict=True)
+    ]
     hopeful = [i for i, f in enumerate(found) if f.certificate is None and f.lower + error > 0]
     if hopeful:
         witnesses = problem.system.witness(np.stack([found[i].solution for i in hopeful]))
@@ -92,7 +101,8 @@ def _prove(problem: Problem, padded: np.ndarray, found: list[Finding], method: s
     if claims:
         at, proofs = [i for i, _ in claims], [c for _, c in claims]
         for (i, proof), holds in zip(claims, proves_certificates(layer, padded[at], proofs), strict=True):
-            if holds:
+            stated = proof if holds else restate_certificate(layer, padded[i], proof)
+            if stated is not None:
                 low = min(found[i].lower, 0.0)
-                verdicts[i] = Verdict("unargmaxable", (low, 0.0), method, certificate=proof)
+                verdicts[i] = Verdict("unargmaxable", (low, 0.0), method, certificate=stated)
     return verdicts

@@ -164,7 +164,7 @@ def test_a_solver_that_gives_up_on_a_set_leaves_it_undecided(monkeypatch):
     assert set(report.reason) == {"HiGHS stopped without an answer"}
 
 
-def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch):
+def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch, tmp_path):
     """A search that calls everything argmaxable at z = 0, or contradicted by label 0 alone."""
 
     def boasts(system, basis, padded):
@@ -177,6 +177,32 @@ def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch):
     report = check(WEIGHT, SETS[:8])
     assert report.counts() == {"checked": 8, YES: 0, NO: 0, "undecided": 8}
     assert set(report.reason) == {"no proof either way was found"}
+    assert (report.margin[:, 0] <= 0).all()  # a bound that no witness bears out is no reason to save a contradiction
+    report.save(tmp_path / "verdicts.jsonl")
+    assert verify(tmp_path / "verdicts.jsonl", WEIGHT)["undecided"] == 8
+
+
+def test_multipliers_that_a_search_leaves_inaccurate_are_stored_exact(monkeypatch, tmp_path):
+    expected, real = check(WEIGHT, SETS), working_set.search
+
+    def careless(system, basis, padded):
+        found = real(system, basis, padded)
+        for finding in found:
+            if finding.certificate is not None:
+                wrong = tuple((1 + np.arange(len(finding.certificate.labels))).tolist())
+                finding.certificate = proofs.Certificate(finding.certificate.labels, tuple(map(float, wrong)))
+        return found
+
+    monkeypatch.setattr(working_set, "search", careless)
+    report = check(WEIGHT, SETS, on_error="raise")
+    assert report.status.tolist() == expected.status.tolist()
+    assert "lp" not in report.method
+    for one, other in zip(report.certificate, expected.certificate, strict=True):
+        if one is not None:
+            ours, theirs = np.array(one.multipliers), np.array(other.multipliers)
+            np.testing.assert_allclose(ours / ours[0], theirs / theirs[0], rtol=1e-9)
+    report.save(tmp_path / "verdicts.jsonl")
+    assert verify(tmp_path / "verdicts.jsonl", WEIGHT)[NO] == report.counts()[NO] > 0
 
 
 def test_an_error_in_one_batch_costs_that_batch_only(monkeypatch, tmp_path):

@@ -17,7 +17,8 @@ class Certificate:
     """Labels and positive multipliers y with Σ y_i s_i row_i = 0: no activation satisfies these labels at once.
 
     The rows are those of the layer's sign system (`Layer.rows`); ids from `n_labels` on are its constraints that every
-    set has.
+    set has. Multipliers are floats, and cancel up to rounding: each ratio of two of them is within 1e-6, relatively, of
+    that of exact ones.
     """
 
     labels: tuple[int, ...]
@@ -61,10 +62,11 @@ def proves_witnesses(
 def proves_certificates(
     layer: Layer, padded: Int[np.ndarray, "sets width"], certificates: Sequence[Certificate]
 ) -> Bool[np.ndarray, " sets"]:
-    """Whether exact positive multipliers with Σ y_i s_i row_i = 0 exist on the labels of each certificate.
+    """Whether exact positive multipliers with Σ y_i s_i row_i = 0 exist, near those of each certificate.
 
-    A support has at most D + 1 labels, D the width of the sign system. The stored multipliers are floats near the
-    exact ones; see `exact.cancels_verified` (tried first where there are D + 1) and `exact.cancels_exactly`.
+    A support has at most D + 1 labels, D the width of the sign system. The stored multipliers are floats; what they
+    are near to is proved by `exact.cancels_verified` (tried first where there are D + 1) or `exact.cancels_exactly`.
+    Multipliers that are not near exact ones prove nothing, even on labels that conflict; see `restate_certificate`.
 
     Raises:
       ValueError: the rule has no set of this size.
@@ -74,14 +76,44 @@ def proves_certificates(
     layer.rule.check_sets(padded, layer.n_labels)
     proved = np.zeros(len(padded), bool)
     for i, certificate in enumerate(certificates):
-        ids, y = np.asarray(certificate.labels), np.asarray(certificate.multipliers, np.float64)
-        if not _well_formed(ids, y, layer.n_constraints):
-            continue
-        active = np.isin(ids, padded[i]) | (ids >= layer.n_labels)
-        rows = layer.rows(ids) * np.where(active, 1.0, -1.0)[:, None]
-        if len(ids) <= rows.shape[1] + 1 and (active | rows.any(axis=1)).all():  # an inactive zero row asks nothing
-            proved[i] = exact.cancels_verified(rows, y) or exact.cancels_exactly(rows, y)
+        claim = _claim(layer, padded[i], certificate)
+        proved[i] = claim is not None and _cancels(*claim)
     return proved
+
+
+def restate_certificate(
+    layer: Layer, label_set: Int[np.ndarray, " width"], certificate: Certificate
+) -> Certificate | None:
+    """A certificate that proves a set unargmaxable, on the labels of a given one; None where there is none.
+
+    Its multipliers are exact ones, rounded.
+
+    For those who make certificates: in floating point, small multipliers of badly conditioned rows may be far off.
+    """
+    claim = _claim(layer, label_set, certificate)
+    multipliers = None if claim is None else exact.multipliers(*claim)
+    y = None if multipliers is None else exact.rounded(multipliers)
+    if claim is None or y is None or not _cancels(claim[0], y):
+        return None
+    return Certificate(certificate.labels, tuple(y.tolist()))
+
+
+def _cancels(rows: Float[np.ndarray, "support D"], y: Float[np.ndarray, " support"]) -> bool:
+    return exact.cancels_verified(rows, y) or exact.cancels_exactly(rows, y)
+
+
+def _claim(
+    layer: Layer, label_set: Int[np.ndarray, " width"], certificate: Certificate
+) -> tuple[Float[np.ndarray, "support D"], Float[np.ndarray, " support"]] | None:
+    """Signed rows and multipliers, of which it is claimed that they cancel; None where that would prove nothing."""
+    ids, y = np.asarray(certificate.labels), np.asarray(certificate.multipliers, np.float64)
+    if not _well_formed(ids, y, layer.n_constraints):
+        return None
+    active = np.isin(ids, label_set) | (ids >= layer.n_labels)
+    rows = layer.rows(ids) * np.where(active, 1.0, -1.0)[:, None]
+    if len(ids) > rows.shape[1] + 1 or not (active | rows.any(axis=1)).all():  # an inactive zero row asks nothing
+        return None
+    return rows, y
 
 
 def _well_formed(ids: np.ndarray, y: Float[np.ndarray, " support"], n_ids: int) -> bool:

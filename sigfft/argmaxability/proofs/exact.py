@@ -8,9 +8,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from flint import fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
 from jaxtyping import Float, Int
 
+NEAR = 1e-6  # how far the ratios of given and of exact multipliers may lie apart, relatively
 _EPS = 2.0**-52  # twice the unit roundoff, so the bounds below also cover their own rounding
 _TINY = 1e-150  # squares below it underflow
 _PRIME = (1 << 62) + 135  # ranks modulo it choose the pivots; what they give is then checked over the integers
@@ -100,7 +101,7 @@ def _dots(rows: Rows, ids: Ids, z: Vector) -> Iterator[int]:
 
 
 def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray, " D_plus_1"]) -> bool:
-    """Whether float64 proves that an exact positive x near y has Σ x_i row_i = 0. False proves nothing.
+    """Whether float64 proves that an exact positive x within `NEAR` of y has Σ x_i row_i = 0. False proves nothing.
 
     With the largest term held fixed, M x = t has one solution if ‖I − RM‖ < 1 for some R, and
     |x − y| <= |R r| + ‖I − RM‖ / (1 − ‖I − RM‖) ‖R r‖ with r = t − M y. The norm is max_i |·|_i / y_i, so that
@@ -116,44 +117,74 @@ def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray,
     # the largest term: the other multipliers are then moderate multiples of it
     fixed = int(np.argmax(y * np.abs(rows).max(axis=1)))
     matrix, target = np.delete(rows, fixed, axis=0).T, rows[fixed] * -1.0
-    y, y_fixed = np.delete(y, fixed), y[fixed]
+    given, y_fixed = np.delete(y, fixed), y[fixed]
     try:
         inverse = np.linalg.inv(matrix)
     except np.linalg.LinAlgError:
         return False
     gamma = (len(rows) + 8) * _EPS
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        y = y - inverse @ (matrix @ y - target * y_fixed)  # one step of refinement, for a smaller residual
+        y = given - inverse @ (matrix @ given - target * y_fixed)  # one step of refinement, for a smaller residual
+        if not ((y > 2.0**-250) & (y < 2.0**250)).all():  # nor where it is NaN; the bounds divide by it
+            return False
         size = np.abs(matrix) @ np.abs(y) + np.abs(target) * y_fixed
         residual = np.abs(matrix @ y - target * y_fixed) + gamma * size
         defect = np.abs(inverse @ matrix - np.eye(len(y))) @ y + gamma * (np.abs(inverse) @ size + y)
         distance = (defect / y).max() + (np.abs(inverse) @ residual / y).max()
-    return bool(y.min() > 2.0**-250 and y.max() < 2.0**250 and distance < 0.5)
+    ratios = np.append(y / given, 1.0)  # the exact ones are within `distance` of them
+    return bool(distance < NEAR and (1 + distance) * ratios.max() <= (1 + NEAR) * (1 - distance) * ratios.min())
 
 
 def cancels_exactly(
     rows: Float[np.ndarray, "labels D"], y: Float[np.ndarray, " labels"], *, prime: int = _PRIME
 ) -> bool:
-    """Whether positive rationals x with Σ x_i row_i = 0 exist, equal to y on a maximal set of free rows.
+    """Whether positive rationals x with Σ x_i row_i = 0 exist, those of `multipliers`, within `NEAR` of y."""
+    x = multipliers(rows, y, prime=prime)
+    if x is None:
+        return False
+    ratios = [value / int(given) for value, given in zip(x, integers(y), strict=True)]
+    return max(ratios) <= (1 + fmpq(1, round(1 / NEAR))) * min(ratios)
+
+
+def multipliers(
+    rows: Float[np.ndarray, "labels D"], y: Float[np.ndarray, " labels"], *, prime: int = _PRIME
+) -> list[fmpq] | None:
+    """Positive rationals x with Σ x_i row_i = 0, in the ratios of y on a maximal set of free rows; None: not these.
 
     The free rows are those that depend on earlier ones; the others follow from them. Where the rows are a minimal
-    support (nullity 1) there is one free row, and the answer does not depend on the choice. An unlucky `prime` makes
+    support (nullity 1) there is one free row, and x is unique up to its scale, whatever y. An unlucky `prime` makes
     rows look dependent, which proves less and never more: the total is checked over the integers.
     """
     system, given = integers(rows), integers(y)
     independent = _pivots(system.T, prime)
     free = np.delete(np.arange(len(y)), independent)
     if not len(free):
-        return False
+        return None
+    x = [fmpq(v) for v in given.tolist()]
     kept = fmpz_mat([given[free].tolist()]) * fmpz_mat(system[free].tolist())  # 1 × D
     if not independent:
-        return not any(kept.entries())
+        return None if any(kept.entries()) else x
     columns = _pivots(system[independent], prime)
     square = fmpz_mat(system[np.ix_(independent, columns)].T.tolist())
     level = fmpq_mat(fmpz_mat([[-kept[0, c]] for c in columns]))
     solved, scale = fmpq_mat(square).solve(level).numer_denom()
     total = solved.transpose() * fmpz_mat(system[independent].tolist()) + kept * scale
-    return all(v > 0 for v in solved.entries()) and not any(total.entries())
+    if any(v <= 0 for v in solved.entries()) or any(total.entries()):
+        return None
+    for i, value in zip(independent, solved.entries(), strict=True):
+        x[i] = fmpq(value, scale)
+    return x
+
+
+def rounded(numbers: list[fmpq]) -> Float[np.ndarray, " numbers"] | None:
+    """Positive rationals times a power of two, rounded to float64; None where that has no room for all of them."""
+    pairs = [(int(v.p), int(v.q)) for v in numbers]
+    exponents = [p.bit_length() - q.bit_length() for p, q in pairs]
+    low, high = min(exponents), max(exponents)
+    if high - low > 2000:
+        return None
+    shift = high if high - low < 1000 else (high + low) // 2
+    return np.array([(p << max(0, -shift)) / (q << max(0, shift)) for p, q in pairs])
 
 
 def _pivots(matrix: np.ndarray, prime: int) -> list[int]:

@@ -23,7 +23,8 @@ def verify(
 ) -> dict[str, int]:
     """Prove every verdict of a file that `Report.save` wrote, against the weights it claims to be about.
 
-    Margins are not proved, but must agree with the status.
+    Margins are not proved, but must agree with the status. A certificate's multipliers must be near exact ones: see
+    `Certificate`.
 
     Args:
       path: the file.

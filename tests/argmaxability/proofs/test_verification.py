@@ -86,6 +86,8 @@ def test_a_bias_is_part_of_the_claim(tmp_path):
         (0, {"rule": "most"}, "unknown rule"),
         (0, {"n_labels": 4}, "n_labels is 4"),
         (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, -1.0]}}, "certificate does not prove"),
+        (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, 3.0]}}, "certificate does not prove"),
+        (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, 1.00001]}}, "certificate does not prove"),
         (1, {"certificate": {"labels": [0, 2], "multipliers": [2.0, 1.0]}}, "certificate does not prove"),
         (1, {"certificate": {"labels": [0], "multipliers": [2.0]}}, "certificate does not prove"),
         (1, {"certificate": {"labels": [0, 1]}}, "has no 'multipliers'"),
