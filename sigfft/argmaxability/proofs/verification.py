@@ -1,5 +1,6 @@
 """Verification of a file of verdicts: every claim proved again, exactly and without a solver."""
 
+import reprlib
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,12 @@ PROOFS = {"argmaxable": "witness", "unargmaxable": "certificate"}
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # threads that wait for each other slow small inverses 20-fold
 def verify(
-    path: str | Path, weight: np.ndarray, bias: np.ndarray | None = None, *, batch_size: int = 1024
+    path: str | Path,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    label_sets: labels.LabelSets | None = None,
+    *,
+    batch_size: int = 1024,
 ) -> dict[str, int]:
     """Prove every verdict of a file that `Report.save` wrote, against the weights it claims to be about.
 
@@ -30,27 +36,37 @@ def verify(
       path: the file.
       weight: (n_labels, dim).
       bias: (n_labels,) or None.
+      label_sets: sets that must each have a verdict in the file, whatever its status; as `check`. In any order, and
+        the file may hold verdicts on other sets. None: the file alone says what it is about.
       batch_size: verdicts proved at a time.
 
     Returns:
       How many verdicts there are of each status.
 
     Raises:
-      VerificationError: the first claim that is false, unproved or damaged, with its line number; or lines are missing.
-      ValueError: weight and bias do not fit each other.
+      VerificationError: the first claim that is false, unproved or damaged, with its line number; or lines are
+        missing; or one of the label sets has no verdict.
+      ValueError: weight and bias do not fit each other, or ids of the label sets are out of range.
     """
     layer = Layer.of(weight, bias)
+    asked = [] if label_sets is None else labels.unpack(layer.pad(label_sets), layer.n_labels)
+    decided: set[tuple[int, ...]] = set()
     counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
     batch: list[tuple[int, Line]] = []
     try:
         for number, line in read_lines(path, lambda line: _check(line, layer)):
             counts[line.verdict.status] += 1
+            if asked:
+                decided.add(tuple(sorted(line.labels)))
             batch.append((number, line))
             if len(batch) == batch_size:
                 full, batch = batch, []
                 _prove(path, full, layer)
     finally:  # where a line was refused, an earlier false claim comes first
         _prove(path, batch, layer)
+    for i, ids in enumerate(asked):
+        if tuple(sorted(ids)) not in decided:
+            raise VerificationError(f"{path} has no verdict on set {i} of the label sets, {reprlib.repr(ids)}")
     return counts
 
 
