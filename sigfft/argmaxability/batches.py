@@ -1,5 +1,6 @@
 """Batches of label sets over processes: kept as they finish, and taken up again by a later run."""
 
+import functools
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from sigfft.argmaxability.proofs.verdicts import Verdict, read_lines, write
 from sigfft.argmaxability.proofs.verification import verify
 from sigfft.argmaxability.stages import Problem, decide
+from sigfft.argmaxability.workers import in_order
 from sigfft.labels import unpack
 
 
@@ -36,22 +38,13 @@ class Batches:
         self, batches: Sequence[np.ndarray], n_jobs: int = 1, backend: str | None = None
     ) -> Iterator[list[Verdict]]:
         """Verdicts of each batch, in order, as they are finished; `n_jobs` and `backend` are joblib's."""
-        import joblib  # a third of a second, which `import sigfft` need not wait for
-
-        parallel = joblib.Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")
-
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-        done, unsaved = 0, None
-        try:
-            for verdicts, error in parallel(joblib.delayed(_finish)(self, batch) for batch in batches):
-                done, unsaved = done + 1, unsaved or error
-                yield verdicts
-        except Exception as error:  # a worker died: what has been yielded stays, and what others have saved
-            if self.on_error == "raise":
-                raise
-            for batch in batches[done:]:
-                yield self.finished(batch) or _undecided(len(batch), error)
+        lost = None if self.on_error == "raise" else self._lost
+        unsaved = None
+        for verdicts, error in in_order(functools.partial(_finish, self), batches, lost, n_jobs, backend):
+            unsaved = unsaved or error
+            yield verdicts
         if unsaved is not None:
             warnings.warn(f"not every finished batch could be kept in {self.folder}: {unsaved}", stacklevel=3)
 
@@ -77,6 +70,9 @@ class Batches:
         if [(line.labels, line.layer) for line in lines] != [(labels, layer.digest) for labels in sets]:
             return None
         return [line.verdict for line in lines]
+
+    def _lost(self, batch: np.ndarray, error: Exception) -> tuple[list[Verdict], None]:
+        return self.finished(batch) or _undecided(len(batch), error), None
 
     def save(self, batch: np.ndarray, verdicts: list[Verdict]) -> OSError | None:
         """Write a batch's shard; if the disk refuses, the reason: the verdicts are worth more than their copy."""
@@ -105,4 +101,5 @@ def _finish(run: Batches, batch: Int[np.ndarray, "sets width"]) -> tuple[list[Ve
 
 
 def _undecided(count: int, error: Exception) -> list[Verdict]:
-    return [Verdict("undecided", (-1.0, 1.0), "none", reason=f"{type(error).__name__}: {error}")] * count
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return [Verdict("undecided", (-1.0, 1.0), "none", reason=reason)] * count

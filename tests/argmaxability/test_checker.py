@@ -1,5 +1,8 @@
 import functools
 import json
+import os
+import signal
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
 import ml_dtypes
@@ -10,6 +13,7 @@ from argmaxability.claims import certificate_holds, witness_holds
 import sigfft
 from sigfft.argmaxability import batches, check, check_head, verify
 from sigfft.argmaxability.proofs import certificate as proofs
+from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.search import lp, working_set
 from sigfft.argmaxability.search.finding import Finding
 from sigfft.argmaxability.theory import cyclic
@@ -313,6 +317,25 @@ def test_finished_batches_survive_the_death_of_a_worker(tmp_path, monkeypatch):
     lost = report.reason == "RuntimeError: a worker was killed"
     assert 0 < lost.sum() < len(SETS)
     np.testing.assert_array_equal(report.status[~lost], whole.status[~lost])
+
+
+def test_a_killed_worker_costs_its_own_batch_only():
+    here = os.getpid()
+
+    class Poisoned(Rule):
+        def check_sets(self, padded, n_labels):
+            if os.getpid() != here and SETS[3] in sigfft.labels.unpack(padded, n_labels):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    whole, rule = check(WEIGHT, SETS), Poisoned("threshold")
+    report = check(WEIGHT, SETS, rule=rule, batch_size=4, n_jobs=2)
+    lost = report.status == "undecided"
+    assert lost[3]
+    assert len(np.unique(report.label_sets[lost], axis=0)) == 4
+    assert all("TerminatedWorkerError: A worker process" in reason for reason in report.reason[lost])
+    np.testing.assert_array_equal(report.status[~lost], whole.status[~lost])
+    with pytest.raises(BrokenProcessPool):
+        check(WEIGHT, SETS, rule=rule, batch_size=4, n_jobs=2, on_error="raise")
 
 
 def test_processes_share_the_weights_and_agree_with_one(tmp_path):
