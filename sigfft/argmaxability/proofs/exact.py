@@ -187,6 +187,11 @@ def rounded(numbers: list[fmpq]) -> Float[np.ndarray, " numbers"] | None:
     return np.array([(p << max(0, -shift)) / (q << max(0, shift)) for p, q in pairs])
 
 
+def rank(rows: Float[np.ndarray, "labels D"]) -> int:
+    """The rank modulo a prime: at most that over the rationals, and most often equal."""
+    return len(_pivots(integers(rows), _PRIME))
+
+
 def _pivots(matrix: np.ndarray, prime: int) -> list[int]:
     """Columns of an integer matrix that are independent modulo the prime, hence over the rationals."""
     entries = [v % prime for v in matrix.ravel().tolist()]
