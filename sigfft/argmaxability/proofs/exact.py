@@ -13,6 +13,8 @@ from jaxtyping import Float, Int
 
 NEAR = 1e-6  # how far the ratios of given and of exact multipliers may lie apart, relatively
 _EPS = 2.0**-52  # twice the unit roundoff, so the bounds below also cover their own rounding
+_LONG = np.longdouble  # float64 on some platforms
+_SHORT = max(float(np.finfo(_LONG).eps), 2.0**-63) / 2.0**-52  # its rounding in units of that of float64
 _TINY = 1e-150  # squares below it underflow
 _PRIME = (1 << 62) + 135  # ranks modulo it choose the pivots; what they give is then checked over the integers
 
@@ -130,8 +132,15 @@ def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray,
         size = np.abs(matrix) @ np.abs(y) + np.abs(target) * y_fixed
         residual = np.abs(matrix @ y - target * y_fixed) + gamma * size
         defect = np.abs(inverse @ matrix - np.eye(len(y))) @ y + gamma * (np.abs(inverse) @ size + y)
-        distance = (defect / y).max() + (np.abs(inverse) @ residual / y).max()
-    ratios = np.append(y / given, 1.0)  # the exact ones are within `distance` of them
+        contraction = (defect / y).max()
+        if not contraction + (np.abs(inverse) @ residual / y).max() < 0.5:
+            return False
+        # x exists and is positive; where longer floats know the residual better, so is its distance from y
+        residual = (
+            np.abs(matrix.astype(_LONG) @ y - target.astype(_LONG) * y_fixed).astype(float) + gamma * _SHORT * size
+        )
+        distance = (np.abs(inverse) @ residual / y).max() / (1 - contraction)
+    ratios = np.append(y / given, 1.0)
     return bool(distance < NEAR and (1 + distance) * ratios.max() <= (1 + NEAR) * (1 - distance) * ratios.min())
 
 
