@@ -93,14 +93,21 @@ def _check(args: argparse.Namespace) -> int:
 def _verify_options(add: Any) -> None:
     add("verdicts", type=Path, help="JSON lines that `sigfft check` wrote")
     _layer_options(add)
+    add("--labels", type=Path, help="label sets that must each have a verdict: text, JSON lines or XMC; also .gz")
 
 
 def _verify(args: argparse.Namespace) -> int:
     from sigfft.argmaxability import verify
+    from sigfft.files.label_sets import load_label_sets
 
+    sets, n_labels = (None, None) if args.labels is None else load_label_sets(args.labels)
+    if sets == []:
+        raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
     weight, bias = _read_layer(args, n_labels=_stated_labels(args.verdicts))
-    counts = verify(args.verdicts, weight, bias)
-    print("verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    _same_labels(args.labels, n_labels, args.weights, len(weight))
+    counts = verify(args.verdicts, weight, bias, sets)
+    every = "" if sets is None else f"; each of the {len(sets)} label sets of {args.labels} has a verdict"
+    print("verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + every)
     return 0
 
 
@@ -218,9 +225,9 @@ def _summary(weight: Any, bias: Any) -> str:
 
 def _stated_labels(path: Path) -> int | None:
     """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         try:
-            n_labels = json.loads(next(lines, "")).get("n_labels")
+            n_labels = json.loads(next((line for line in lines if not line.isspace()), "")).get("n_labels")
         except (ValueError, AttributeError):
             return None
     return n_labels if isinstance(n_labels, int) else None

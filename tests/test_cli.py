@@ -203,6 +203,29 @@ def test_verify_rejects_other_weights_and_truncated_files(folder, capsys):
     assert "line 4: not a JSON object; the file may be truncated" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("sets", ["sets.txt", "sets.jsonl", "xmc.txt"])
+def test_verify_asks_for_a_verdict_on_each_set_of_a_file(folder, capsys, sets):
+    assert run("check --weights W.npz --labels sets.txt --out v.jsonl") == 0
+    capsys.readouterr()
+    assert run(f"verify v.jsonl --weights W.npz --labels {sets}") == 0
+    assert f"2 unargmaxable, 0 undecided; each of the 4 label sets of {sets} has a verdict" in capsys.readouterr().out
+    (folder / "more.txt").write_text("1\n0,3\n")
+    (folder / "other.txt").write_text("1 1 5\n0\n")
+    (folder / "none.txt").write_text("")
+    missing = "no verdict on set 1 of the label sets, [0, 3]"
+    for file, message in (("more.txt", missing), ("other.txt", "is for 5 labels"), ("none.txt", "holds no label set")):
+        assert run(f"verify v.jsonl --weights W.npz --labels {file}") == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_verdict_file_may_have_a_byte_order_mark_and_blank_lines(folder):
+    np.save("square.npy", WEIGHT[:2])
+    (folder / "sets.txt").write_text("0,1\n")
+    assert run("check --weights square.npy --labels sets.txt --out v.jsonl") == 0
+    (folder / "v.jsonl").write_text("\ufeff\n" + (folder / "v.jsonl").read_text() + "\n")
+    assert run("verify v.jsonl --weights square.npy") == 0
+
+
 def test_count(capsys):
     assert run("count --labels 7 --dim 3 --cardinality 2") == 0
     said = capsys.readouterr().out

@@ -1,6 +1,8 @@
 """Batches of label sets over processes: kept as they finish, and taken up again by a later run."""
 
+import functools
 import hashlib
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from sigfft.argmaxability.proofs.verdicts import Verdict, read_lines, write
 from sigfft.argmaxability.proofs.verification import verify
 from sigfft.argmaxability.stages import Problem, decide
+from sigfft.argmaxability.workers import in_order
 from sigfft.labels import unpack
 
 
@@ -25,33 +28,26 @@ class Batches:
       probes: random activations tried for each set before the search.
       folder: of the shards; None: they are not kept.
       on_error: "raise", or "undecided" for the sets of a batch that raised.
+      time_limit: seconds that each set may take.
     """
 
     problem: Problem
     probes: int
     folder: Path | None
     on_error: str
+    time_limit: float = math.inf
 
     def stream(
         self, batches: Sequence[np.ndarray], n_jobs: int = 1, backend: str | None = None
     ) -> Iterator[list[Verdict]]:
         """Verdicts of each batch, in order, as they are finished; `n_jobs` and `backend` are joblib's."""
-        import joblib  # a third of a second, which `import sigfft` need not wait for
-
-        parallel = joblib.Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")
-
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-        done, unsaved = 0, None
-        try:
-            for verdicts, error in parallel(joblib.delayed(_finish)(self, batch) for batch in batches):
-                done, unsaved = done + 1, unsaved or error
-                yield verdicts
-        except Exception as error:  # a worker died: what has been yielded stays, and what others have saved
-            if self.on_error == "raise":
-                raise
-            for batch in batches[done:]:
-                yield self.finished(batch) or _undecided(len(batch), error)
+        lost = None if self.on_error == "raise" else self._lost
+        unsaved = None
+        for verdicts, error in in_order(functools.partial(_finish, self), batches, lost, n_jobs, backend):
+            unsaved = unsaved or error
+            yield verdicts
         if unsaved is not None:
             warnings.warn(f"not every finished batch could be kept in {self.folder}: {unsaved}", stacklevel=3)
 
@@ -59,7 +55,10 @@ class Batches:
         """Where a batch's verdicts are kept: named by the layer, the rule and the label sets."""
         if self.folder is None:
             return None
-        about = f"Layer{str(self.problem.layer.digest).removeprefix('Digest')}"  # so named from 0.1 on: runs go on
+        digest = self.problem.layer.digest
+        about = f"Layer{str(digest).removeprefix('Digest')}"  # so named from 0.1 on: runs go on
+        if digest.domain == "any" and digest.projection is None:
+            about = about.replace(", domain='any', projection=None", "")
         content = f"({about}, {batch.shape})".encode() + np.ascontiguousarray(batch, "<i4").tobytes()
         return self.folder / f"{hashlib.sha256(content).hexdigest()[:32]}.jsonl"
 
@@ -70,13 +69,18 @@ class Batches:
             return None
         layer, sets = self.problem.layer, unpack(batch, self.problem.layer.n_labels)
         try:
-            verify(shard, layer.weight, layer.bias)
+            verify(shard, layer.weight, layer.bias, projection=layer.projection)
             lines = [line for _, line in read_lines(shard)]
         except (OSError, ValueError):
             return None  # worked on again
         if [(line.labels, line.layer) for line in lines] != [(labels, layer.digest) for labels in sets]:
             return None
+        if math.isinf(self.time_limit) and any(line.verdict.status == "undecided" for line in lines):
+            return None  # there is more time now
         return [line.verdict for line in lines]
+
+    def _lost(self, batch: np.ndarray, error: Exception) -> tuple[list[Verdict], None]:
+        return self.finished(batch) or _undecided(len(batch), error), None
 
     def save(self, batch: np.ndarray, verdicts: list[Verdict]) -> OSError | None:
         """Write a batch's shard; if the disk refuses, the reason: the verdicts are worth more than their copy."""
@@ -96,7 +100,7 @@ def _finish(run: Batches, batch: Int[np.ndarray, "sets width"]) -> tuple[list[Ve
     if before is not None:
         return before, None
     try:
-        verdicts = decide(run.problem, batch, run.probes)
+        verdicts = decide(run.problem, batch, run.probes, run.time_limit)
     except Exception as error:  # whatever it was, it costs this batch alone, and is the reason that its verdicts give
         if run.on_error == "raise":
             raise
@@ -105,4 +109,5 @@ def _finish(run: Batches, batch: Int[np.ndarray, "sets width"]) -> tuple[list[Ve
 
 
 def _undecided(count: int, error: Exception) -> list[Verdict]:
-    return [Verdict("undecided", (-1.0, 1.0), "none", reason=f"{type(error).__name__}: {error}")] * count
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return [Verdict("undecided", (-1.0, 1.0), "none", reason=reason)] * count

@@ -1,5 +1,6 @@
 """Check: which label sets a layer can output, each verdict with its proof."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,14 @@ import tqdm
 from jaxtyping import Float
 
 from sigfft.argmaxability.batches import Batches
+from sigfft.argmaxability.domains import DomainLike
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.stages import Problem
 from sigfft.labels import LabelSets, dedupe
+from sigfft.projection import Projection
 
 _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
 
@@ -23,6 +26,9 @@ def check(
     bias: Float[np.ndarray, " labels"] | None = None,
     rule: str | Rule = "threshold",
     *,
+    domain: DomainLike = "any",
+    projection: Projection | None = None,
+    time_limit: float | None = None,
     batch_size: int | None = None,
     probes: int = 0,
     progress: bool = False,
@@ -43,6 +49,11 @@ def check(
       label_sets: integer lists, or an int array padded with n_labels. Repeated sets are worked on once.
       bias: (n_labels,) or None.
       rule: "threshold" (logit > 0), "argmax" (one label) or "top_k" (the set's size is k); see `rules.RULES`.
+      domain: what each entry of the input can be: "any", "nonnegative" (after a ReLU), or two bounds (low, high). The
+        bounds themselves are left out, which loses nothing: a set that a point on them yields strictly, others yield.
+      projection: of the head, where the input is not z but features: z = matrix @ features + offset. The layer that
+        they see, W times the matrix, is decided exactly, without rounding that product.
+      time_limit: seconds after which a set is left undecided; default: none, and every set is decided.
       batch_size: label sets worked on together; default: as many as keep their margins within 64 MB, at most 256.
       probes: random activations tried for each set before the search; worth it on accelerators, not on cores.
       progress: show a progress bar.
@@ -54,8 +65,8 @@ def check(
         passes the error on. Finished batches are in `resume_dir` either way.
 
     Raises:
-      ValueError: weights that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule, a
-        batch_size below 1, n_jobs of 0, or negative probes.
+      ValueError: arrays that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule or
+        domain, a time_limit that is not positive, a batch_size below 1, n_jobs of 0, or negative probes.
     """
     if on_error not in ("undecided", "raise"):
         raise ValueError(f"on_error must be 'undecided' or 'raise'; given {on_error!r}")
@@ -64,7 +75,9 @@ def check(
             f"n_jobs must be a number of processes, or -1 for all cores, and probes at least 0; "
             f"given n_jobs={n_jobs}, probes={probes}"
         )
-    layer = Layer.of(weight, bias, rule)
+    if time_limit is not None and not time_limit > 0:
+        raise ValueError(f"time_limit must be a positive number of seconds, or None; given {time_limit}")
+    layer = Layer.of(weight, bias, rule, domain, projection)
     padded = layer.pad(label_sets)
     if not len(padded):
         return Report(layer.digest, padded, [])
@@ -75,7 +88,8 @@ def check(
         raise ValueError(f"batch_size must be at least 1; given {batch_size}")
     batches = [distinct[i : i + batch_size] for i in range(0, len(distinct), batch_size)]
     folder = None if resume_dir is None else Path(resume_dir).resolve()
-    run = Batches(Problem.of(layer), probes, folder, on_error)
+    limit = math.inf if time_limit is None else time_limit
+    run = Batches(Problem.of(layer), probes, folder, on_error, limit)
     finished: list[Verdict] = []
     with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar:
         for verdicts in run.stream(batches, n_jobs, backend):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DomainLike = str | tuple[float, float]
+DomainLike = str | tuple[float | None, float | None] | list[float | None]
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,20 @@ class Domain:
 
     def holds(self, values: np.ndarray) -> np.ndarray:
         """Whether each vector (..., size) of floats is a member."""
-        return ((values > self.low) & (values < self.high)).all(axis=-1)
+        return np.asarray(((values > self.low) & (values < self.high)).all(axis=-1))
 
-    def to_json(self) -> str | list[float]:
-        """As verdict files name it: "any", "nonnegative" or two bounds."""
-        return next((name for name, domain in DOMAINS.items() if domain == self), [self.low, self.high])
+    def to_json(self) -> str | list[float | None]:
+        """As verdict files name it: "any", "nonnegative" or two bounds, null for none."""
+        bounds = [bound if math.isfinite(bound) else None for bound in (self.low, self.high)]
+        return next((name for name, domain in DOMAINS.items() if domain == self), bounds)
 
 
+_NO_BOUNDS = (-math.inf, math.inf)
 DOMAINS = {"any": Domain(), "nonnegative": Domain(low=0.0)}
 
 
-def domain_of(domain: DomainLike | Domain | list) -> Domain:
-    """The domain that is meant by a name in `DOMAINS`, or by two bounds, low < high.
+def domain_of(domain: DomainLike | Domain) -> Domain:
+    """The domain that is meant by a name in `DOMAINS`, or by two bounds, low < high; None is no bound.
 
     Raises:
       ValueError: it is neither.
@@ -56,7 +58,7 @@ def domain_of(domain: DomainLike | Domain | list) -> Domain:
     if isinstance(domain, str) or not isinstance(domain, tuple | list) or len(domain) != 2:
         raise ValueError(expected)
     try:
-        low, high = map(float, domain)
+        low, high = (bound if given is None else float(given) for given, bound in zip(domain, _NO_BOUNDS, strict=True))
     except (TypeError, ValueError):
         raise ValueError(expected) from None
     if not low < high:

@@ -114,7 +114,7 @@ def epsilon_argmaxable(
             continue
         lower = -1.0
         if verdict.witness is not None:
-            lower = _radius(units, _signs(label_set, layer.n_labels), verdict.witness, box)
+            lower = _radius(units, _signs(label_set, layer.n_labels), np.asarray(verdict.witness), box)
         # without a bias, no z of the box is longer than √dim·box
         upper = verdict.margin[1] * layer.dim**0.5 * box * (1 + 1e-12) if bias is None else np.inf
         if lower > epsilon or upper <= epsilon:

@@ -3,13 +3,16 @@
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
+from sigfft.argmaxability.conflict import irreducible
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
+from sigfft.argmaxability.proofs.witness import Witness
 from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.search.basis import start, unit
 from sigfft.argmaxability.search.system import lengths
@@ -23,7 +26,8 @@ _BATCH = 64
 class Explanation:
     """The conflict of an unargmaxable set: no activation puts `on` above and `off` below at the same time.
 
-    Both are empty unless the set is unargmaxable. Without a bias, leaving out any one of the labels resolves it.
+    Both are empty unless the set is unargmaxable. Leaving out any one of the labels resolves it, whatever the bias; the
+    certificate of the verdict is on these labels.
     """
 
     verdict: Verdict
@@ -46,7 +50,7 @@ class Nearest:
     labels: tuple[int, ...]
     added: tuple[int, ...]
     removed: tuple[int, ...]
-    witness: Float[np.ndarray, " dim"]
+    witness: Witness
 
     @property
     def flips(self) -> int:
@@ -54,20 +58,25 @@ class Nearest:
         return len(self.added) + len(self.removed)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # as `batches`: its products are small
 def explain(
     weight: Float[np.ndarray, "labels dim"],
     label_set: list[int],
     bias: Float[np.ndarray, " labels"] | None = None,
     rule: str | Rule = "threshold",
 ) -> Explanation:
-    """The labels of a set that conflict: those of its certificate. Arguments and errors as `check`, for one set."""
-    problem = Problem.of(Layer.of(weight, bias, rule))
-    verdict = _decide(problem, frozenset(label_set))
-    core = () if verdict.certificate is None else verdict.certificate.labels
-    on = tuple(i for i in core if i in set(label_set))
-    return Explanation(verdict, on, tuple(i for i in core if i not in on and i < problem.layer.n_labels))
+    """Labels of a set that conflict, none of them to spare. Arguments and errors as `check`, for one set."""
+    problem, wanted = Problem.of(Layer.of(weight, bias, rule)), frozenset(label_set)
+    verdict = _decide(problem, wanted)
+    if verdict.certificate is None:
+        return Explanation(verdict, (), ())
+    certificate = irreducible(problem.layer, wanted, verdict.certificate)
+    core = [i for i in certificate.labels if i < problem.layer.n_labels]
+    on, off = (tuple(i for i in core if (i in wanted) == active) for active in (True, False))
+    return Explanation(replace(verdict, certificate=certificate), on, off)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def nearest(
     weight: Float[np.ndarray, "labels dim"],
     label_set: list[int],

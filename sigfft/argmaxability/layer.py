@@ -5,12 +5,11 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpz_mat
 from jaxtyping import Float, Int
 
 from sigfft import labels
-from sigfft.argmaxability.domains import Domain, DomainLike, domain_of
-from sigfft.argmaxability.proofs.exact import exact64, whole_rows
+from sigfft.argmaxability.domains import DOMAINS, Domain, DomainLike, domain_of
+from sigfft.argmaxability.proofs.exact import entries, exact64, matrix, whole_rows
 from sigfft.argmaxability.rules import Rule, named
 from sigfft.projection import Projection
 
@@ -27,7 +26,7 @@ class Digest:
     dim: int
     weight: dict
     bias: dict | None
-    domain: str | tuple[float, float] = "any"
+    domain: str | list[float | None] = "any"
     projection: dict | None = None
 
 
@@ -44,7 +43,7 @@ class Layer:
     weight: Float[np.ndarray, "labels dim"]
     bias: Float[np.ndarray, " labels"] | None
     rule: Rule
-    domain: Domain = Domain()
+    domain: Domain = DOMAINS["any"]
     projection: Projection | None = None
 
     @classmethod
@@ -76,14 +75,14 @@ class Layer:
             if bias.shape != (len(weight),):
                 raise ValueError(f"bias must be (n_labels,) = ({len(weight)},); given shape {bias.shape}")
         if projection is not None:
-            matrix, offset = (_finite(a, f"projection's {n}") for a, n in zip(projection, projection._fields, strict=True))
+            kernel, offset = (_finite(array, "the projection") for array in projection)
             dim = weight.shape[1]
-            if matrix.ndim != 2 or len(matrix) != dim or not matrix.size or offset.shape != (dim,):
+            if kernel.ndim != 2 or len(kernel) != dim or not kernel.size or offset.shape != (dim,):
                 raise ValueError(
                     f"the projection of a weight of shape {weight.shape} must be a matrix ({dim}, feature_dim) and an "
-                    f"offset ({dim},); given shapes {matrix.shape} and {offset.shape}"
+                    f"offset ({dim},); given shapes {kernel.shape} and {offset.shape}"
                 )
-            projection = Projection(matrix.astype(np.float64), offset.astype(np.float64))
+            projection = Projection(kernel.astype(np.float64), offset.astype(np.float64))
         return cls(weight, bias, named(rule), domain_of(domain), projection)
 
     @property
@@ -161,8 +160,7 @@ class Layer:
         label, least = ids < self.n_labels, int(np.min(scale))
         own, powers = whole_rows(self.logit_rows(ids[label]))
         feed, (common,) = whole_rows(self.feed.reshape(1, -1))
-        made = fmpz_mat(own.tolist()) * fmpz_mat(feed.reshape(self.feed.shape).tolist())
-        columns = np.array([[int(value) for value in row] for row in made.tolist()], object).reshape(len(own), -1)
+        columns = entries(matrix(own) * matrix(feed.reshape(self.feed.shape)))
         powers = powers + common
         if self.rule.free_level:  # one more column of 1 = 2^-power · 2^power
             above = np.maximum(powers, 0)
@@ -199,10 +197,10 @@ class Layer:
     @functools.cached_property
     def feed(self) -> Float[np.ndarray, "_ _"]:
         """The map from the input, and 1 where there is a constant, to z, and 1 likewise."""
-        matrix, offset = self.projection or Projection(np.eye(self.dim), np.zeros(self.dim))
+        kernel, offset = self.projection or Projection(np.eye(self.dim), np.zeros(self.dim))
         if not self.has_constant:
-            return matrix
-        return np.vstack([np.column_stack([matrix, offset]), np.arange(self.dim + 1) == self.dim])
+            return kernel
+        return np.vstack([np.column_stack([kernel, offset]), np.arange(self.dim + 1) == self.dim])
 
     def _constraints(self, ids: Int[np.ndarray, " ids"]) -> Float[np.ndarray, "ids D"]:
         """Rows behind the labels': x_const > 0; then x_j − low·x_const > 0 for each j, and high·x_const − x_j > 0."""

@@ -11,6 +11,7 @@ from sigfft import labels as label_sets
 from sigfft.argmaxability.layer import Digest
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.proofs.verdicts import STATUSES, Verdict, read_lines, write
+from sigfft.argmaxability.proofs.witness import Witness
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Report:
         return np.array([v.margin for v in self.verdicts], np.float64).reshape(-1, 2)
 
     @property
-    def witness(self) -> list[Float[np.ndarray, " dim"] | None]:
-        """An activation that yields the set, for each argmaxable one."""
+    def witness(self) -> list[Witness | None]:
+        """An input that yields the set, for each argmaxable one; an `ExactWitness` where no floats do."""
         return [v.witness for v in self.verdicts]
 
     @property

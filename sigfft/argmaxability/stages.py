@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from sigfft.argmaxability.layer import Layer
-from sigfft.argmaxability.proofs.certificate import Certificate, proves_certificates
+from sigfft.argmaxability.proofs.certificate import Certificate, proves_certificates, restate_certificate
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.proofs.witness import ExactWitness, Witness, proves_witnesses
 from sigfft.argmaxability.search import probe, refine, working_set
@@ -17,7 +17,6 @@ from sigfft.argmaxability.search.basis import Basis
 from sigfft.argmaxability.search.clock import Clock, OutOfTime
 from sigfft.argmaxability.search.finding import Finding
 from sigfft.argmaxability.search.system import System
-
 
 _UNKNOWN = Verdict("undecided", (-1.0, 1.0), "none")
 
@@ -71,9 +70,7 @@ def decide(
     return verdicts
 
 
-def _refined(
-    problem: Problem, label_set: np.ndarray, verdict: Verdict, finding: Finding, time_limit: float
-) -> Verdict:
+def _refined(problem: Problem, label_set: np.ndarray, verdict: Verdict, finding: Finding, time_limit: float) -> Verdict:
     """The verdict on one set: a proof, unless its time has run out."""
     clock = Clock(time_limit - verdict.seconds)
     try:
@@ -107,6 +104,7 @@ def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
 def _prove(problem: Problem, padded: Int[np.ndarray, "sets width"], found: list[Finding], method: str) -> list[Verdict]:
     """Verdicts from findings: a status only where its proof holds exactly."""
     layer, error = problem.layer, problem.system.unit_error
+    # a margin's bounds decide nothing: until there is a proof they hold 0
     verdicts = [Verdict("undecided", (min(f.lower, 0.0), max(f.upper, 0.0)), method, reason=f.note) for f in found]
     hopeful = [i for i, f in enumerate(found) if f.certificate is None and f.lower + error > 0]
     if hopeful:
@@ -123,8 +121,10 @@ def _prove(problem: Problem, padded: Int[np.ndarray, "sets width"], found: list[
     if claims:
         at, proofs = [i for i, _ in claims], [c for _, c in claims]
         for (i, proof), holds in zip(claims, proves_certificates(layer, padded[at], proofs), strict=True):
-            if holds:
-                verdicts[i] = Verdict("unargmaxable", (min(found[i].lower, 0.0), 0.0), method, certificate=proof)
+            stated = proof if holds else restate_certificate(layer, padded[i], proof)
+            if stated is not None:
+                low = min(found[i].lower, 0.0)
+                verdicts[i] = Verdict("unargmaxable", (low, 0.0), method, certificate=stated)
     return verdicts
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, Num
 
 from sigfft.heads.blocks import Blocks
-from sigfft.projection import Projection
 from sigfft.precision import add, compute_dtype, floating, matmul, product
+from sigfft.projection import Projection
 
 Params = dict[str, Array]
 Decode = Callable[[Params, Float[Array, "batch dim"], Int[Array, " width"]], Float[Array, "batch width"]]

@@ -1,5 +1,8 @@
 import functools
 import json
+import os
+import signal
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
 import ml_dtypes
@@ -10,6 +13,7 @@ from argmaxability.claims import certificate_holds, witness_holds
 import sigfft
 from sigfft.argmaxability import batches, check, check_head, verify
 from sigfft.argmaxability.proofs import certificate as proofs
+from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.search import lp, working_set
 from sigfft.argmaxability.search.finding import Finding
 from sigfft.argmaxability.theory import cyclic
@@ -164,7 +168,7 @@ def test_a_solver_that_gives_up_on_a_set_leaves_it_undecided(monkeypatch):
     assert set(report.reason) == {"HiGHS stopped without an answer"}
 
 
-def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch):
+def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch, tmp_path):
     """A search that calls everything argmaxable at z = 0, or contradicted by label 0 alone."""
 
     def boasts(system, basis, padded):
@@ -177,6 +181,32 @@ def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch):
     report = check(WEIGHT, SETS[:8])
     assert report.counts() == {"checked": 8, YES: 0, NO: 0, "undecided": 8}
     assert set(report.reason) == {"no proof either way was found"}
+    assert (report.margin[:, 0] <= 0).all()  # a bound that no witness bears out is no reason to save a contradiction
+    report.save(tmp_path / "verdicts.jsonl")
+    assert verify(tmp_path / "verdicts.jsonl", WEIGHT)["undecided"] == 8
+
+
+def test_multipliers_that_a_search_leaves_inaccurate_are_stored_exact(monkeypatch, tmp_path):
+    expected, real = check(WEIGHT, SETS), working_set.search
+
+    def careless(system, basis, padded):
+        found = real(system, basis, padded)
+        for finding in found:
+            if finding.certificate is not None:
+                wrong = tuple((1 + np.arange(len(finding.certificate.labels))).tolist())
+                finding.certificate = proofs.Certificate(finding.certificate.labels, tuple(map(float, wrong)))
+        return found
+
+    monkeypatch.setattr(working_set, "search", careless)
+    report = check(WEIGHT, SETS, on_error="raise")
+    assert report.status.tolist() == expected.status.tolist()
+    assert "lp" not in report.method
+    for one, other in zip(report.certificate, expected.certificate, strict=True):
+        if one is not None:
+            ours, theirs = np.array(one.multipliers), np.array(other.multipliers)
+            np.testing.assert_allclose(ours / ours[0], theirs / theirs[0], rtol=1e-9)
+    report.save(tmp_path / "verdicts.jsonl")
+    assert verify(tmp_path / "verdicts.jsonl", WEIGHT)[NO] == report.counts()[NO] > 0
 
 
 def test_an_error_in_one_batch_costs_that_batch_only(monkeypatch, tmp_path):
@@ -287,6 +317,25 @@ def test_finished_batches_survive_the_death_of_a_worker(tmp_path, monkeypatch):
     lost = report.reason == "RuntimeError: a worker was killed"
     assert 0 < lost.sum() < len(SETS)
     np.testing.assert_array_equal(report.status[~lost], whole.status[~lost])
+
+
+def test_a_killed_worker_costs_its_own_batch_only():
+    here = os.getpid()
+
+    class Poisoned(Rule):
+        def check_sets(self, padded, n_labels):
+            if os.getpid() != here and SETS[3] in sigfft.labels.unpack(padded, n_labels):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    whole, rule = check(WEIGHT, SETS), Poisoned("threshold")
+    report = check(WEIGHT, SETS, rule=rule, batch_size=4, n_jobs=2)
+    lost = report.status == "undecided"
+    assert lost[3]
+    assert len(np.unique(report.label_sets[lost], axis=0)) == 4
+    assert all("TerminatedWorkerError: A worker process" in reason for reason in report.reason[lost])
+    np.testing.assert_array_equal(report.status[~lost], whole.status[~lost])
+    with pytest.raises(BrokenProcessPool):
+        check(WEIGHT, SETS, rule=rule, batch_size=4, n_jobs=2, on_error="raise")
 
 
 def test_processes_share_the_weights_and_agree_with_one(tmp_path):

@@ -3,8 +3,12 @@ import itertools
 import numpy as np
 import pytest
 from argmaxability.brute_force import argmaxable_sets
+from argmaxability.claims import certificate_holds
 
 from sigfft.argmaxability import check, explain, nearest
+from sigfft.argmaxability.conflict import irreducible
+from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.proofs.certificate import Certificate
 
 RNG = np.random.default_rng(0)
 WEIGHT, BIAS = RNG.standard_normal((7, 3)), 0.5 * RNG.standard_normal(7)
@@ -41,24 +45,49 @@ def test_an_argmaxable_set_is_its_own_nearest():
     assert str(explained).startswith("the set is argmaxable; its margin is in ")
 
 
-@pytest.mark.parametrize("bias", [None, BIAS])
-def test_the_conflict_stays_a_conflict_alone_and_without_a_bias_goes_with_any_label(bias):
-    sets = everything("threshold", 0)
-    report = check(WEIGHT, sets, bias)
-    unargmaxable = [s for s, status in zip(sets, report.status, strict=True) if status == "unargmaxable"]
-    assert len(unargmaxable) > 60
-    for labels in unargmaxable[::20]:
-        found = explain(WEIGHT, labels, bias)
+def random_layer(seed, biased):
+    """Generic layers and degenerate ones, in turn."""
+    rng = np.random.default_rng(seed)
+    if seed % 2:
+        return rng.integers(-2, 3, (9, 3)).astype(float), rng.integers(-1, 2, 9).astype(float) if biased else None
+    return rng.standard_normal((9, 3)), rng.standard_normal(9) if biased else None
+
+
+@pytest.mark.parametrize("rule", ["threshold", "top_k", "argmax"])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_conflict_stays_a_conflict_alone_and_goes_with_any_label(seed, biased, rule):
+    weight, bias = random_layer(seed, biased)
+    alone = rule if rule == "threshold" else "top_k"  # some of a set's labels may be none of them
+
+    def status(labels, on):
+        sets = [[labels.index(i) for i in on if i in labels]]
+        return check(weight[labels], sets, None if bias is None else bias[labels], alone).status[0]
+
+    rng = np.random.default_rng(100 + seed)
+    for k in [1] * 6 if rule == "argmax" else [1, 2, 3, 4, 5, 6]:
+        labels = rng.choice(9, k, replace=False).tolist()
+        found = explain(weight, labels, bias, rule)
         core = sorted(found.on + found.off)
+        assert (found.verdict.status == "unargmaxable") == bool(core)
+        if not core:
+            continue
+        assert certificate_holds(weight, bias, rule, labels, found.verdict.certificate)
+        assert core == [i for i in found.verdict.certificate.labels if i < 9]
         assert set(found.on) <= set(labels)
         assert not set(found.off) & set(labels)
-        local = [core.index(i) for i in found.on]
-        alone = check(WEIGHT[core], [local], None if bias is None else bias[core])
-        assert alone.status[0] == "unargmaxable"
-        for dropped in core if bias is None else ():
-            rest = [i for i in core if i != dropped]
-            local = [rest.index(i) for i in found.on if i != dropped]
-            assert check(WEIGHT[rest], [local]).status[0] == "argmaxable"
+        assert status(core, found.on) == "unargmaxable"
+        for dropped in core if len(core) > 1 else ():
+            assert status([i for i in core if i != dropped], found.on) == "argmaxable"
+
+
+def test_a_conflict_with_the_bias_alone_spares_the_other_labels():
+    weight, bias = np.array([[1.0], [-1.0], [0.0], [2.0]]), np.array([-1.0, 0.5, -1.0, 1.0])
+    found = explain(weight, [0, 1, 2, 3], bias)
+    assert (found.on, found.off) in (((2,), ()), ((0, 1), ()))  # -1 > 0, or z > 1 and z < 0.5: never all of them
+    cancels = Certificate((1, 2, 3), (2.0, 2.0, 1.0))  # without the condition on the bias
+    assert certificate_holds(weight, bias, "threshold", [0, 1, 2, 3], cancels)
+    assert irreducible(Layer.of(weight, bias), frozenset(range(4)), cancels).labels == (2, 4)
 
 
 def test_a_duplicate_row_is_named():

@@ -29,6 +29,8 @@ _STEPS = 25  # between looks at the margins: each look waits for the device
 _RELAXATION = 1.8  # over-relaxation between 1.5 and 1.8 is what Boyd et al., section 3.4.3, recommend
 _LEVEL = 0.25  # scale of the free level's column under top_k: logits are then centred where the layer can do so
 _FLOATS_AT_ONCE = 1 << 21  # logits of a batch
+_ORDINARY = 10  # beyond 2**±10 the level's column follows the size of the rows
+_LONGEST = 2.0**-60, 2.0**116  # between which the longest row is brought, so that products stay in float32
 
 
 @jax.tree_util.register_dataclass
@@ -42,20 +44,30 @@ class Rows:
     head: Head = field(metadata={"static": True})
     rule: Rule = field(metadata={"static": True})
     params: Params
-    scale: Float[Array, " labels"]  # 1 / length of each row of the system; 0 for a zero row
+    scale: Float[Array, " labels"]  # 1 / length of each row of the system, shrunk; 0 for a zero row
     bias: Float[Array, " labels"] | None
+    shrink: Float[Array, ""]  # a power of two that multiplies all rows before their products; mostly 1
+    level: Float[Array, ""]  # entry of the free level's column
 
     @classmethod
     def of(cls, head: Head, params: Params, rule: Rule) -> "Rows":
         """The rows of a head under a rule; their lengths are found by blocks of W."""
         ids = np.arange(head.n_labels)
         blocks = np.array_split(ids, max(1, head.n_labels * head.dim // (1 << 24)))
-        total = np.concatenate([np.asarray(_squares(head, params, jnp.asarray(b)), np.float64) for b in blocks])
+        lengths = np.concatenate([_lengths(head, params, jnp.asarray(b)) for b in blocks])
         bias = head.bias(params, jnp.asarray(ids))
-        total += 0.0 if bias is None else np.square(np.asarray(bias, np.float64))
-        total += _LEVEL**2 if rule.free_level else 0.0
-        scale = np.where(total > 0, 1 / np.sqrt(np.where(total > 0, total, 1.0)), 0.0)
-        return cls(head, rule, params, jnp.asarray(scale, jnp.float32), bias)
+        if bias is not None:
+            lengths = np.hypot(lengths, np.asarray(bias, np.float64))
+        size = int(np.frexp(lengths.max())[1])
+        level = _LEVEL if abs(size) <= _ORDINARY else math.ldexp(_LEVEL, size)
+        if rule.free_level:
+            lengths = np.hypot(lengths, level)
+        longest = math.ldexp(1.0, int(np.frexp(lengths.max())[1]))
+        shrink = min(max(longest, _LONGEST[0]), _LONGEST[1]) / longest
+        with np.errstate(divide="ignore"):
+            scale = np.where(lengths > 0, np.minimum(1 / (lengths * shrink), 2.0**120), 0.0)
+        numbers = (jnp.asarray(value, jnp.float32) for value in (shrink, level))
+        return cls(head, rule, params, jnp.asarray(scale, jnp.float32), bias, *numbers)
 
     @property
     def width(self) -> int:
@@ -64,12 +76,12 @@ class Rows:
 
     def times(self, x: Float[Array, "sets D"]) -> Float[Array, "sets constraints"]:
         """The products of all rows with each x, the factor of the bias last."""
-        dim = self.head.dim
-        values = self.head.decode(self.params, x[:, :dim])
+        dim, shrunk = self.head.dim, x * self.shrink
+        values = self.head.decode(self.params, shrunk[:, :dim])
         if self.bias is not None:
-            values = values + (x[:, dim, None] - 1) * self.bias[None]  # `decode` has added it once
+            values = values + (shrunk[:, dim, None] - 1) * self.bias[None]  # `decode` has added it once
         if self.rule.free_level:
-            values = values - _LEVEL * x[:, -1:]
+            values = values - self.level * shrunk[:, -1:]
         values = values * self.scale[None]
         return values if self.bias is None else jnp.concatenate([values, x[:, dim, None]], axis=1)
 
@@ -83,8 +95,8 @@ class Rows:
         if self.bias is not None:
             own = jnp.concatenate([own, self.bias[labels][..., None]], axis=-1)
         if self.rule.free_level:
-            own = jnp.concatenate([own, jnp.full((*labels.shape, 1), -_LEVEL)], axis=-1)
-        return own * self.scale[labels][..., None]
+            own = jnp.concatenate([own, jnp.broadcast_to(-self.level, (*labels.shape, 1))], axis=-1)
+        return own * self.shrink * self.scale[labels][..., None]
 
     def signs(self, padded: Int[Array, "sets width"]) -> Float[Array, "sets constraints"]:
         """1 on the labels of each set, and on the factor of the bias; -1 elsewhere."""
@@ -162,9 +174,17 @@ def widen(
     return z, margin
 
 
+def _lengths(head: Head, params: Params, labels: Int[Array, " m"]) -> Float[np.ndarray, " m"]:
+    largest, squares = _squares(head, params, labels)
+    return np.asarray(largest, np.float64) * np.sqrt(np.asarray(squares, np.float64))
+
+
 @partial(jax.jit, static_argnames="head")
-def _squares(head: Head, params: Params, labels: Int[Array, " m"]) -> Float[Array, " m"]:
-    return jnp.square(head.rows(params, labels)).sum(axis=1)
+def _squares(head: Head, params: Params, labels: Int[Array, " m"]) -> tuple[Float[Array, " m"], Float[Array, " m"]]:
+    """The largest entry of each row; and the sum of squares in units of it, which float32 could not hold otherwise."""
+    rows = head.rows(params, labels)
+    largest = jnp.abs(rows).max(axis=1)
+    return largest, jnp.square(rows / jnp.where(largest > 0, largest, 1.0)[:, None]).sum(axis=1)
 
 
 @jax.jit
@@ -214,5 +234,7 @@ def _steps(rows: Rows, inverse: Float[Array, "D D"], signs: Float[Array, "sets c
 
 
 def _inverse(gram: Float[np.ndarray, "D D"], epsilon: float) -> Float[Array, "D D"]:
-    ridge = epsilon * np.trace(gram) / len(gram)
+    if not np.isfinite(gram).all():  # weights beyond float32: nothing is found, and nothing raised
+        return jnp.zeros(gram.shape, jnp.float32)
+    ridge = epsilon * np.trace(gram) / len(gram) or 1.0  # 1: where all rows are zero
     return jnp.asarray(np.linalg.inv(gram + ridge * np.eye(len(gram))), jnp.float32)

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int
 from sigfft import labels
 from sigfft.argmaxability.layer import Digest, Layer
 from sigfft.argmaxability.of_heads.forward import proposed
-from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.proofs.verdicts import Verdict
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule, named
 from sigfft.heads import Head, Params

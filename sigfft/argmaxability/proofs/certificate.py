@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,12 +10,14 @@ from jaxtyping import Bool, Float, Int
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs import exact
 
+
 @dataclass(frozen=True)
 class Certificate:
     """Labels and positive multipliers y with Σ y_i s_i row_i = 0: no activation satisfies these labels at once.
 
     The rows are those of the layer's sign system (`Layer.rows`); ids from `n_labels` on are its constraints that every
-    set has.
+    set has. Multipliers are floats, and cancel up to rounding: each ratio of two of them is within 1e-6, relatively, of
+    that of exact ones.
     """
 
     labels: tuple[int, ...]
@@ -24,10 +27,11 @@ class Certificate:
 def proves_certificates(
     layer: Layer, padded: Int[np.ndarray, "sets width"], certificates: Sequence[Certificate]
 ) -> Bool[np.ndarray, " sets"]:
-    """Whether exact positive multipliers with Σ y_i s_i row_i = 0 exist on the labels of each certificate.
+    """Whether exact positive multipliers with Σ y_i s_i row_i = 0 exist, near those of each certificate.
 
-    A support has at most D + 1 labels, D the width of the sign system. The stored multipliers are floats near the
-    exact ones; see `exact.cancels_verified` (tried first where there are D + 1) and `exact.cancels_exactly`.
+    A support has at most D + 1 labels, D the width of the sign system. The stored multipliers are floats; what they
+    are near to is proved by `exact.cancels_verified` (tried first where there are D + 1) or `exact.cancels_exactly`.
+    Multipliers that are not near exact ones prove nothing, even on labels that conflict; see `restate_certificate`.
 
     Raises:
       ValueError: the rule has no set of this size.
@@ -37,27 +41,54 @@ def proves_certificates(
     layer.rule.check_sets(padded, layer.n_labels)
     proved = np.zeros(len(padded), bool)
     for i, certificate in enumerate(certificates):
-        ids, y = np.asarray(certificate.labels), np.asarray(certificate.multipliers, np.float64)
-        if not _well_formed(ids, y, layer.n_constraints):
-            continue
-        active = np.isin(ids, padded[i]) | (ids >= layer.n_labels)
-        proved[i] = len(ids) <= layer.width + 1 and _cancels(layer, ids, active, y)
+        claim = _claim(layer, padded[i], certificate)
+        proved[i] = claim is not None and claim.holds()
     return proved
 
 
-def _cancels(layer: Layer, ids: np.ndarray, active: np.ndarray, y: np.ndarray) -> bool:
-    signs = np.where(active, 1, -1)[:, None]
-    if layer.projection is not None:
-        whole, exponents = layer.whole(ids)
-        mantissa, powers = np.frexp(y)
-        return _asks(whole, active) and exact.cancels_exactly(whole * signs, mantissa, exponents + powers)
-    rows = layer.rows(ids) * signs
-    return _asks(rows, active) and (exact.cancels_verified(rows, y) or exact.cancels_exactly(rows, y))
+def restate_certificate(
+    layer: Layer, label_set: Int[np.ndarray, " width"], certificate: Certificate
+) -> Certificate | None:
+    """A certificate that proves a set unargmaxable, on the labels of a given one; None where there is none.
+
+    Its multipliers are exact ones, rounded.
+
+    For those who make certificates: in floating point, small multipliers of badly conditioned rows may be far off.
+    """
+    claim = _claim(layer, label_set, certificate)
+    multipliers = None if claim is None else exact.multipliers(*claim)
+    if claim is None or multipliers is None:
+        return None
+    y = exact.rounded(multipliers, claim.exponents)
+    return Certificate(certificate.labels, tuple(y.tolist())) if claim._replace(y=y).holds() else None
 
 
-def _asks(rows: np.ndarray, active: np.ndarray) -> bool:
-    """Whether every row asks something: an inactive zero row does not."""
-    return bool((active | (rows != 0).any(axis=1)).all())
+class _Claim(NamedTuple):
+    """That Σ y_i row_i 2^exponent_i = 0, of signed rows in floats or in Python integers."""
+
+    rows: np.ndarray
+    y: Float[np.ndarray, " support"]
+    exponents: Int[np.ndarray, " support"]
+
+    def holds(self) -> bool:
+        if self.rows.dtype != object and exact.cancels_verified(self.rows, self.y):
+            return True
+        return exact.cancels_exactly(*self)
+
+
+def _claim(layer: Layer, label_set: Int[np.ndarray, " width"], certificate: Certificate) -> _Claim | None:
+    """What a certificate claims; None where that would prove nothing."""
+    ids, y = np.asarray(certificate.labels), np.asarray(certificate.multipliers, np.float64)
+    if not _well_formed(ids, y, layer.n_constraints) or len(ids) > layer.width + 1:
+        return None
+    active = np.isin(ids, label_set) | (ids >= layer.n_labels)
+    if layer.projection is None:
+        rows, exponents = layer.rows(ids), np.zeros(len(ids), int)
+    else:
+        rows, exponents = layer.whole(ids)
+    if not (active | (rows != 0).any(axis=1)).all():  # an inactive zero row asks nothing
+        return None
+    return _Claim(rows * np.where(active, 1, -1)[:, None], y, exponents)
 
 
 def _well_formed(ids: np.ndarray, y: Float[np.ndarray, " support"], n_ids: int) -> bool:

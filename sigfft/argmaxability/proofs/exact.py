@@ -8,10 +8,14 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from flint import fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
 from jaxtyping import Float, Int
 
+NEAR = 1e-6  # how far the ratios of given and of exact multipliers may lie apart, relatively
+LEAST = -960  # power of two: multipliers that are smaller in units of the largest are stored as this
 _EPS = 2.0**-52  # twice the unit roundoff, so the bounds below also cover their own rounding
+_LONG = np.longdouble  # float64 on some platforms
+_SHORT = max(float(np.finfo(_LONG).eps), 2.0**-63) / 2.0**-52  # its rounding in units of that of float64
 _TINY = 1e-150  # squares below it underflow
 _PRIME = (1 << 62) + 135  # ranks modulo it choose the pivots; what they give is then checked over the integers
 
@@ -41,9 +45,18 @@ def integers(array: Float[np.ndarray, "..."]) -> np.ndarray:
     return whole // max(1, math.gcd(*whole.ravel().tolist()))
 
 
-def whole_rows(
-    rows: Rows, scale: Int[np.ndarray, " D"] | int = 0
-) -> tuple[np.ndarray, Int[np.ndarray, " labels"]]:
+def matrix(whole: np.ndarray) -> fmpz_mat:
+    """Python integers (rows, columns), of which there may be none, as a matrix that is multiplied exactly and fast."""
+    rows, columns = whole.shape
+    return fmpz_mat(rows, columns, whole.ravel().tolist())
+
+
+def entries(product: fmpz_mat) -> np.ndarray:
+    """The inverse of `matrix`."""
+    return np.array([int(value) for value in product.entries()], object).reshape(product.nrows(), product.ncols())
+
+
+def whole_rows(rows: Rows, scale: Int[np.ndarray, " D"] | int = 0) -> tuple[np.ndarray, Int[np.ndarray, " labels"]]:
     """Each row, its columns times 2^scale, as Python integers times 2^exponent: one exponent for a row."""
     mantissa, exponents = np.frexp(rows)
     exponents = np.where(rows == 0, 1 << 20, exponents + scale)
@@ -119,7 +132,7 @@ def _dots(rows: Rows, ids: Ids, z: Whole) -> Iterator[int]:
 
 
 def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray, " D_plus_1"]) -> bool:
-    """Whether float64 proves that an exact positive x near y has Σ x_i row_i = 0. False proves nothing.
+    """Whether float64 proves that an exact positive x within `NEAR` of y has Σ x_i row_i = 0. False proves nothing.
 
     With the largest term held fixed, M x = t has one solution if ‖I − RM‖ < 1 for some R, and
     |x − y| <= |R r| + ‖I − RM‖ / (1 − ‖I − RM‖) ‖R r‖ with r = t − M y. The norm is max_i |·|_i / y_i, so that
@@ -135,19 +148,29 @@ def cancels_verified(rows: Float[np.ndarray, "D_plus_1 D"], y: Float[np.ndarray,
     # the largest term: the other multipliers are then moderate multiples of it
     fixed = int(np.argmax(y * np.abs(rows).max(axis=1)))
     matrix, target = np.delete(rows, fixed, axis=0).T, rows[fixed] * -1.0
-    y, y_fixed = np.delete(y, fixed), y[fixed]
+    given, y_fixed = np.delete(y, fixed), y[fixed]
     try:
         inverse = np.linalg.inv(matrix)
     except np.linalg.LinAlgError:
         return False
     gamma = (len(rows) + 8) * _EPS
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        y = y - inverse @ (matrix @ y - target * y_fixed)  # one step of refinement, for a smaller residual
+        y = given - inverse @ (matrix @ given - target * y_fixed)  # one step of refinement, for a smaller residual
+        if not ((y > 2.0**-250) & (y < 2.0**250)).all():  # nor where it is NaN; the bounds divide by it
+            return False
         size = np.abs(matrix) @ np.abs(y) + np.abs(target) * y_fixed
         residual = np.abs(matrix @ y - target * y_fixed) + gamma * size
         defect = np.abs(inverse @ matrix - np.eye(len(y))) @ y + gamma * (np.abs(inverse) @ size + y)
-        distance = (defect / y).max() + (np.abs(inverse) @ residual / y).max()
-    return bool(y.min() > 2.0**-250 and y.max() < 2.0**250 and distance < 0.5)
+        contraction = (defect / y).max()
+        if not contraction + (np.abs(inverse) @ residual / y).max() < 0.5:
+            return False
+        # x exists and is positive; where longer floats know the residual better, so is its distance from y
+        residual = (
+            np.abs(matrix.astype(_LONG) @ y - target.astype(_LONG) * y_fixed).astype(float) + gamma * _SHORT * size
+        )
+        distance = (np.abs(inverse) @ residual / y).max() / (1 - contraction)
+    ratios = np.append(y / given, 1.0)
+    return bool(distance < NEAR and (1 + distance) * ratios.max() <= (1 + NEAR) * (1 - distance) * ratios.min())
 
 
 def cancels_exactly(
@@ -157,10 +180,30 @@ def cancels_exactly(
     *,
     prime: int = _PRIME,
 ) -> bool:
-    """Whether positive rationals x with Σ x_i row_i = 0 exist, equal to y on a maximal set of free rows.
+    """Whether positive rationals x with Σ x_i row_i = 0 exist, those of `multipliers`, within `NEAR` of y.
+
+    Where multipliers are so far apart that floats have no room, those below `LEAST` of the largest need only be so too.
+    """
+    x = multipliers(rows, y, exponents, prime=prime)
+    if x is None:
+        return False
+    given = _rationals(y, exponents)
+    least_x, least_y = max(x) * fmpq(1, 1 << -LEAST), max(given) * fmpq(1, 1 << -LEAST)
+    ratios = [v / w for v, w in zip(x, given, strict=True) if v > least_x or w > least_y]
+    return max(ratios) <= (1 + fmpq(1, round(1 / NEAR))) * min(ratios)
+
+
+def multipliers(
+    rows: Float[np.ndarray, "labels D"] | np.ndarray,
+    y: Float[np.ndarray, " labels"],
+    exponents: Int[np.ndarray, " labels"] | int = 0,
+    *,
+    prime: int = _PRIME,
+) -> list[fmpq] | None:
+    """Positive rationals x with Σ x_i row_i = 0, in the ratios of y on a maximal set of free rows; None: not these.
 
     The free rows are those that depend on earlier ones; the others follow from them. Where the rows are a minimal
-    support (nullity 1) there is one free row, and the answer does not depend on the choice. An unlucky `prime` makes
+    support (nullity 1) there is one free row, and x is unique up to its scale, whatever y. An unlucky `prime` makes
     rows look dependent, which proves less and never more: the total is checked over the integers.
 
     Args:
@@ -170,20 +213,43 @@ def cancels_exactly(
       prime: for the choice of the free rows.
     """
     system = rows if rows.dtype == object else integers(rows)
-    given = whole_rows(y[None], exponents)[0][0]
+    given = _rationals(y, exponents)
     independent = independent_columns(system.T, prime)
     free = np.delete(np.arange(len(y)), independent)
     if not len(free):
-        return False
-    kept = fmpz_mat([given[free].tolist()]) * fmpz_mat(system[free].tolist())  # 1 × D
+        return None
+    x = list(given)
+    kept = fmpz_mat([[given[i].p for i in free.tolist()]]) * fmpz_mat(system[free].tolist())  # 1 × D
     if not independent:
-        return not any(kept.entries())
+        return None if any(kept.entries()) else x
     columns = independent_columns(system[independent], prime)
     square = fmpz_mat(system[np.ix_(independent, columns)].T.tolist())
     level = fmpq_mat(fmpz_mat([[-kept[0, c]] for c in columns]))
     solved, scale = fmpq_mat(square).solve(level).numer_denom()
     total = solved.transpose() * fmpz_mat(system[independent].tolist()) + kept * scale
-    return all(v > 0 for v in solved.entries()) and not any(total.entries())
+    if any(v <= 0 for v in solved.entries()) or any(total.entries()):
+        return None
+    for i, value in zip(independent, solved.entries(), strict=True):
+        x[i] = fmpq(value, scale)
+    return x
+
+
+def _rationals(y: Float[np.ndarray, " labels"], exponents: Int[np.ndarray, " labels"] | int) -> list[fmpq]:
+    """Y times 2^exponents, as whole numbers with a common factor."""
+    return [fmpq(value) for value in whole_rows(y[None], exponents)[0][0].tolist()]
+
+
+def rounded(numbers: list[fmpq], exponents: Int[np.ndarray, " numbers"]) -> Float[np.ndarray, " numbers"]:
+    """Positive rationals times 2^-exponents, over the largest of them, rounded; none below 2^LEAST."""
+    pairs = [(int(v.p), int(v.q)) for v in numbers]
+    powers = [p.bit_length() - q.bit_length() - int(e) for (p, q), e in zip(pairs, exponents, strict=True)]
+    shifts = [max(power - max(powers), LEAST) - power - int(e) for power, e in zip(powers, exponents, strict=True)]
+    return np.array([(p << max(0, shift)) / (q << max(0, -shift)) for (p, q), shift in zip(pairs, shifts, strict=True)])
+
+
+def rank(whole: np.ndarray) -> int:
+    """The rank modulo a prime: at most that over the rationals, and most often equal."""
+    return len(independent_columns(whole))
 
 
 def independent_columns(matrix: np.ndarray, prime: int = _PRIME) -> list[int]:

@@ -20,7 +20,10 @@ from sigfft.files import replacing
 
 STATUSES = ("argmaxable", "unargmaxable", "undecided")
 _LAYER = {"rule": (str,), "n_labels": (int,), "dim": (int,), "weight": (dict,), "bias": (dict, type(None))}
-_FED = {"domain": (str, list), "projection": (dict, type(None))}  # missing in files of before 0.1, which say nothing of it
+_FED = {
+    "domain": (str, list),
+    "projection": (dict, type(None)),
+}  # left out where it is "any", and none
 _PLAIN = Digest("", 0, 0, {}, None)
 
 
@@ -121,7 +124,7 @@ class VerificationError(ValueError):
 def read_lines(
     path: str | os.PathLike, check: Callable[[Line], None] = lambda line: None
 ) -> Iterator[tuple[int, Line]]:
-    """The lines of a file with their numbers, from 1.
+    """The lines of a file with their numbers, from 1. Blank lines, and a byte order mark, are passed over.
 
     Args:
       path: the file.
@@ -132,8 +135,10 @@ def read_lines(
         some of those that the file should have are missing.
     """
     declared = Counter[int | None]()  # how many lines there are of each value of `sets`
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
         for number, text in enumerate(file, 1):
+            if text.isspace():
+                continue
             try:
                 line = read_line(text)
                 check(line)

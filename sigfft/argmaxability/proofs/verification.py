@@ -1,5 +1,7 @@
 """Verification of a file of verdicts: every claim proved again, exactly and without a solver."""
 
+import json
+import reprlib
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -9,54 +11,74 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sigfft import labels
+from sigfft.argmaxability.domains import domain_of
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.certificate import proves_certificates
-from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.proofs.verdicts import STATUSES, Line, VerificationError, read_lines
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.rules import named
+from sigfft.projection import Projection
 
 PROOFS = {"argmaxable": "witness", "unargmaxable": "certificate"}
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # threads that wait for each other slow small inverses 20-fold
 def verify(
-    path: str | Path, weight: np.ndarray, bias: np.ndarray | None = None, *, batch_size: int = 1024
+    path: str | Path,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    label_sets: labels.LabelSets | None = None,
+    *,
+    projection: Projection | None = None,
+    batch_size: int = 1024,
 ) -> dict[str, int]:
     """Prove every verdict of a file that `Report.save` wrote, against the weights it claims to be about.
 
-    Margins are not proved, but must agree with the status.
+    Margins are not proved, but must agree with the status. A certificate's multipliers must be near exact ones: see
+    `Certificate`.
 
     Args:
       path: the file.
       weight: (n_labels, dim).
       bias: (n_labels,) or None.
+      label_sets: sets that must each have a verdict in the file, whatever its status; as `check`. In any order, and
+        the file may hold verdicts on other sets. None: the file alone says what it is about.
+      projection: that of the head, where the verdicts are about features.
       batch_size: verdicts proved at a time.
 
     Returns:
       How many verdicts there are of each status.
 
     Raises:
-      VerificationError: the first claim that is false, unproved or damaged, with its line number; or lines are missing.
-      ValueError: weight and bias do not fit each other.
+      VerificationError: the first claim that is false, unproved or damaged, with its line number; or lines are
+        missing; or one of the label sets has no verdict.
+      ValueError: weight and bias do not fit each other, or ids of the label sets are out of range.
     """
-    layer = Layer.of(weight, bias)
+    layer = Layer.of(weight, bias, projection=projection)
+    asked = [] if label_sets is None else labels.unpack(layer.pad(label_sets), layer.n_labels)
+    decided: set[tuple[int, ...]] = set()
     counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
     batch: list[tuple[int, Line]] = []
     try:
         for number, line in read_lines(path, lambda line: _check(line, layer)):
             counts[line.verdict.status] += 1
+            if asked:
+                decided.add(tuple(sorted(line.labels)))
             batch.append((number, line))
             if len(batch) == batch_size:
                 full, batch = batch, []
                 _prove(path, full, layer)
     finally:  # where a line was refused, an earlier false claim comes first
         _prove(path, batch, layer)
+    for i, ids in enumerate(asked):
+        if tuple(sorted(ids)) not in decided:
+            raise VerificationError(f"{path} has no verdict on set {i} of the label sets, {reprlib.repr(ids)}")
     return counts
 
 
 def _check(line: Line, layer: Layer) -> None:
     """Raise ValueError unless a verdict is about this weight and bias, and not at odds with itself."""
-    for name in ("n_labels", "dim", "weight", "bias"):  # one file may hold verdicts under several rules
+    for name in ("projection", "n_labels", "dim", "weight", "bias"):  # one file may hold several rules and domains
         claimed, given = getattr(line.layer, name), getattr(layer.digest, name)
         if claimed != given:
             raise ValueError(f"{name} is {claimed}, but {given} was given: the verdict is about other weights")
@@ -64,6 +86,7 @@ def _check(line: Line, layer: Layer) -> None:
     consistent = {"argmaxable": high > 0, "unargmaxable": low <= 0, "undecided": low <= 0 <= high}
     if not (low <= high and consistent[status]):
         raise ValueError(f"the margin [{low}, {high}] contradicts the status {status!r}")
+    domain_of(line.layer.domain)
     named(line.layer.rule).check_sets(labels.pad([line.labels], layer.n_labels), layer.n_labels)
     if status != "undecided" and _proof(line) is None:
         raise ValueError(f"{status} without a {PROOFS[status]}")
@@ -74,10 +97,11 @@ def _prove(path: str | Path, batch: list[tuple[int, Line]], layer: Layer) -> Non
     groups = defaultdict(list)
     for number, line in batch:
         if line.verdict.status in PROOFS:
-            groups[line.layer.rule, line.verdict.status].append((number, line))
+            groups[line.layer.rule, json.dumps(line.layer.domain), line.verdict.status].append((number, line))
     false = []
-    for (rule, status), lines in groups.items():
-        under, proofs = replace(layer, rule=named(rule)), [_proof(line) for _, line in lines]
+    for (rule, domain, status), lines in groups.items():
+        under = replace(layer, rule=named(rule), domain=domain_of(json.loads(domain)))
+        proofs = [_proof(line) for _, line in lines]
         padded = labels.pad([line.labels for _, line in lines], layer.n_labels)
         if status == "argmaxable":
             proved = proves_witnesses(under, padded, proofs)

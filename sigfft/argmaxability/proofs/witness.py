@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-from flint import fmpz_mat
 from jaxtyping import Bool, Float, Int
 
 from sigfft.argmaxability.layer import Layer
@@ -34,7 +33,7 @@ class ExactWitness:
     def __len__(self) -> int:
         return len(self.numerators)
 
-    def __array__(self, dtype: np.typing.DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.nearest(has_constant=True), dtype or np.float64)
 
     def nearest(self, has_constant: bool) -> Float[np.ndarray, " dim"]:
@@ -104,7 +103,7 @@ def _image(layer: Layer, witness: Witness) -> _Image:
     x = np.append(exact.exact64(witness, "witnesses"), 1.0) if layer.has_constant else exact.exact64(witness, "w")
     if layer.projection is None:
         return _Image(x, 0.0, lambda: _whole_image(layer, witness))
-    error = (len(x) + 8) * _EPS * (np.linalg.norm(layer.feed) * exact.length(x))
+    error = float((len(x) + 8) * _EPS * np.linalg.norm(layer.feed) * exact.length(x))
     return _Image(layer.feed @ x, error, lambda: _whole_image(layer, witness))
 
 
@@ -116,8 +115,7 @@ def _whole_image(layer: Layer, witness: Witness) -> np.ndarray:
         x = exact.integers(np.append(x, 1.0) if layer.has_constant else x)
     if layer.projection is None:
         return x
-    product = fmpz_mat(exact.integers(layer.feed).tolist()) * fmpz_mat(x[:, None].tolist())
-    return np.array([int(value) for value in product.entries()], object)
+    return exact.entries(exact.matrix(exact.integers(layer.feed)) * exact.matrix(x[:, None]))[:, 0]
 
 
 def _inside(layer: Layer, witness: Witness) -> bool:

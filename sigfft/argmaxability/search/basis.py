@@ -1,8 +1,7 @@
 """Whitened coordinates of a sign system, and the least-squares solutions that a search starts from."""
 
-from dataclasses import dataclass
-
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -11,7 +10,6 @@ from jaxtyping import Float, Int
 from sigfft.argmaxability.search import whitening
 from sigfft.argmaxability.search.frame import Frame
 from sigfft.argmaxability.search.system import System
-
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Basis:
 
     @classmethod
     def of(cls, system: System) -> "Basis":
-        """Whiten the unit rows of a system by a singular value decomposition; where that sees rounding only, exactly."""
+        """Whiten the unit rows of a system by its singular vectors; where floats see rounding only, exactly."""
         triangle = scipy.linalg.qr(system.units, mode="r", check_finite=False)[0][: system.width]
         _, singular, directions = scipy.linalg.svd(triangle, check_finite=False)  # of the triangle: that of all rows
         if not singular[0]:  # no row asks anything

@@ -12,7 +12,7 @@ import numpy as np
 from flint import fmpz_mat
 from jaxtyping import Float, Int
 
-from sigfft.argmaxability.proofs.exact import integers
+from sigfft.argmaxability.proofs.exact import entries, integers, matrix
 from sigfft.argmaxability.search.system import System
 
 _STRETCH = 1e9  # at most so much in one step: floats see that far
@@ -41,9 +41,9 @@ class Frame:
     def sharpened(
         self, system: System, ids: Int[np.ndarray, " ids"]
     ) -> tuple["Frame", Float[np.ndarray, " ids"], Int[np.ndarray, " ids"]]:
-        """The frame with some rows made exactly and rounded once; and their lengths before that, as size · 2^exponent."""
+        """The frame with some rows made exactly and rounded once; and their lengths before, as size · 2^exponent."""
         whole, exponents = system.whole(ids)
-        made = fmpz_mat(whole.tolist()) * fmpz_mat(self.basis.tolist())
+        made = matrix(whole) * matrix(self.basis)
         rows, sizes, shifts = rounded(made)
         every = self.rows.copy()
         every[ids] = rows
@@ -55,21 +55,20 @@ class Frame:
         sizes = np.zeros(len(directions))
         sizes[: len(singular)] = singular
         step = directions.T / np.maximum(sizes, sizes[0] / _STRETCH)
-        product = fmpz_mat(self.basis.tolist()) * fmpz_mat(integers(step).tolist())
+        product = matrix(self.basis) * matrix(integers(step))
         basis = _cut(product, _BITS + 40 * (self.depth + 1))
         return Frame(basis, _unit(self.rows @ step), self.depth + 1)
 
     def floats(self) -> Float[np.ndarray, "D rank"]:
         """The basis, rounded, and divided so that no entry is larger than 1."""
-        entries = self.basis.ravel().tolist()
-        scale = 1 << max(value.bit_length() for value in entries)
-        return np.array([float(fractions.Fraction(value, scale)) for value in entries]).reshape(self.basis.shape)
+        values = self.basis.ravel().tolist()
+        scale = 1 << max(map(int.bit_length, values))
+        return np.array([float(fractions.Fraction(value, scale)) for value in values]).reshape(self.basis.shape)
 
     def solution(self, x: Float[np.ndarray, " rank"] | list[int]) -> list[int]:
         """x, in floats or in whole numbers, in the coordinates of the system, exactly, up to a positive factor."""
-        given = x if isinstance(x, list) else integers(x).tolist()
-        whole = fmpz_mat(self.basis.tolist()) * fmpz_mat([[value] for value in given])
-        return [int(value) for value in whole.entries()]
+        given = np.array(x, object) if isinstance(x, list) else integers(x)
+        return entries(matrix(self.basis) * matrix(given[:, None]))[:, 0].tolist()
 
 
 def rounded(
@@ -77,9 +76,8 @@ def rounded(
 ) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
     """Rows of integers as unit rows, and their lengths as size · 2^exponent; a zero row has the size 0."""
     floats, exponents = np.empty((made.nrows(), made.ncols())), np.empty(made.nrows(), int)
-    for i, row in enumerate(made.tolist()):
-        values = [int(value) for value in row]
-        exponents[i] = shift = max(0, max(value.bit_length() for value in values) - 900)
+    for i, values in enumerate(entries(made).tolist()):
+        exponents[i] = shift = max(0, max(map(int.bit_length, values)) - 900)
         floats[i] = [float(value >> shift) for value in values] if shift else [float(value) for value in values]
     powers = np.frexp(np.abs(floats).max(axis=1))[1]
     floats = np.ldexp(floats, -powers[:, None])
@@ -87,11 +85,11 @@ def rounded(
     return floats / np.where(sizes > 0, sizes, 1.0)[:, None], sizes, exponents + powers
 
 
-def _cut(matrix: fmpz_mat, bits: int) -> np.ndarray:
+def _cut(product: fmpz_mat, bits: int) -> np.ndarray:
     """A matrix divided by a power of two: so many bits are left of the largest entry of each column, or more."""
-    columns = [[int(value) for value in column] for column in matrix.transpose().tolist()]
-    least = min(max(value.bit_length() for value in column) for column in columns)
-    return np.array(columns, object).T >> max(0, least - bits)
+    whole = entries(product)
+    least = min(max(map(int.bit_length, column)) for column in whole.T.tolist())
+    return whole >> max(0, least - bits)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -69,7 +69,6 @@ def _solve(
     from scipy.optimize import linprog  # takes longer to import than all of sigfft; most checks never get here
 
     bounds: list[tuple[float | None, float | None]] = [(-1, 1)] * rows.shape[1] + [(None, None)]
-    limit = {} if clock.left == np.inf else {"time_limit": max(clock.left, 1e-3)}
     for tolerance in _TOLERANCES:
         result = linprog(
             np.append(np.zeros(rows.shape[1]), -1.0),
@@ -77,7 +76,11 @@ def _solve(
             b_ub=np.zeros(len(rows)),
             bounds=bounds,
             method="highs-ds",
-            options={"primal_feasibility_tolerance": tolerance, "dual_feasibility_tolerance": tolerance, **limit},
+            options={
+                "primal_feasibility_tolerance": tolerance,
+                "dual_feasibility_tolerance": tolerance,
+                "time_limit": min(max(clock.left, 1e-3), 1e9),
+            },
         )
         if result.status == 0 and result.x is not None:
             return result.x[:-1], np.maximum(0.0, -result.ineqlin.marginals)

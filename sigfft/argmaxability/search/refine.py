@@ -11,10 +11,10 @@ problems of a fixed basis; a frame scales all directions, and needs no basis fro
 from collections.abc import Iterator
 
 import numpy as np
-from flint import fmpz_mat
 from jaxtyping import Int
 
 from sigfft.argmaxability.proofs.certificate import Certificate
+from sigfft.argmaxability.proofs.exact import LEAST, entries, matrix
 from sigfft.argmaxability.search import lp, simplex, support
 from sigfft.argmaxability.search.basis import Basis
 from sigfft.argmaxability.search.clock import Clock
@@ -89,13 +89,9 @@ def _looked_at(system: System, signs: np.ndarray, exact: list[int], upper: float
     margins = np.where(system.silent, np.inf, signs * (system.units @ solution))
     doubtful = np.flatnonzero(margins <= system.unit_error)
     whole = system.whole(doubtful)[0] * signs[doubtful].astype(int).astype(object)[:, None]
-    wrong = [int(value) <= 0 for value in _times(whole, exact)]
+    wrong = (entries(matrix(whole) * matrix(np.array(exact, object)[:, None])) <= 0)[:, 0]
     lower = float(margins.min()) - system.unit_error
-    return Finding(solution, lower, upper, None, doubtful, exact=exact), doubtful[np.array(wrong, bool)]
-
-
-def _times(rows: np.ndarray, x: list[int]) -> list:
-    return (fmpz_mat(rows.tolist()) * fmpz_mat([[value] for value in x])).entries() if len(rows) else []
+    return Finding(solution, lower, upper, None, doubtful, exact=exact), doubtful[wrong.astype(bool)]
 
 
 def _thin(rows: np.ndarray, optimum: lp.Optimum) -> np.ndarray:
@@ -128,5 +124,5 @@ def _scaled(ids: np.ndarray, multipliers: np.ndarray, exponents: np.ndarray) -> 
     """The certificate of multipliers times 2^exponents, divided by the largest; none falls to zero."""
     mantissas, powers = np.frexp(multipliers)
     powers = powers + exponents
-    y = np.ldexp(mantissas, np.maximum(powers - powers.max(), -1000))
+    y = np.ldexp(mantissas, np.maximum(powers - powers.max(), LEAST))
     return Certificate(tuple(ids.tolist()), tuple((y / y.max()).tolist()))

@@ -2,9 +2,9 @@
 
     max t  subject to  a_i·x >= t,  |x_j| <= 1        a_i = s_i row_i, in a frame
 
-Its dual has D + 1 equations, Σ y_i a_i + u − v = 0 and Σ y_i = 1: a basis holds rows, and bounds of coordinates in whose
-place a row has not come yet. Where no bound is left with a share, the multipliers y are a certificate. Floats only say
-which rows to look at.
+Its dual has D + 1 equations, Σ y_i a_i + u − v = 0 and Σ y_i = 1: a basis holds rows, and bounds of coordinates that no
+row has taken the place of yet. Where no bound is left with a share, the multipliers y are a certificate. Floats only
+say which rows to look at.
 
 Reference: Bland, New finite pivoting rules for the simplex method (1977), which is followed where steps have no length.
 """
@@ -12,9 +12,10 @@ Reference: Bland, New finite pivoting rules for the simplex method (1977), which
 from typing import NamedTuple
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpq_mat, fmpz_mat
 from jaxtyping import Int
 
+from sigfft.argmaxability.proofs.exact import entries, matrix
 from sigfft.argmaxability.search.clock import Clock
 from sigfft.argmaxability.search.frame import Frame
 from sigfft.argmaxability.search.system import EPS, System
@@ -66,15 +67,15 @@ class _Simplex:
         stalled = 0
         while True:
             clock.look()
-            matrix = fmpz_mat([self.column(label) for label in self.basis])
-            point, scale = _solved(matrix, [[int(label < 0)] for label in self.basis])
+            square = fmpz_mat([self.column(label) for label in self.basis])
+            point, scale = _solved(square, [[int(label < 0)] for label in self.basis])
             x, t = [-value for value in point[0][:-1]], point[0][-1]
             entering = self.entering(x, t, scale, careful=stalled > 2 * self.rank)
             if entering is None and t > 0:
                 return Vertex(x, np.zeros(0, int), [])
             right = [[value, 0] for value in self.column(self.basis[0] if entering is None else entering)]
             right[-1][1] = 1
-            (falls, shares), _ = _solved(matrix.transpose(), right)
+            (falls, shares), _ = _solved(square.transpose(), right)
             if entering is None or not any(s for s, label in zip(shares, self.basis, strict=True) if label < 0):
                 held = sorted((label, share) for share, label in zip(shares, self.basis, strict=True) if share)
                 return Vertex(None, np.array([label for label, _ in held]), [share for _, share in held])
@@ -117,8 +118,8 @@ class _Simplex:
     def products(self, ids: Int[np.ndarray, " ids"], x: list[int]) -> list[int]:
         """a_i·x of some rows."""
         self.make(ids)
-        rows = [self.made[i][:-1] for i in ids.tolist()]
-        return [int(value) for value in (fmpz_mat(rows) * fmpz_mat([[v] for v in x])).entries()] if rows else []
+        rows = np.array([self.made[i][:-1] for i in ids.tolist()], object).reshape(-1, self.rank)
+        return entries(matrix(rows) * matrix(np.array(x, object)[:, None]))[:, 0].tolist()
 
     def leaving(self, falls: list[int], shares: list[int]) -> int:
         """The place whose share falls to zero first; of equals that of the least label, so that there is no circle."""
@@ -141,15 +142,15 @@ class _Simplex:
         """Columns of rows that have not been needed before."""
         new = np.array([i for i in ids.tolist() if i not in self.made], int)
         if len(new):
-            made = fmpz_mat(self.system.whole(new)[0].tolist()) * fmpz_mat(self.frame.basis.tolist())
+            made = entries(matrix(self.system.whole(new)[0]) * matrix(self.frame.basis))
             for i, row in zip(new.tolist(), made.tolist(), strict=True):
-                signed = [int(value) * int(self.signs[i]) for value in row]
+                signed = [value * int(self.signs[i]) for value in row]
                 self.made[i] = [*signed, 1 << max(map(int.bit_length, signed))]
 
 
 def _solved(matrix: fmpz_mat, right: list[list[int]]) -> tuple[list[list[int]], int]:
     """The columns of the solution, each times the same positive number, and that number."""
-    numerators, scale = matrix.solve(fmpz_mat(right)).numer_denom()
+    numerators, scale = fmpq_mat(matrix).solve(fmpq_mat(fmpz_mat(right))).numer_denom()
     sign = 1 if scale > 0 else -1
     columns = [[sign * int(value) for value in column] for column in numerators.transpose().tolist()]
     return columns, sign * int(scale)

@@ -1,7 +1,6 @@
-"""Whitening in exact arithmetic, for systems whose rows are so alike, or so dependent, that floats see rounding only."""
+"""Whitening in exact arithmetic, for systems whose rows are so alike or dependent that floats see rounding only."""
 
 import numpy as np
-from flint import fmpz_mat
 
 from sigfft.argmaxability.proofs.exact import independent_columns
 from sigfft.argmaxability.search.frame import Frame

@@ -49,13 +49,15 @@ def circuits(weight: Weight) -> SignVectors:
     """Sign vectors of the minimal linear dependencies of the rows, both signs of each.
 
     A label set with signs s is unargmaxable (threshold, no bias) if and only if some circuit c has c_i = s_i wherever
-    c_i is not 0.
+    c_i is not 0; of a zero row, which is a circuit by itself, only where its label is on.
     """
     return cocircuits(orthogonal_complement(weight))
 
 
 def sign_vectors(weight: Weight, strict: bool = True) -> SignVectors:
     """All sign vectors of W z; with `strict`, those without a zero: the argmaxable label sets (threshold, no bias).
+
+    A zero row has no sign but 0; with `strict` that is -1, since its label is off for every z, and asks nothing.
 
     Every sign vector is a composition of cocircuits, X∘Y = X where X is not 0, else Y.
     """
@@ -69,6 +71,8 @@ def sign_vectors(weight: Weight, strict: bool = True) -> SignVectors:
         frontier = np.setdiff1d(composed, seen)
         seen = np.union1d(seen, frontier)
     everything = _array(set(map(tuple, _digits(seen, places).tolist())), len(places))
+    if strict:
+        everything[:, ~np.asarray(_rational(weight).tolist(), dtype=bool).any(axis=1)] = -1
     return everything[(everything != 0).all(axis=1)] if strict else everything
 
 

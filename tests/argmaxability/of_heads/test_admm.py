@@ -89,3 +89,32 @@ def test_a_set_that_cannot_be_is_not_found():
     assert margin[0] <= 0
     assert np.isfinite(z).all()
     assert len(admm.widen(head, head.init(jax.random.key(0)), np.zeros((0, 2), np.int32))[1]) == 0
+
+
+@pytest.mark.parametrize("rule", ["threshold", "top_k"])
+@pytest.mark.parametrize("scale", [2.0**-100, 2.0**100, 2.0**119])
+@pytest.mark.parametrize("name", ["bottleneck", "sigmoid"])
+def test_what_is_found_does_not_depend_on_the_scale_of_the_weights(name, scale, rule):
+    head = HEADS[name]
+    ordinary = head.init(jax.random.key(0))
+    scaled = {name: value * np.float32(scale) for name, value in ordinary.items()}
+    padded = random_sets(30, 2, 4, 0)
+    of_ordinary, of_scaled = (admm.widen(head, params, padded, rule)[1] for params in (ordinary, scaled))
+    assert (of_ordinary > 0).any()
+    np.testing.assert_allclose(of_scaled, of_ordinary, atol=2e-3)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e30, 3e38, np.inf, np.nan])
+def test_weights_of_any_size_find_something_or_nothing_and_never_raise(value):
+    head = HEADS["bottleneck"]
+    params = head.init(jax.random.key(0))
+    for first in (5, 0):
+        params["weight"] = params["weight"].at[first:].set(value)
+        assert not (admm.widen(head, params, random_sets(30, 2, 4, 0))[1] > 0).any()
+
+
+def test_a_head_with_huge_weights_is_checked():
+    head = HEADS["bottleneck"]
+    params = {name: value * np.float32(1e37) for name, value in head.init(jax.random.key(0)).items()}
+    report = sigfft.check_head(head, params, [[1], [2, 9]], "top_k")
+    assert report.status.tolist() == ["argmaxable"] * 2

@@ -9,7 +9,8 @@ from argmaxability.claims import certificate_holds, witness_holds
 from sigfft.argmaxability.layer import Layer, array_digest
 from sigfft.argmaxability.proofs import certificate as proofs
 from sigfft.argmaxability.proofs.certificate import Certificate
-from sigfft.argmaxability.proofs.exact import cancels_exactly, cancels_verified
+from sigfft.argmaxability.proofs.exact import cancels_exactly, cancels_verified, multipliers, rounded
+from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.theory.oriented import circuits, orthogonal_complement
 from sigfft.labels import pad
 
@@ -67,7 +68,7 @@ def test_no_false_claim_is_proved(name, rule):
     padded = pad(sets, n)
     for _ in range(20):
         z = rng.integers(-2, 3, weight.shape[1]).astype(np.float64)
-        proved = proofs.proves_witnesses(Layer.of(weight, None, rule), padded, np.tile(z, (len(sets), 1)))
+        proved = proves_witnesses(Layer.of(weight, None, rule), padded, np.tile(z, (len(sets), 1)))
         assert proved.tolist() == [yields(weight, None, rule, labels, z) for labels in sets]
         support = rng.choice(n, size=rng.integers(1, 5), replace=False)
         claim = Certificate(tuple(support.tolist()), tuple(rng.uniform(0.5, 2, len(support)).tolist()))
@@ -148,10 +149,54 @@ def test_float_proofs_of_nearly_singular_supports_are_true():
         column = rng.uniform(0.5, 1, 3) * rng.choice([-1.0, 1.0], 3)
         rows = np.column_stack([column, column * (1 + 2.0**-52 * rng.integers(-3, 4, 3))])
         y = np.abs(np.linalg.svd(rows.T)[2][-1]) + 1e-17
-        sure = cancels_verified(rows, y)
-        assert cancels_exactly(rows, y) or not sure
-        proved, true = proved + sure, true + cancels_exactly(rows, y)
+        x = multipliers(rows, y)
+        restated = y if x is None else rounded(x)
+        assert cancels_exactly(rows, restated) == (x is not None)
+        sure = cancels_verified(rows, restated)
+        assert x is not None or not sure
+        proved, true = proved + sure, true + (x is not None)
     assert true > proved
+
+
+@pytest.mark.parametrize("dim", [1, 5, 40])
+def test_multipliers_that_are_far_from_cancelling_prove_nothing_and_are_restated(dim):
+    rng = np.random.default_rng(dim)
+    weight = rng.standard_normal((dim + 1, dim)).astype(np.float32)
+    kernel = np.linalg.svd(weight.astype(np.float64).T)[2][-1]
+    labels, y = np.flatnonzero(kernel > 0).tolist(), np.abs(kernel)
+    layer, ids = Layer.of(weight), tuple(range(dim + 1))
+    for change, near in [(0.0, True), (1e-8, True), (4e-6, False), (0.5, False), (1e9, False)]:
+        changed = y * np.where(np.arange(dim + 1) == 0, 1 + change, 1)
+        claim = Certificate(ids, tuple((1e-3 * changed).tolist()))
+        assert certificate_holds(weight, None, "threshold", labels, claim) == near
+        rows = weight * np.sign(kernel)[:, None]
+        assert cancels_exactly(rows.astype(np.float64), changed) == near
+        restated = proofs.restate_certificate(layer, layer.pad([labels])[0], claim)
+        assert restated.labels == ids
+        assert certificate_holds(weight, None, "threshold", labels, restated)
+        np.testing.assert_allclose(np.array(restated.multipliers) / restated.multipliers[0], y / y[0], rtol=1e-9)
+    assert proofs.restate_certificate(layer, layer.pad([labels[1:]])[0], claim) is None
+
+
+@pytest.mark.parametrize("ratio", [1e-300, 1e-200, 1e-20, 1e300])
+def test_restated_multipliers_of_any_size_are_numbers(ratio):
+    weight = np.array([[1e-5], [-ratio]])
+    claim = Certificate((0, 1), (1.0, 1.0))
+    restated = proofs.restate_certificate(Layer.of(weight), np.array([0, 1]), claim)
+    assert restated.multipliers[0] * 1e-5 == pytest.approx(restated.multipliers[1] * ratio, rel=1e-15)
+    assert certificate_holds(weight, None, "threshold", [0, 1], restated)
+
+
+def test_multipliers_beyond_all_floats_are_not_restated():
+    weight = np.array([[1e-320], [-1e300]])
+    claim = Certificate((0, 1), (1.0, 1.0))
+    assert proofs.restate_certificate(Layer.of(weight), np.array([0, 1]), claim) is None
+
+
+@pytest.mark.parametrize("y", [[1.5, 0.5, 1.0], [2.0, 1e-30, 1.0], [1e200, 1.0, 1.0]])
+def test_no_warning_stands_for_a_refused_proof(y):
+    """The exact multiplier of the second row is zero, and refinement finds it: nothing is divided by it."""
+    assert not cancels_verified(np.array([[1.0, 1], [1, -1], [-2, -2]]), np.array(y))
 
 
 def test_an_unlucky_prime_proves_nothing():
@@ -197,7 +242,7 @@ def test_wrong_arguments_are_named():
     weight, padded = np.eye(3), np.array([[0, 3]])
 
     def witnesses_of(weight, bias, rule, padded, witnesses):
-        return proofs.proves_witnesses(Layer.of(weight, bias, rule), padded, witnesses)
+        return proves_witnesses(Layer.of(weight, bias, rule), padded, witnesses)
 
     for call, message in [
         ((weight, None, "most", padded, np.ones((1, 3))), "unknown rule 'most'"),

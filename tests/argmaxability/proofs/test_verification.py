@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from sigfft.argmaxability import Report
 from sigfft.argmaxability.layer import array_digest
 from sigfft.argmaxability.proofs.verification import VerificationError, verify
 
@@ -86,6 +87,8 @@ def test_a_bias_is_part_of_the_claim(tmp_path):
         (0, {"rule": "most"}, "unknown rule"),
         (0, {"n_labels": 4}, "n_labels is 4"),
         (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, -1.0]}}, "certificate does not prove"),
+        (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, 3.0]}}, "certificate does not prove"),
+        (1, {"certificate": {"labels": [0, 1], "multipliers": [2.0, 1.00001]}}, "certificate does not prove"),
         (1, {"certificate": {"labels": [0, 2], "multipliers": [2.0, 1.0]}}, "certificate does not prove"),
         (1, {"certificate": {"labels": [0], "multipliers": [2.0]}}, "certificate does not prove"),
         (1, {"certificate": {"labels": [0, 1]}}, "has no 'multipliers'"),
@@ -112,7 +115,6 @@ def test_damaged_files_are_refused(tmp_path):
     whole = json.dumps(verdicts()[0]) + "\n"
     for cut, reason in [
         ([whole, whole[: len(whole) // 2]], "line 2: not a JSON object"),
-        ([whole, "\n"], "line 2: not a JSON object"),
         ([whole, "[1, 2]\n"], "line 2: not a JSON object"),
         ([whole, "null\n"], "line 2: not a JSON object: None"),
         ([whole, "5\n"], "line 2: not a JSON object: 5"),
@@ -149,3 +151,35 @@ def test_the_first_false_claim_is_named_across_batches(tmp_path):
     lines[9] = verdicts()[1]
     with pytest.raises(VerificationError, match="line 11: not a JSON"):
         verify(write(tmp_path / "v.jsonl", lines), WEIGHT, batch_size=3)
+
+
+def test_a_byte_order_mark_and_blank_lines_are_no_claims(tmp_path):
+    lines = verdicts()
+    path = write(tmp_path / "v.jsonl", ["\ufeff", lines[0], "\n", *lines[1:], "  \r\n", "\n"])
+    assert sum(verify(path, WEIGHT).values()) == 4
+    assert len(Report.load(write(path, ["\ufeff", "\n", *lines[:3], "\n"]))) == 3
+    lines[2] |= {"margin": [0.1, 0.2]}
+    with pytest.raises(VerificationError, match=r"line 4: .*contradicts"):
+        verify(write(path, ["\ufeff", lines[0], "\n", *lines[1:]]), WEIGHT)
+    for nothing in ("", "\n\n", "\ufeff", "\ufeff\n"):
+        with pytest.raises(VerificationError, match="holds no verdict"):
+            verify(write(path, [nothing]), WEIGHT)
+
+
+def test_each_given_set_must_have_a_verdict(tmp_path):
+    path = write(tmp_path / "v.jsonl", verdicts())
+    for sets in ([], [[2]], [[2, 0], [1], [0, 2]], np.array([[0, 1], [2, 3]]), [[1, 0], [2], [0, 2], [1]]):
+        assert sum(verify(path, WEIGHT, None, sets).values()) == 4
+    for sets, message in [
+        ([[2], [], [1, 2]], r"v.jsonl has no verdict on set 1 of the label sets, \[\]"),
+        ([[2], [2, 1]], r"no verdict on set 1 of the label sets, \[1, 2\]"),
+        (np.array([[0, 3], [2, 3]]), r"no verdict on set 0 of the label sets, \[0\]"),
+    ]:
+        with pytest.raises(VerificationError, match=message):
+            verify(path, WEIGHT, label_sets=sets)
+    with pytest.raises(ValueError, match="label id 3 in set 1"):
+        verify(path, WEIGHT, label_sets=[[2], [3]])
+    lines = verdicts()
+    lines[3] |= {"witness": [-1.0, 1.0]}
+    with pytest.raises(VerificationError, match="line 4: the witness"):  # a false claim comes first
+        verify(write(path, lines), WEIGHT, label_sets=[[]])

@@ -6,6 +6,7 @@ import pytest
 from argmaxability.brute_force import argmaxable_sets, layers
 
 from sigfft import labels
+from sigfft.argmaxability import check
 from sigfft.argmaxability.theory import cyclic, oriented
 
 SHAPES = [(n, k) for n, k in product(range(1, 11), range(5)) if 2 * k < n]
@@ -120,12 +121,27 @@ def test_bad_arguments_are_named(call, message):
         call()
 
 
-@pytest.mark.parametrize("name", [name for name in layers() if name != "all zero"])
-def test_sign_vectors_are_the_regions(name):
+@pytest.mark.parametrize("name", layers())
+def test_sign_vectors_are_the_regions_and_what_the_checker_says(name):
     weight = layers()[name]
-    weight = weight[weight.any(axis=1)]  # with a zero row no vector is free of zeros
     vectors = oriented.sign_vectors(weight)
-    assert {tuple(np.flatnonzero(v > 0).tolist()) for v in vectors} == set(argmaxable_sets(weight, None, "threshold"))
+    assert (vectors != 0).all()
+    sets = [tuple(np.flatnonzero(v > 0).tolist()) for v in vectors]
+    assert sorted(sets) == sorted(argmaxable_sets(weight, None, "threshold"))
+    every = every_set(len(weight))
+    possible = check(weight, every).status == "argmaxable"
+    assert sorted(sets) == sorted(tuple(s) for s, ok in zip(every, possible, strict=True) if ok)
+
+
+@pytest.mark.parametrize("name", layers())
+def test_circuits_say_which_sets_are_unargmaxable(name):
+    weight = layers()[name]
+    reachable, found = argmaxable_sets(weight, None, "threshold"), oriented.circuits(weight)
+    for labels_on in every_set(len(weight)):
+        signs = np.where(np.isin(np.arange(len(weight)), labels_on), 1, -1)
+        agree = ((found == 0) | (found == signs)).all(axis=1)
+        on = ((found != 0) & (weight.any(axis=1) | (signs > 0))).any(axis=1)  # a zero row alone, only where it is on
+        assert (agree & on).any() == (tuple(labels_on) not in reachable)
 
 
 @pytest.mark.parametrize("name", layers())
