@@ -11,6 +11,7 @@ from sigfft.argmaxability import check as check
 from sigfft.argmaxability import check_head as check_head
 from sigfft.argmaxability import coverage as coverage
 from sigfft.argmaxability import plan as plan
+from sigfft.argmaxability import reach as reach
 from sigfft.argmaxability import verify as verify
 from sigfft.heads import Head as Head
 from sigfft.heads import bottleneck_head as bottleneck_head

@@ -10,8 +10,11 @@ from sigfft.argmaxability.explanation import nearest as nearest
 from sigfft.argmaxability.of_heads.head_report import HeadReport as HeadReport
 from sigfft.argmaxability.of_heads.head_report import check_head as check_head
 from sigfft.argmaxability.of_heads.planning import plan as plan
+from sigfft.argmaxability.of_heads.reachability import Reach as Reach
+from sigfft.argmaxability.of_heads.reachability import reach as reach
 from sigfft.argmaxability.proofs.certificate import Certificate as Certificate
 from sigfft.argmaxability.proofs.verdicts import VerificationError as VerificationError
 from sigfft.argmaxability.proofs.verification import verify as verify
+from sigfft.argmaxability.proofs.witness import ExactWitness as ExactWitness
 from sigfft.argmaxability.report import Report as Report
 from sigfft.argmaxability.theory.shares import coverage as coverage

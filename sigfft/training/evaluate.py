@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Array
 
 from sigfft import inference, labels
-from sigfft.argmaxability import HeadReport, Report, check, check_head
-from sigfft.argmaxability.of_heads.streamed import HELD
+from sigfft.argmaxability import HeadReport, Report, check_head
 from sigfft.data import Dataset, batches
-from sigfft.heads import Head, Params, feature_layer
+from sigfft.heads import Head, Params
 from sigfft.metrics import Metrics
 from sigfft.training.devices import local_shardings, split_over_devices
 from sigfft.training.model import Model, ModelParams
@@ -60,17 +59,13 @@ def check_label_sets(head: Head, params: Params, data: Dataset, max_sets: int) -
     If there are more than `max_sets` distinct sets, so many are checked, evenly spaced in order of appearance; 0: all.
 
     Returns:
-      The report of `check_head`; and that of `check` on `feature_layer`, where the head has fewer features than
-      dimensions, so that they cannot reach every z, and where that layer is not too large to hold.
+      The report of `check_head`; and its verdicts on what features yield, where that layer is not too large to hold.
     """
     distinct, _, _ = labels.dedupe(data.labels)
     if 0 < max_sets < len(distinct):
         distinct = distinct[np.linspace(0, len(distinct) - 1, max_sets).astype(int)]
-    report = check_head(head, params, distinct, progress=True)
-    if head.feature_dim >= head.dim or head.n_labels * head.feature_dim > HELD:
-        return report, None
-    weight, bias = feature_layer(head, params)
-    return report, check(weight, distinct, bias, progress=True)
+    report = check_head(head, params, distinct, domain=domain, progress=True)
+    return report, report.on_features
 
 
 def _wide(leaf: Array) -> np.ndarray:

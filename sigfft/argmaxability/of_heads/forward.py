@@ -80,18 +80,21 @@ def reproduced(
     padded: Int[np.ndarray, "sets width"],
     rule: str | Rule = "threshold",
     dtype: str = "float32",
+    *,
+    features: bool = False,
 ) -> Bool[np.ndarray, " sets"]:
     """Whether activations, scaled and cast to `dtype`, yield exactly their sets in the forward pass that serves them.
 
-    The pass is `head.decode`, jitted, on a batch, on the default device. Without a bias the scale of an activation is
-    free, and some are tried; with a bias it is kept. NaN is never reproduced.
+    The pass is `head.decode`, jitted, on a batch, on the default device; for `features` in the place of activations it
+    is `head.logits`. Without a bias the scale of an activation is free, and some are tried; with a bias it is kept, and
+    so is that of features. NaN is never reproduced.
 
     Raises:
       ValueError: an unknown dtype.
     """
     check_dtype(dtype)
     done = np.zeros(len(padded), bool)
-    free = head.bias(params, jnp.zeros(1, jnp.int32)) is None
+    free = not features and head.bias(params, jnp.zeros(1, jnp.int32)) is None
     finite = np.isfinite(z).all(axis=1)
     size = max(1, min(len(padded), _LOGITS_AT_ONCE // head.n_labels))
     for scale in _SCALES if free else (1.0,):
@@ -103,16 +106,21 @@ def reproduced(
             values = z[batch] * (scale * _LARGEST / largest if free else 1.0)
             with np.errstate(over="ignore"):  # beyond the largest float16: infinite, and not reproduced
                 cast = jnp.asarray(values.astype(dtype))
-            yields = _yields(head, params, cast, jnp.asarray(padded[batch]), named(rule))
+            yields = _yields(head, params, cast, jnp.asarray(padded[batch]), named(rule), features)
             done[at] = np.asarray(yields)[: len(at)]
     return done
 
 
-@partial(jax.jit, static_argnames=("head", "rule"))
+@partial(jax.jit, static_argnames=("head", "rule", "features"))
 def _yields(
-    head: Head, params: Params, z: Float[Array, "sets dim"], padded: Int[Array, "sets width"], rule: Rule
+    head: Head,
+    params: Params,
+    x: Float[Array, "sets size"],
+    padded: Int[Array, "sets width"],
+    rule: Rule,
+    features: bool,
 ) -> Bool[Array, " sets"]:
-    return rule.yields(head.decode(params, z), padded)
+    return rule.yields((head.logits if features else head.decode)(params, x), padded)
 
 
 def check_dtype(dtype: str) -> None:

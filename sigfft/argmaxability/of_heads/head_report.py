@@ -5,7 +5,7 @@ what the stored weights still allow. Each is decided by itself.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,10 @@ from jaxtyping import Float, Int
 
 from sigfft import labels
 from sigfft.argmaxability.checker import check
+from sigfft.argmaxability.domains import DomainLike, domain_of
 from sigfft.argmaxability.of_heads.forward import check_dtype, deployed, reproduced
+from sigfft.argmaxability.of_heads.on_features import check_features, reproduced_by_features
+from sigfft.argmaxability.of_heads.reachability import Reach
 from sigfft.argmaxability.of_heads.streamed import HELD, check_streamed
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule, named
@@ -31,6 +34,11 @@ class HeadReport(Report):
       ideal: (m,) the closed form. "undecided" where it says nothing: heads without a guarantee, or sets beyond it.
       deployed: (m,) "argmaxable" where an activation in `dtype`, run through the jitted `head.decode` in a batch on
         the default device, yields exactly the set. Otherwise "undecided": none was found, and none is ruled out.
+      on_features: the verdicts on what features in their domain yield, each witness a feature vector; None where they
+        were not asked for.
+      features: (m,) the fourth truth: "argmaxable" where it is proved and a feature vector in `dtype`, run through the
+        jitted `head.logits`, yields exactly the set; "unargmaxable" where that is proved.
+      reach: whether features reach every z; then all verdicts on z carry over.
       dtype: of the activations and logits of that forward pass.
       head: the output layer.
     """
@@ -39,24 +47,49 @@ class HeadReport(Report):
     deployed: np.ndarray
     dtype: str
     head: Head
+    on_features: Report | None = None
+    features: np.ndarray | None = None
+    reach: Reach | None = None
 
     @classmethod
-    def of(cls, head: Head, params: Params, report: Report, dtype: str = "float32") -> "HeadReport":
+    def of(
+        cls,
+        head: Head,
+        params: Params,
+        report: Report,
+        dtype: str = "float32",
+        domain: DomainLike | None = None,
+        **options: Any,
+    ) -> "HeadReport":
         """A report on a head's rows, completed by the closed form and by the forward pass.
 
         Witnesses are tried first in the forward pass; a set that they do not reproduce gets an activation of larger
         margin, unless it is proved unargmaxable.
+
+        Args:
+          head: any head.
+          params: its parameters.
+          report: of `check` on its rows.
+          dtype: of the forward pass.
+          domain: of the features; None leaves them out.
+          **options: of `check`, for what features yield.
         """
         rule, padded = report.layer.rule, report.label_sets
         nothing = np.full(head.dim, np.nan)
-        z = np.array([nothing if w is None else w for w in report.witness]).reshape(-1, head.dim)
+        z = np.array([nothing if w is None else w for w in report.witness], np.float64).reshape(-1, head.dim)
         done = reproduced(head, params, z, padded, rule, dtype)
         left = ~done & (report.status != "unargmaxable")
         distinct, inverse, _ = labels.dedupe(padded[left])
         done[left] = deployed(head, params, distinct, rule, dtype)[inverse]
         status = np.where(done, "argmaxable", "undecided").astype("<U12")
         given = {field.name: getattr(report, field.name) for field in fields(Report)}
-        return cls(**given, ideal=ideal(head, padded), deployed=status, dtype=dtype, head=head)
+        made = cls(**given, ideal=ideal(head, padded), deployed=status, dtype=dtype, head=head)
+        if domain is None:
+            return made
+        on_features, reached = check_features(head, params, report, named(rule), domain_of(domain), **options)
+        served = reproduced_by_features(head, params, on_features, reached, named(rule), dtype)
+        features = np.where(served | (on_features.status != "argmaxable"), on_features.status, "undecided")
+        return replace(made, on_features=on_features, features=features, reach=reached)
 
     @property
     def stored(self) -> np.ndarray:
@@ -71,10 +104,12 @@ class HeadReport(Report):
     def truths(self) -> str:
         """How many sets are argmaxable in each sense, by cardinality."""
         cardinality = labels.cardinality(self.label_sets, self.layer.n_labels)
-        lines = [f"{'labels':>8} {'sets':>9} {'ideal':>9} {'stored':>9} {'deployed':>9}  {self.dtype}"]
+        truths = {"ideal": self.ideal, "stored": self.stored, "deployed": self.deployed}
+        truths |= {} if self.features is None else {"features": self.features}
+        lines = [f"{'labels':>8} {'sets':>9} " + " ".join(f"{name:>9}" for name in truths) + f"  {self.dtype}"]
         for k in [*np.unique(cardinality).tolist(), None]:
             chosen = np.ones(len(self), bool) if k is None else cardinality == k
-            counts = [int((t[chosen] == "argmaxable").sum()) for t in (self.ideal, self.stored, self.deployed)]
+            counts = [int((t[chosen] == "argmaxable").sum()) for t in truths.values()]
             lines.append(f"{'all' if k is None else k:>8} {chosen.sum():>9} " + " ".join(f"{c:>9}" for c in counts))
         return "\n".join(lines)
 
@@ -85,6 +120,7 @@ def check_head(
     label_sets: labels.LabelSets,
     rule: str | Rule = "threshold",
     *,
+    domain: DomainLike = "any",
     dtype: str = "float32",
     held: int = HELD,
     **options: Any,
@@ -96,29 +132,32 @@ def check_head(
       params: its parameters.
       label_sets: as `check`.
       rule: as `check`.
+      domain: of the features: "any", "nonnegative" (after a ReLU) or two bounds; z itself can be anything.
       dtype: of the forward pass that will serve the head: "float32", "bfloat16" or "float16".
       held: entries of W up to which it is held. Where there are more, rows are made on the fly; see
         `streamed.check_streamed`.
       **options: as `check`; where rows are made on the fly, only `progress`.
 
     Returns:
-      A report whose `ideal`, `stored` and `deployed` are the three truths; see `HeadReport`.
+      A report whose `ideal`, `stored`, `deployed` and `features` are the four truths; see `HeadReport`. There are no
+      features where rows are made on the fly.
 
     Raises:
       ValueError: as `check`, an unknown dtype, or another rule or option than a head of this size can be checked with.
     """
     check_dtype(dtype)
+    domain_of(domain)
     if head.n_labels * head.dim <= held:
         weight, bias = stored_layer(head, params)
         report = check(weight, label_sets, bias, rule, **options)
-    elif not named(rule).free_level and options.keys() <= {"progress"}:
-        report = check_streamed(head, params, label_sets, rule, **options)
-    else:
-        raise ValueError(
-            f"W of {head.n_labels} × {head.dim} is too large to hold: it is checked under the threshold rule and "
-            f"with no option but progress; given rule={rule!r} and {', '.join(options) or 'no options'}"
-        )
-    return HeadReport.of(head, params, report, dtype)
+        with_features = domain if head.n_labels * head.feature_dim <= held else None
+        return HeadReport.of(head, params, report, dtype, with_features, **options)
+    if not named(rule).free_level and options.keys() <= {"progress"}:
+        return HeadReport.of(head, params, check_streamed(head, params, label_sets, rule, **options), dtype)
+    raise ValueError(
+        f"W of {head.n_labels} × {head.dim} is too large to hold: it is checked under the threshold rule and "
+        f"with no option but progress; given rule={rule!r} and {', '.join(options) or 'no options'}"
+    )
 
 
 def ideal(head: Head, padded: Int[np.ndarray, "sets width"]) -> np.ndarray:

@@ -17,7 +17,7 @@ _EPS = 2.0**-52  # twice the unit roundoff, so the bounds below also cover their
 _LONG = np.longdouble  # float64 on some platforms
 _SHORT = max(float(np.finfo(_LONG).eps), 2.0**-63) / 2.0**-52  # its rounding in units of that of float64
 _TINY = 1e-150  # squares below it underflow
-_PRIME = (1 << 62) + 135  # ranks modulo it choose the pivots; what they give is then checked over the integers
+PRIME = (1 << 62) + 135  # ranks modulo it choose the pivots; what they give is then checked over the integers
 
 Rows = Float[np.ndarray, "labels D"]
 Vector = Float[np.ndarray, " _"]
@@ -178,7 +178,7 @@ def cancels_exactly(
     y: Float[np.ndarray, " labels"],
     exponents: Int[np.ndarray, " labels"] | int = 0,
     *,
-    prime: int = _PRIME,
+    prime: int = PRIME,
 ) -> bool:
     """Whether positive rationals x with Σ x_i row_i = 0 exist, those of `multipliers`, within `NEAR` of y.
 
@@ -198,7 +198,7 @@ def multipliers(
     y: Float[np.ndarray, " labels"],
     exponents: Int[np.ndarray, " labels"] | int = 0,
     *,
-    prime: int = _PRIME,
+    prime: int = PRIME,
 ) -> list[fmpq] | None:
     """Positive rationals x with Σ x_i row_i = 0, in the ratios of y on a maximal set of free rows; None: not these.
 
@@ -252,7 +252,7 @@ def rank(whole: np.ndarray) -> int:
     return len(independent_columns(whole))
 
 
-def independent_columns(matrix: np.ndarray, prime: int = _PRIME) -> list[int]:
+def independent_columns(matrix: np.ndarray, prime: int = PRIME) -> list[int]:
     """Columns of an integer matrix that are independent modulo the prime, hence over the rationals."""
     entries = [v % prime for v in matrix.ravel().tolist()]
     echelon, rank = nmod_mat(matrix.shape[0], matrix.shape[1], entries, prime).rref()

@@ -51,11 +51,12 @@ def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -
     The Gram matrix is g I, so x = -(t + Pᵀμ) / g, with t the sum of all rows, P the active ones and P x = 1.
     """
     rows, rank = basis.rows, basis.rows.shape[1]
-    total, gram = rows.sum(axis=0), len(rows) / rank
+    bounds = system.layer.n_labels + system.layer.has_constant  # behind it are a domain's, which push as labels do
+    total, gram = rows[:bounds].sum(axis=0) - rows[bounds:].sum(axis=0), len(rows) / rank
     cardinality = (padded < system.layer.n_labels).sum(axis=1)
     x = np.empty((len(padded), rank))
     for i in np.flatnonzero(cardinality > rank // 2):
-        x[i] = (2 * rows[system.active(padded[i])].sum(axis=0) - total) / gram
+        x[i] = (2 * rows[system.held(padded[i])].sum(axis=0) - total) / gram
     few = np.flatnonzero(cardinality <= rank // 2)
     if len(few):
         x[few] = _held(system, rows, padded[few, : max(1, cardinality[few].max())], total, gram)
@@ -66,7 +67,7 @@ def _held(system: System, rows: np.ndarray, padded: np.ndarray, total: np.ndarra
     sets, columns = np.nonzero(padded < system.layer.n_labels)
     active = np.zeros((*padded.shape, rows.shape[1]))
     active[sets, columns] = rows[padded[sets, columns]]
-    behind = rows[system.layer.n_labels :]
+    behind = rows[system.layer.n_labels :][: system.layer.has_constant]
     if len(behind):
         active = np.concatenate([active, np.broadcast_to(behind, (len(padded), *behind.shape))], axis=1)
     inner = active @ active.transpose(0, 2, 1)

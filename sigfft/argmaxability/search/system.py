@@ -60,6 +60,11 @@ class System:
         """Ids of the constraints with sign +1: the labels of a padded set, and those that every set has."""
         return np.append(label_set[label_set < self.layer.n_labels], np.arange(self.layer.n_labels, len(self.rows)))
 
+    def held(self, label_set: Int[np.ndarray, " width"]) -> Int[np.ndarray, " ids"]:
+        """Of the active ones those that a search holds from the start: all but the bounds of a domain, often many."""
+        ids, n = label_set[label_set < self.layer.n_labels], self.layer.n_labels
+        return np.append(ids, np.arange(n, n + self.layer.has_constant))
+
     def signs(self, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets constraints"]:
         """The dense signs of a few label sets: make them for a batch, never for a data set."""
         return self.flip(padded, np.full((len(padded), len(self.rows)), -1.0))

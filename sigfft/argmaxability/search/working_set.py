@@ -88,7 +88,7 @@ class _Search:
 
     def __init__(self, system: System, basis: Basis, label_set: np.ndarray, x: np.ndarray):
         self.system, self.basis, self.x = system, basis, x
-        self.active = system.active(label_set)
+        self.active, self.held = system.active(label_set), system.held(label_set)
         self.working = self.active[:0]
         self.best, self.lower = np.zeros(system.units.shape[1]), -1.0
         self.bounding: list[tuple[np.ndarray, np.ndarray]] = []  # ids, and multipliers that bound the margin
@@ -108,7 +108,7 @@ class _Search:
             return
         length = np.linalg.norm(self.basis.to_solution @ self.x)
         if not len(self.working):
-            kept, limit = self.active, np.inf
+            kept, limit = self.held, np.inf
         else:
             kept, limit = self.working, 0.5
             kept = kept[margins[kept] * length < 1.5] if drop else kept

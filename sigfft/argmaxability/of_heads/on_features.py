@@ -1,0 +1,92 @@
+"""What features yield: the verdicts on a head's label sets carried from z to the features, or decided on them."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool
+
+from sigfft import labels
+from sigfft.argmaxability.checker import check
+from sigfft.argmaxability.domains import Domain, domain_of
+from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.of_heads.forward import proposed, reproduced
+from sigfft.argmaxability.of_heads.reachability import Reach, reach
+from sigfft.argmaxability.proofs.verdicts import Verdict
+from sigfft.argmaxability.proofs.witness import proves_witnesses
+from sigfft.argmaxability.report import Report
+from sigfft.argmaxability.rules import Rule
+from sigfft.heads import Head, Params, stored_layer
+
+_SCALES = 4.0 ** np.arange(10, -3, -2)  # of the largest entry of z
+_UNKNOWN = Verdict("undecided", (-1.0, 1.0), "none")
+
+
+def check_features(
+    head: Head, params: Params, of_z: Report, rule: Rule, domain: Domain, **options: Any
+) -> tuple[Report, Reach]:
+    """The report on what features in a domain yield, from that on z; and what they reach.
+
+    A certificate for z is one for features. Where they reach every z, so are its witnesses, but for the projection's
+    inverse; what that leaves open, and all where they reach a part, is decided on the exact product of W and the
+    projection.
+
+    Args:
+      head: any head.
+      params: its parameters.
+      of_z: of `check` on its rows.
+      rule: as `check`.
+      domain: of the features.
+      **options: as `check`.
+    """
+    weight, bias = stored_layer(head, params)
+    projection, reached = head.projection(params), reach(head, params, domain)
+    layer = Layer.of(weight, bias, rule, domain, projection)
+    padded, inverse, _ = labels.dedupe(of_z.label_sets)
+    known = [of_z.verdicts[i] for i in np.unique(inverse, return_index=True)[1].tolist()]
+    verdicts = [verdict if verdict.status == "unargmaxable" else _UNKNOWN for verdict in known]
+    if reached.status == "every z":
+        at = np.array([i for i, verdict in enumerate(known) if verdict.status == "argmaxable"], int)
+        x = reached.features(projection, np.array([known[i].witness for i in at], np.float64).reshape(-1, head.dim))
+        for i, witness, holds in zip(at.tolist(), x, proves_witnesses(layer, padded[at], x), strict=True):
+            if holds:
+                verdicts[i] = Verdict("argmaxable", (0.0, 1.0), "reach", witness)
+    left = [i for i, verdict in enumerate(verdicts) if verdict.status == "undecided"]
+    if left:
+        more = check(weight, padded[left], bias, rule, domain=domain.to_json(), projection=projection, **options)
+        for i, verdict in zip(left, more.verdicts, strict=True):
+            verdicts[i] = verdict
+    return Report(layer.digest, of_z.label_sets, [verdicts[i] for i in inverse]), reached
+
+
+def reproduced_by_features(
+    head: Head, params: Params, report: Report, reached: Reach, rule: Rule, dtype: str
+) -> Bool[np.ndarray, " sets"]:
+    """Whether features in their domain, cast to `dtype`, yield exactly their sets through the jitted `head.logits`.
+
+    The report's witnesses are tried first; then, where features reach every z, those of activations of larger margin,
+    at some scales where the head has no bias that would fix it.
+    """
+    padded, domain = report.label_sets, domain_of(report.layer.domain)
+    nothing = np.full(head.feature_dim, np.nan)
+    x = np.array([nothing if w is None else w for w in report.witness], np.float64).reshape(-1, head.feature_dim)
+
+    def try_all(x: np.ndarray, at: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            inside = domain.holds(x.astype(dtype).astype(np.float64))
+        done = np.zeros(len(at), bool)
+        done[inside] = reproduced(head, params, x[inside], padded[at][inside], rule, dtype, features=True)
+        return done
+
+    done = try_all(x, np.arange(len(padded)))
+    left = np.flatnonzero(~done & (report.status == "argmaxable"))
+    if not len(left) or reached.status != "every z":
+        return done
+    z, projection = proposed(head, params, padded[left], rule), head.projection(params)
+    largest = np.abs(z).max(axis=1, keepdims=True)
+    free = head.bias(params, jnp.zeros(1, jnp.int32)) is None
+    for scale in _SCALES if free else (None,):
+        open_ = ~done[left] & np.isfinite(z).all(axis=1)
+        of_scale = z[open_] if scale is None else z[open_] * (scale / largest[open_])
+        done[left[open_]] = try_all(reached.features(projection, of_scale), left[open_])
+    return done
