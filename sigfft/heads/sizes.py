@@ -1,4 +1,4 @@
-"""Sizes that serve: the spread that carries a guarantee over to float32, and the number of features that reach every z."""
+"""Sizes that serve: the spread that carries a guarantee over to float32, and the features that reach every z."""
 
 import math
 from typing import Literal
