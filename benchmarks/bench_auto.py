@@ -2,10 +2,10 @@
 
     python benchmarks/bench_auto.py
 
-plan: the spread that `sigfft.plan` finds to be enough for a share of 0.95 of random sets of exactly k labels in float32,
-to within 6 %, which takes 100 of 100 sampled sets. auto: the formula's, `sigfft.heads.enough_spread`. room: the spread
-frequencies that there are. reproduced: of 100 other random sets, with the formula's spread. features: that reach every z
-of the head with that spread, of any sign and nonnegative ones.
+plan: the spread that `sigfft.plan` finds to be enough for a share of 0.95 of random sets of exactly k labels in
+float32, to within 6 %; all sampled sets must be reproduced for that. auto: the formula's, `sigfft.heads.enough_spread`.
+room: how many spread frequencies there are. reproduced: of other random sets, with the formula's spread. features:
+that reach every z of the head with that spread, of any sign and nonnegative ones.
 """
 
 import argparse

@@ -27,7 +27,7 @@ def enough_spread(n_labels: int, max_cardinality: int, n_points: int) -> int:
     form.
     """
     log_ratio = math.log(max(1.0, n_labels / max_cardinality))
-    wanted = math.ceil(0.29 * max_cardinality**0.87 * log_ratio**1.6)
+    wanted = math.ceil(0.25 * max_cardinality**0.9 * log_ratio**1.65)
     room = (n_points - 1) // 2 - max_cardinality
     return max(0, min(wanted, room))
 
