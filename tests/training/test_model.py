@@ -1,5 +1,6 @@
 import dataclasses
 
+import jax
 import pytest
 
 from sigfft.heads import Service, enough_spread
@@ -75,7 +76,7 @@ def test_a_baseline_and_other_heads_ask_for_no_width(config):
         assert models(config, baseline=HeadConfig(kind="none"), head=head, encoder=encoder)[0].head.feature_dim == 512
     head = HeadConfig(kind="retrofit", options={"old_dim": 7, "extra_features": 9})
     (model,) = models(config, baseline=HeadConfig(kind="none"), head=head, encoder=encoder)
-    assert model.head.feature_dim == 16
+    assert model.build_encoder(jax.random.key(0)).feature_dim == model.head.feature_dim == 16
 
 
 def test_features_that_cannot_serve_are_told_once(config, caplog):
