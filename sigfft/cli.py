@@ -133,6 +133,7 @@ def _plan_options(add: Any) -> None:
     add("--confidence", type=float, default=0.95, help="of the intervals (default: %(default)s)")
     add("--samples", type=int, default=100, help="sets tried for each spread (default: %(default)s)")
     add("--features", type=int, default=768, help="width of the head's input (default: %(default)s)")
+    add("--domain", type=_domain, default="any", help="of each feature: any, nonnegative or LOW,HIGH (default: any)")
     add("--slack", type=int, default=0, help="learned columns beside the spread (default: %(default)s)")
     add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
     add("--thorough", action="store_true", help="search longer: a smaller spread, in hours")
@@ -144,9 +145,19 @@ def _plan(args: argparse.Namespace) -> int:
 
     sets, n_labels = (None, None) if args.sets is None else load_label_sets(args.sets)
     _same_labels(args.sets, n_labels, "--labels", args.labels)
-    settings = {name: getattr(args, name) for name in ("share", "confidence", "samples", "slack", "n_fft", "thorough")}
+    names = ("share", "confidence", "samples", "domain", "slack", "n_fft", "thorough")
+    settings = {name: getattr(args, name) for name in names}
     print(plan(args.labels, args.cardinality, args.dtype, label_sets=sets, feature_dim=args.features, **settings))
     return 0
+
+
+def _domain(text: str) -> Any:
+    """A domain as `sigfft.plan` takes it, which says what is wrong with it."""
+    bounds = text.split(",")
+    try:
+        return tuple(map(float, bounds)) if len(bounds) > 1 else text
+    except ValueError:
+        return text
 
 
 def _retrofit_options(add: Any) -> None:

@@ -2,7 +2,8 @@
 
 `ENCODERS[kind](in_dim, *, ..., rngs)` makes one, with the attribute `feature_dim`: in_dim is the number of sparse
 features or the length of a dense vector, the options in between are fields of `EncoderConfig`. It is called with
-examples, a dict of arrays as `sigfft.data` makes it, and a key for dropout; without a key there is none.
+examples, a dict of arrays as `sigfft.data` makes it, and a key for dropout; without a key there is none. An attribute
+`domain` says what each feature can be: "any", as without it, "nonnegative" or (low, high).
 """
 
 import math
@@ -51,6 +52,7 @@ class EmbeddingBag(nnx.Module):
         if dim < 1:
             raise ValueError(f"dim={dim} of an embedding bag must be at least 1; 512 is a good size")
         self.feature_dim = dim
+        self.domain = "nonnegative"
         self.normalise = normalise
         self.dropout = dropout
         self.feature_dropout = feature_dropout
@@ -88,6 +90,7 @@ class MLP(nnx.Module):
 
     def __init__(self, in_dim: int, *, dim: int = 0, dropout: float = 0.0, rngs: nnx.Rngs):
         self.feature_dim = dim or in_dim
+        self.domain = "nonnegative" if dim else "any"
         # A list, by whose places checkpoints name the parameters.
         self.layers = nnx.List([nnx.Linear(in_dim, dim, rngs=rngs)] if dim else [])
         self.dropout = dropout

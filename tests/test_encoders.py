@@ -45,11 +45,12 @@ def test_dropout_of_all_input_features_leaves_nothing():
 
 def test_dense_features_are_passed_on_or_through_an_mlp():
     same = MLP(6, rngs=nnx.Rngs(0))
-    assert same.feature_dim == 6
+    assert (same.feature_dim, same.domain) == (6, "any")
     np.testing.assert_array_equal(same(DENSE), DENSE["features"])
     mlp = MLP(6, dim=3, rngs=nnx.Rngs(0))
     np.testing.assert_allclose(mlp(DENSE), jax.nn.relu(mlp.layers[0](DENSE["features"])), rtol=1e-6)
     assert mlp(DENSE).shape == (4, mlp.feature_dim) == (4, 3)
+    assert mlp.domain == EmbeddingBag(9, dim=7, rngs=nnx.Rngs(0)).domain == "nonnegative"
 
 
 def test_dropout_needs_a_key_and_keeps_the_mean():

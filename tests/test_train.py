@@ -1,11 +1,16 @@
 """The script train.py and its configs, as a user starts them."""
 
+import gzip
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from sigfft.training.prediction import predict_file
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -34,6 +39,24 @@ def test_demo_runs_with_overrides(tmp_path):
     assert "bottleneck d=" in done.stdout
     assert "dft k=5 spread=5" in done.stdout
     assert (tmp_path / "run" / "report.json").exists()
+
+
+def test_any_data_set_needs_no_flag(tmp_path):
+    """With few labels, of which one example has more than half."""
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        lines = ["40 20 10", "0,1,2,3,4,5,6 1:1 2:0.5"]
+        lines += [f"{random.integers(10)} {random.integers(19)}:1 19:0.5" for _ in range(39)]
+        (tmp_path / f"{split}.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    run, short = tmp_path / "run", ["--config.optim.steps=6", "--config.optim.warmup_steps=1"]
+    options = ["--config=configs/xmc.py", f"--config.data.dir={tmp_path}", f"--workdir={run}", *short]
+    done = train(*options, f"--config.data.cache_dir={tmp_path / 'cache'}")
+    assert done.returncode == 0, done.stderr
+    assert "do not reach" not in done.stderr
+    (entry,) = json.loads((run / "report.json").read_text())["heads"]
+    assert (entry["head"]["max_cardinality"], entry["head"]["n_fft"], entry["head"]["spread"]) == (7, 15, 0)
+    assert entry["argmaxability"]["unargmaxable"] == 0
+    assert predict_file(run, tmp_path / "test.txt.gz", tmp_path / "top.tsv").points == 40
 
 
 def test_script_is_short():

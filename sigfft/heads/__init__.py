@@ -14,6 +14,9 @@ from sigfft.heads.saved import KINDS as KINDS
 from sigfft.heads.saved import load_head as load_head
 from sigfft.heads.saved import make as make
 from sigfft.heads.saved import save_head as save_head
+from sigfft.heads.service import Service as Service
 from sigfft.heads.sigmoid import SigmoidHead as SigmoidHead
+from sigfft.heads.sizes import enough_spread as enough_spread
+from sigfft.heads.sizes import least_features as least_features
 
 bottleneck_head, dft_head, retrofit_head, sigmoid_head = BottleneckHead, DFTHead, RetrofitHead, SigmoidHead

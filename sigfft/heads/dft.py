@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import ClassVar, cast
+from typing import ClassVar, Literal, cast
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jaxtyping import Int
 from sigfft import spectrum
 from sigfft.heads import dft_blocks
 from sigfft.heads.head import Circle, Head, affine, prior_logit, whole
+from sigfft.heads.sizes import enough_spread
 from sigfft.precision import matmul, product
 
 
@@ -53,10 +54,12 @@ class DFTHead(Head):
       max_cardinality: k: each set of up to k labels has a z that yields it, in exact arithmetic. For the weights as
         stored that takes spread, the more the larger n and k are: `sigfft.plan` says how much.
       feature_dim: size of the features.
-      spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label.
+      spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label. "auto": about as
+        many as `sigfft.plan` finds to be enough for float32, by a formula (`sigfft.heads.enough_spread`).
       slack: learned columns of W, n_labels parameters each (the paper's slack).
       n_fft: points of the transform, at least n_labels; default: the next length that FFTs are fast at,
-        `sigfft.spectrum.smooth_length(n_labels)`. The guarantee is the same. The paper has n_fft=n_labels.
+        `sigfft.spectrum.smooth_length(n_labels)`. The guarantee is the same. The paper has n_fft=n_labels. With
+        spread="auto" the default also makes room for 2k + 1 columns, where k is more than half of the labels.
       order: the point that each label takes: a permutation of 0..n_labels-1. Default: label i at point i.
       prior: share of labels active in a typical example, at which every probability starts; default: k / n_labels
         (the paper: the DC bias is logit(k/n)·√n).
@@ -76,7 +79,7 @@ class DFTHead(Head):
     max_cardinality: int
     _: dataclasses.KW_ONLY
     feature_dim: int
-    spread: int = 0
+    spread: int | Literal["auto"] = 0
     slack: int = 0
     n_fft: int | None = None
     order: Sequence[int] | np.ndarray | None = None
@@ -85,13 +88,18 @@ class DFTHead(Head):
 
     def __post_init__(self) -> None:
         self._at_least(1, "n_labels", "max_cardinality", "feature_dim")
-        self._at_least(0, "spread", "slack")
-        length = spectrum.smooth_length(self.n_labels) if self.n_fft is None else self.n_fft
+        auto = self.spread == "auto"
+        least = max(self.n_labels, 2 * self.max_cardinality + 1) if auto else self.n_labels
+        length = spectrum.smooth_length(least) if self.n_fft is None else self.n_fft
         object.__setattr__(self, "n_fft", whole("n_fft", length, self.n_labels, "n_labels="))
+        if auto:
+            enough = enough_spread(self.n_labels, self.max_cardinality, self.n_points)
+            object.__setattr__(self, "spread", enough)
+        self._at_least(0, "spread", "slack")
         object.__setattr__(self, "order", None if self.order is None else _order(self.order, self.n_labels))
         prior_logit(self.prior, self.max_cardinality, self.n_labels)
         room = (self.n_points - 1) // 2
-        if self.max_cardinality + self.spread > room:
+        if self._pairs > room:
             raise ValueError(
                 f"max_cardinality={self.max_cardinality} and spread={self.spread} need 2k + 1 + 2·spread = "
                 f"{self._fixed} columns, but n_fft={self.n_points} points have only {2 * room + 1}; lower "
@@ -129,7 +137,7 @@ class DFTHead(Head):
     @property
     def frequencies(self) -> Int[np.ndarray, " pairs"]:
         """Those of W's fixed columns: 1..k, then the spread ones, ascending."""
-        scattered = spectrum.spread_frequencies(self.n_points, self.max_cardinality, self.spread)
+        scattered = spectrum.spread_frequencies(self.n_points, self.max_cardinality, self._pairs - self.max_cardinality)
         return np.concatenate([spectrum.low_frequencies(self.max_cardinality), scattered])
 
     def init(self, key):
@@ -179,11 +187,15 @@ class DFTHead(Head):
     @property
     def _folds(self) -> bool:
         """Whether folding is the faster way over blocks here: accelerators are built for products."""
-        return jax.default_backend() == "cpu" and self.max_cardinality + self.spread >= self.fold_from
+        return jax.default_backend() == "cpu" and self._pairs >= self.fold_from
 
     @property
     def _fixed(self) -> int:
-        return 2 * (self.max_cardinality + self.spread) + 1
+        return 2 * self._pairs + 1
+
+    @property
+    def _pairs(self) -> int:
+        return self.max_cardinality + cast(int, self.spread)
 
     @property
     def _gain(self) -> float:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ class RetrofitHead(Head):
     old_dim: int
     max_cardinality: int
     _: dataclasses.KW_ONLY
-    spread: int = 0
+    spread: int | Literal["auto"] = 0
     n_fft: int | None = None
     order: Sequence[int] | np.ndarray | None = None
     has_bias: bool = True

@@ -5,11 +5,21 @@ state = metrics.init()
 for logits, labels, mask in batches:
     state = metrics.update(state, logits, labels, mask)
 metrics.compute(state)  # {"P@1": ..., "R@1": ..., ..., "micro F1": ..., "exact match": ...}
+
+Thresholds and areas under curves come from `make_histograms`, in the same way.
 """
 
+from sigfft.metrics.auc import Areas as Areas
+from sigfft.metrics.auc import area_under_curve as area_under_curve
+from sigfft.metrics.histograms import Counts as Counts
+from sigfft.metrics.histograms import Histograms as Histograms
+from sigfft.metrics.histograms import make_histograms as make_histograms
 from sigfft.metrics.ranking import propensities as propensities
 from sigfft.metrics.streaming import Metrics as Metrics
 from sigfft.metrics.streaming import Predictions as Predictions
 from sigfft.metrics.streaming import State as State
 from sigfft.metrics.streaming import make_metrics as make_metrics
 from sigfft.metrics.streaming import predict as predict
+from sigfft.metrics.thresholds import Thresholds as Thresholds
+from sigfft.metrics.thresholds import choose_thresholds as choose_thresholds
+from sigfft.metrics.thresholds import rule_bias as rule_bias

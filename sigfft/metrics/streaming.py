@@ -96,12 +96,12 @@ def make_metrics(
         return State(jnp.zeros((), jnp.int32), ranking.init(len(cutoffs)), thresholded.init(n_labels))
 
     def update(state: State, logits: Array, labels: Array, mask: Array) -> State:
-        _check_shapes(logits.shape[1:], logits, labels, mask, n_labels)
+        check_shapes(logits.shape[1:], logits, labels, mask, n_labels)
         predictions = predict(logits, labels, mask, top=cutoffs[-1], threshold=threshold)
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
     def update_predictions(state: State, predictions: Predictions, labels: Array, mask: Array) -> State:
-        _check_shapes(predictions.per_label.shape, predictions.top_labels, labels, mask, n_labels)
+        check_shapes(predictions.per_label.shape, predictions.top_labels, labels, mask, n_labels)
         if predictions.top_labels.shape[1] < cutoffs[-1]:
             raise ValueError(f"top_labels holds {predictions.top_labels.shape[1]} labels; ks={cutoffs} needs more")
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
@@ -163,9 +163,14 @@ def _update(
     )
 
 
-def _check_shapes(
-    label_axis: tuple[int, ...], per_example: Array | np.ndarray, labels: Array, mask: Array, n_labels: int
+def check_shapes(
+    label_axis: tuple[int, ...],
+    per_example: Array | np.ndarray,
+    labels: Array | np.ndarray,
+    mask: Array | np.ndarray,
+    n_labels: int,
 ) -> None:
+    """Raises ValueError unless a batch's arrays are of `n_labels` labels and of one number of examples."""
     if label_axis != (n_labels,):
         raise ValueError(f"these metrics are of n_labels={n_labels} labels; given an array of {label_axis} labels")
     if not jnp.issubdtype(labels.dtype, jnp.integer):

@@ -13,7 +13,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from sigfft import heads
 from sigfft.training.config import EncoderConfig
-from sigfft.training.model import Model, ModelParams, make_encoder
+from sigfft.training.model import Model, ModelParams, make_encoder, with_width
 from sigfft.training.step import TrainState
 from sigfft.training.workdir import Workdir
 
@@ -99,7 +99,8 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Mod
         entry = entries[name] if name is not None else report["heads"][-1]
         head = heads.make(entry["kind"], entry["head"])
         best_step, sizes = entry["best_step"], (report["data"]["n_features"], report["data"]["feature_dim"])
-        model = Model(make_encoder(EncoderConfig(**config["encoder"]), *sizes), head)
+        encoder = with_width(EncoderConfig(**config["encoder"]), head.feature_dim)
+        model = Model(make_encoder(encoder, *sizes), head)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(
             f"{workdir}: report.json and config.json are not what this version of sigfft writes "

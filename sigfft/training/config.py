@@ -16,8 +16,9 @@ _POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.ever
 _NOT_NEGATIVE = (
     *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
-    *("encoder.dim", "encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.dev_share"),
+    *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.dev_share"),
 )
+_CHOSEN = ("encoder.dim", "head.spread", "baseline.spread")  # -1 leaves the choice to the sizes of the data
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
 
 
@@ -41,7 +42,8 @@ class EncoderConfig:
     """From examples to features."""
 
     kind: str = ""  # a name in `sigfft.encoders.ENCODERS`; "": "bag" for sparse examples, "mlp" for dense ones
-    dim: int = 512  # size of the features; for an "mlp" 0 passes examples on as they are
+    # size of the features; for an "mlp" 0 passes examples on as they are. -1: as many as serve the head, at least 512
+    dim: int = 512
     normalise: bool = True  # bring sparse examples to unit length
     dropout: float = 0.0  # share of the features dropped in training
     feature_dropout: float = 0.0  # share of a sparse example's entries dropped in training
@@ -55,7 +57,7 @@ class HeadConfig:
     # a name in `sigfft.heads.KINDS`, such as "dft", "bottleneck" or "sigmoid"; for a baseline also "none"
     kind: str = "dft"
     max_cardinality: int = 0  # every set of up to so many labels is guaranteed; 0: the largest training label set
-    spread: int = 0  # extra fixed frequencies of a DFT head
+    spread: int = 0  # extra fixed frequencies of a DFT head; -1: enough for float32, as `sigfft.dft_head` has "auto"
     slack: int = 0  # learned columns of a DFT head
     n_fft: int = 0  # length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels
     # how labels are laid on the circle of a DFT head: "chains", by `sigfft.label_order` of the training split; "": as
@@ -150,8 +152,8 @@ def check_overrides(arguments: Sequence[str]) -> None:
 def check_values(config: Config) -> None:
     """Raises ValueError for the first number that is out of its range."""
     values = _flat(dataclasses.asdict(config))
-    for key in (*_POSITIVE, *_NOT_NEGATIVE):
-        least = 1 if key in _POSITIVE else 0
+    for key in (*_POSITIVE, *_NOT_NEGATIVE, *_CHOSEN):
+        least = 1 if key in _POSITIVE else -1 if key in _CHOSEN else 0
         if not values[key] >= least:
             raise ValueError(f"{key}={values[key]} must be at least {least}")
     for key in _BELOW_ONE:

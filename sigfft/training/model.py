@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +15,14 @@ from jaxtyping import Array, Float, Key
 from sigfft import labels
 from sigfft.data import Dataset
 from sigfft.encoders import ENCODERS, Examples
-from sigfft.heads import KINDS, Head
+from sigfft.heads import KINDS, Head, Service
+from sigfft.heads.sizes import Domain
 from sigfft.seriation import label_order
-from sigfft.training.arguments import arguments_for, chosen
+from sigfft.training.arguments import arguments_for, chosen, parameters_of
 from sigfft.training.config import Config, EncoderConfig, HeadConfig
+
+_LOG = logging.getLogger(__name__)
+_WIDTH = EncoderConfig().dim  # of features, where no head asks for more
 
 ModelParams = dict[str, Any]  # {"encoder": ..., "head": ...}
 BuildEncoder = Callable[[Key[Array, ""]], Any]
@@ -53,11 +58,13 @@ class Model:
 
 
 def make_models(config: Config, data: Dataset) -> list[Model]:
-    """The models of an experiment, baseline first.
+    """The models of an experiment, baseline first. One whose features cannot serve its head is logged as a warning.
 
     Raises:
       ValueError: an unknown kind, a value that a kind does not take, or sizes that its constructor refuses.
     """
+    if config.encoder.dim < 0:
+        config = dataclasses.replace(config, encoder=with_width(config.encoder, _width(config, data)))
     build_encoder = make_encoder(config.encoder, data.n_features, data.feature_dim)
     examples = data.gather(np.zeros(1, int))
     try:
@@ -65,19 +72,28 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
     except KeyError as error:
         names = ", ".join(name for name in examples if name not in ("labels", "mask"))
         raise ValueError(f"the encoder reads {error} of an example; examples of this data set have {names}") from error
-    feature_dim = _abstract(build_encoder).feature_dim
-    heads = [make_head(config.head, data, feature_dim)]
+    encoder = _abstract(build_encoder)
+    heads = [make_head(config.head, data, encoder.feature_dim)]
     if config.baseline.kind == "none":
         arguments_for(lambda: None, config.baseline, "baseline", "none")  # which takes nothing
     else:
-        heads.insert(0, make_head(config.baseline, data, feature_dim, "baseline", beside=heads[0]))
+        heads.insert(0, make_head(config.baseline, data, encoder.feature_dim, "baseline", beside=heads[0]))
     models = [Model(build_encoder, head) for head in heads]
     if len({model.name for model in models}) < len(models):
         raise ValueError(
             f"baseline and head are both {models[0].name!r}, and would share their checkpoints; "
             "change one's size, or train them as two runs"
         )
+    for head in heads:
+        service = Service(head, _domain(encoder))
+        if head.max_cardinality and not service.serves:
+            _LOG.warning("%s: %s; encoder.dim=-1 gives it enough", head.name, service)
     return models
+
+
+def with_width(config: EncoderConfig, feature_dim: int) -> EncoderConfig:
+    """The config with features of this size in place of a `dim` of -1."""
+    return dataclasses.replace(config, dim=feature_dim) if config.dim < 0 else config
 
 
 def make_encoder(config: EncoderConfig, n_features: int | None, feature_dim: int | None) -> BuildEncoder:
@@ -97,6 +113,8 @@ def make_head(
     `key` is that of the config, and `beside` the head that this one is the baseline of.
     """
     kind = chosen(KINDS, config.kind, f"{key}.kind")
+    if config.spread == -1 and "spread" not in parameters_of(kind):
+        config = dataclasses.replace(config, spread=0)  # as many as are enough are none
     if config.order not in ("", "chains"):
         raise ValueError(f"{key}.order={config.order!r} must be empty or chains")
     arguments = arguments_for(
@@ -111,6 +129,8 @@ def make_head(
         n_fft=config.n_fft or None,
         order=label_order(data.labels, data.n_labels).tolist() if config.order else None,
     )
+    if arguments.get("spread") == -1:
+        arguments["spread"] = "auto"
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
     return kind(**arguments)
@@ -120,6 +140,19 @@ def _matching_dim(kind: Callable[..., Head], arguments: dict[str, Any], n_parame
     """The least dim of at least so many parameters, in which a head's number of parameters is linear."""
     one, two = (kind(**arguments | {"dim": dim}).n_parameters() for dim in (1, 2))
     return max(1, 1 + math.ceil((n_parameters - one) / (two - one)))
+
+
+def _width(config: Config, data: Dataset) -> int:
+    """How many features serve the head of a config, at least `_WIDTH`; or what a head of fixed features has."""
+    encoder = _abstract(make_encoder(with_width(config.encoder, _WIDTH), data.n_features, data.feature_dim))
+    head = make_head(dataclasses.replace(config.head, order=""), data, _WIDTH)
+    if "feature_dim" not in head.arguments:
+        return head.feature_dim
+    return max(_WIDTH, Service(head, _domain(encoder)).least) if head.max_cardinality else _WIDTH
+
+
+def _domain(encoder: Any) -> Domain:
+    return getattr(encoder, "domain", "any")
 
 
 def _abstract(build_encoder: BuildEncoder) -> Any:

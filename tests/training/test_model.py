@@ -1,8 +1,10 @@
 import dataclasses
 
+import jax
 import pytest
 
-from sigfft.training.config import HeadConfig
+from sigfft.heads import Service, enough_spread
+from sigfft.training.config import Config, EncoderConfig, HeadConfig, check_values
 from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
 
@@ -54,3 +56,44 @@ def test_a_value_that_a_kind_does_not_take_is_refused(dft_only, changes, message
 def test_an_encoder_of_other_examples_or_options_is_refused(dft_only, encoder, message):
     with pytest.raises(ValueError, match=message):
         models(dft_only, encoder=dataclasses.replace(dft_only.encoder, **encoder))
+
+
+def test_a_spread_left_open_is_enough_and_the_encoder_follows(dft_only, caplog):
+    head = HeadConfig(kind="dft", spread=-1, slack=300)  # more columns than 512 features of a ReLU reach
+    (model,) = models(dft_only, head=head, encoder=EncoderConfig(dim=-1))
+    assert model.head.spread == enough_spread(60, 6, model.head.n_fft) > 0
+    service = Service(model.head, "nonnegative")
+    assert model.head.feature_dim == service.least > 512
+    (small,) = models(dft_only, head=HeadConfig(kind="dft", spread=-1), encoder=EncoderConfig(dim=-1))
+    assert small.head.feature_dim == 512
+    assert not caplog.records
+
+
+def test_a_baseline_and_other_heads_ask_for_no_width(config):
+    encoder = EncoderConfig(dim=-1)
+    for kind, options in (("sigmoid", {}), ("bottleneck", {"dim": 4})):
+        head = HeadConfig(kind=kind, spread=-1, **options)
+        assert models(config, baseline=HeadConfig(kind="none"), head=head, encoder=encoder)[0].head.feature_dim == 512
+    head = HeadConfig(kind="retrofit", options={"old_dim": 7, "extra_features": 9})
+    (model,) = models(config, baseline=HeadConfig(kind="none"), head=head, encoder=encoder)
+    assert model.build_encoder(jax.random.key(0)).feature_dim == model.head.feature_dim == 16
+
+
+def test_features_that_cannot_serve_are_told_once(config, caplog):
+    models(config)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("dft k=6 spread=10 slack=2: 16 nonnegative features do not reach every z")
+    caplog.clear()
+    models(config, encoder=EncoderConfig(dim=0))  # the 12 features as they are
+    assert "12 features of any sign do not" in caplog.text
+    caplog.clear()
+    models(config, encoder=EncoderConfig(dim=200))
+    assert not caplog.records
+
+
+def test_other_negative_sizes_are_refused():
+    check_values(Config(encoder=EncoderConfig(dim=-1), head=HeadConfig(spread=-1)))
+    with pytest.raises(ValueError, match=r"encoder\.dim=-2 must be at least -1"):
+        check_values(Config(encoder=EncoderConfig(dim=-2)))
+    with pytest.raises(ValueError, match=r"head\.spread=-2 must be at least -1"):
+        check_values(Config(head=HeadConfig(spread=-2)))

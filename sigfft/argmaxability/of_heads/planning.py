@@ -4,49 +4,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
-import numpy as np
-
 from sigfft import labels
-from sigfft.argmaxability.of_heads.forward import deployed
+from sigfft.argmaxability.of_heads.trials import Sets, Trial, distinct_sets, try_head
 from sigfft.argmaxability.theory.sampling import clopper_pearson, random_sets
-from sigfft.heads import DFTHead, bottleneck_head, dft_head
+from sigfft.heads import DFTHead, Service, bottleneck_head, dft_head
 from sigfft.heads.head import whole
+from sigfft.heads.sizes import Domain, check_domain, enough_spread
 from sigfft.spectrum import smooth_length
 
-_FIRST = 20  # sets after which a hopeless spread is given up
 _FINE = 0.06  # the spread is found to within this share of itself
-
-
-@dataclass(frozen=True)
-class Sample:
-    """How many sampled label sets a forward pass reproduced, and the interval of the share among all."""
-
-    reproduced: int
-    of: int
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.reproduced:,} of {self.of:,}, share in [{self.low:.4f}, {self.high:.4f}]"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A head with some spread: what it reproduced of random and of given label sets."""
-
-    head: DFTHead
-    random: Sample
-    given: Sample | None
-
-    @property
-    def spread(self) -> int:
-        """Number of spread frequencies."""
-        return self.head.spread
-
-    def reaches(self, share: float) -> bool:
-        """Whether the intervals lie above a share."""
-        return self.random.low >= share and (self.given is None or self.given.low >= share)
 
 
 @dataclass(frozen=True)
@@ -59,6 +25,7 @@ class Plan:
       confidence: of the intervals.
       trials: the heads that were tried, by spread.
       chosen: the one with the least spread that reaches the share, to within 6 %; None if none of them does.
+      domain: what each feature can be.
     """
 
     dtype: str
@@ -66,6 +33,12 @@ class Plan:
     confidence: float
     trials: list[Trial]
     chosen: Trial | None
+    domain: Domain = "any"
+
+    @property
+    def features(self) -> Service | None:
+        """Whether the features can serve the chosen head, and what is missing; None where no head is."""
+        return None if self.chosen is None else Service(self.chosen.head, self.domain)
 
     def __str__(self) -> str:
         head = self.trials[0].head
@@ -84,7 +57,7 @@ class Plan:
                 f"needed for a share of {self.share:g}, {self.confidence:.0%} intervals: spread {self.chosen.spread}, "
                 f"slack {head.slack}"
             )
-            lines += _costs(self.chosen.head)
+            lines += [f"  {self.features}", *_costs(self.chosen.head)]
         lines.append(
             f"That a layer has d >= 2k + 1 = {2 * k + 1} dimensions does not make a learned W safe: the guarantee is "
             "of the fixed columns. Check a trained W with `sigfft check`."
@@ -102,6 +75,7 @@ def plan(
     confidence: float = 0.95,
     samples: int = 100,
     feature_dim: int = 768,
+    domain: Domain = "any",
     slack: int = 0,
     n_fft: int | None = None,
     thorough: bool = False,
@@ -122,7 +96,9 @@ def plan(
       share: the share of all sets that the interval must lie above.
       confidence: of the Clopper–Pearson intervals.
       samples: sets of each kind that are tried; given sets are all tried if there are no more.
-      feature_dim: of the head, for its costs.
+      feature_dim: of the head: whether so many features can serve it, and its costs.
+      domain: what each feature can be: "any", "nonnegative" as after a ReLU, or (low, high); see
+        `sigfft.heads.least_features` for what is claimed.
       slack: learned columns, as at their start.
       n_fft: points of the transform; as `sigfft.dft_head`.
       thorough: search longer for the sets that are left, see `forward.deployed`; minutes to hours where n and k are
@@ -130,10 +106,13 @@ def plan(
       seed: of the sample.
 
     Raises:
-      ValueError: sizes below 1, more columns than points, or so few samples that the share is out of reach.
+      ValueError: sizes below 1, an unknown domain, more columns than points, or so few samples that the share is out
+        of reach.
     """
-    for name, size in {"n_labels": n_labels, "max_cardinality": max_cardinality, "samples": samples}.items():
+    sizes = {"n_labels": n_labels, "max_cardinality": max_cardinality, "samples": samples, "feature_dim": feature_dim}
+    for name, size in sizes.items():
         whole(name, size, 1)
+    domain = check_domain(domain)
     points = smooth_length(n_labels) if n_fft is None else n_fft
     room = (points - 1) // 2 - max_cardinality
     if room < 0:
@@ -147,38 +126,20 @@ def plan(
             f"with samples={samples} the interval lies above {best:.4f} at most; share={share} must be positive and no "
             "larger, or raise samples"
         )
-    random = random_sets(n_labels, max_cardinality, samples, seed)
-    given = None if label_sets is None else _distinct(label_sets, n_labels, max_cardinality, samples, seed)
+    random = Sets(random_sets(n_labels, max_cardinality, samples, seed))
+    given = None if label_sets is None else distinct_sets(label_sets, n_labels, max_cardinality, samples, seed)
     trials: dict[int, Trial] = {}
-
-    def sample(head: DFTHead, padded: np.ndarray, every: bool = False) -> Sample:
-        params = jax.jit(head.init)(jax.random.key(seed))
-        done = deployed(head, params, padded[:_FIRST], dtype=dtype, thorough=thorough)
-        if 2 * done.sum() < len(done) < len(padded):  # far from enough: the rest would only take time
-            padded, every = padded[:_FIRST], False
-        else:
-            done = np.append(done, deployed(head, params, padded[_FIRST:], dtype=dtype, thorough=thorough))
-        found = int(done.sum())
-        exact = (found / len(padded),) * 2
-        return Sample(found, len(padded), *(exact if every else clopper_pearson(found, len(padded), confidence)))
 
     def reaches(spread: int) -> bool:
         if spread not in trials:
             head = dft_head(n_labels, max_cardinality, feature_dim=feature_dim, spread=spread, slack=slack, n_fft=n_fft)
-            trials[spread] = Trial(head, sample(head, random), None if given is None else sample(head, *given))
+            settings = {"dtype": dtype, "confidence": confidence, "thorough": thorough, "seed": seed}
+            trials[spread] = try_head(head, random, given, **settings)  # type: ignore[arg-type]
         return trials[spread].reaches(share)
 
-    least = _least(reaches, room, _guess(n_labels, max_cardinality))
+    least = _least(reaches, room, enough_spread(n_labels, max_cardinality, points))
     tried = [trials[spread] for spread in sorted(trials)]
-    return Plan(dtype, share, confidence, tried, None if least is None else trials[least])
-
-
-def _guess(n_labels: int, max_cardinality: int) -> int:
-    """Random directions separate k of n points from about 2k ln(n/d) dimensions on.
-
-    Reference: Donoho and Tanner, Neighborliness of randomly projected simplices in high dimensions (2005).
-    """
-    return math.ceil(0.55 * max_cardinality * math.log(max(3.0, n_labels / (2 * max_cardinality))))
+    return Plan(dtype, share, confidence, tried, None if least is None else trials[least], domain)
 
 
 def _least(reaches: Callable[[int], bool], room: int, guess: int) -> int | None:
@@ -202,18 +163,6 @@ def _least(reaches: Callable[[int], bool], room: int, guess: int) -> int | None:
     return high
 
 
-def _distinct(
-    label_sets: labels.LabelSets, n_labels: int, max_cardinality: int, samples: int, seed: int
-) -> tuple[np.ndarray, bool]:
-    """A sample of the distinct label sets of at most k labels, and whether it holds every one."""
-    padded = labels.dedupe(labels.pad(label_sets, n_labels))[0]
-    padded = padded[labels.cardinality(padded, n_labels) <= max_cardinality][:, :max_cardinality]
-    if not len(padded):
-        raise ValueError(f"none of the given label sets has at most max_cardinality={max_cardinality} labels")
-    chosen = np.random.default_rng(seed).permutation(len(padded))[:samples]
-    return padded[chosen], len(chosen) == len(padded)
-
-
 def _costs(head: DFTHead) -> list[str]:
     """Parameters and operations of the chosen head, and of bottlenecks beside it."""
     n, d, features = head.n_labels, head.dim, head.feature_dim
@@ -226,6 +175,6 @@ def _costs(head: DFTHead) -> list[str]:
     lines = [
         f"  {name}: {size:,} parameters, {work / 1e6:,.1f} MFLOP per example" for name, (size, work) in costs.items()
     ]
-    slack = 2 * head.spread
+    slack = head.dim - head.slack - 2 * head.max_cardinality - 1
     columns = f"the same number of columns is slack {slack}, {slack * n:,} parameters more"
     return [*lines, f"  slack instead of spread: {columns}"]

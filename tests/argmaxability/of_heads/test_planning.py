@@ -3,7 +3,7 @@ import pytest
 
 import sigfft
 from sigfft import cli
-from sigfft.argmaxability.of_heads import planning
+from sigfft.argmaxability.of_heads import planning, trials
 
 
 def test_plan_finds_a_spread_that_serves_and_shows_what_it_costs():
@@ -49,15 +49,48 @@ def test_sizes_that_cannot_be_are_named():
 
 
 def test_there_may_be_no_room_for_spread(monkeypatch):
-    monkeypatch.setattr(planning, "deployed", lambda head, params, padded, **_: np.zeros(len(padded), bool))
+    monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.zeros(len(padded), bool))
     plan = sigfft.plan(41, 20)
     assert plan.chosen is None
     assert [trial.spread for trial in plan.trials] == [0]
     assert "no spread that was tried" in str(plan)
 
 
+@pytest.mark.parametrize(
+    ("options", "serves", "told"),
+    [
+        ({"feature_dim": 200}, True, "200 features of any sign reach every z"),
+        ({"feature_dim": 200, "domain": "nonnegative"}, True, "200 nonnegative features reach every z"),
+        ({"feature_dim": 14}, False, "14 features of any sign do not reach every z"),
+        ({"feature_dim": 20, "domain": "nonnegative"}, False, "so few serve no guarantee at all"),
+        ({"feature_dim": 14, "domain": (0, 1)}, False, "so many serve a guarantee for 1 labels"),
+    ],
+)
+def test_plan_says_whether_the_features_serve(options, serves, told, monkeypatch):
+    monkeypatch.setattr(
+        trials, "deployed", lambda head, params, padded, **_: np.full(len(padded), head.spread >= 8, bool)
+    )
+    plan = sigfft.plan(300, 3, **options)
+    assert plan.chosen.spread in (8, 9)
+    assert plan.features.serves is serves
+    assert told in str(plan)
+    assert f"it takes {plan.features.least}" in str(plan)
+
+
+def test_plan_without_a_spread_says_nothing_of_features(monkeypatch):
+    monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.zeros(len(padded), bool))
+    assert sigfft.plan(41, 20).features is None
+
+
 def test_plan_command(capsys):
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5"]) == 0
     assert "needed for a share of 0.5" in capsys.readouterr().out
+    options = ["--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5", "--features", "3"]
+    assert cli.main(["plan", *options, "--domain", "nonnegative"]) == 0
+    assert "3 nonnegative features do not reach every z" in capsys.readouterr().out
+    assert cli.main(["plan", *options, "--domain=-1,2.5"]) == 0
+    assert "3 features in (-1.0, 2.5)" in capsys.readouterr().out
+    assert cli.main(["plan", *options, "--domain", "2,one"]) == 2
+    assert "domain='2,one' must be 'any'" in capsys.readouterr().err
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--dtype", "int8"]) == 2
     assert "dtype must be one of" in capsys.readouterr().err
