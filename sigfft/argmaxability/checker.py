@@ -8,12 +8,12 @@ import tqdm
 from jaxtyping import Float
 
 from sigfft.argmaxability.batches import Batches
-from sigfft.argmaxability.domains import DomainLike
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.stages import Problem
+from sigfft.domains import DomainLike
 from sigfft.labels import LabelSets, dedupe
 from sigfft.projection import Projection
 

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sigfft import labels
-from sigfft.argmaxability.domains import DOMAINS, Domain, DomainLike, domain_of
 from sigfft.argmaxability.proofs.exact import entries, exact64, matrix, whole_rows
 from sigfft.argmaxability.rules import Rule, named
+from sigfft.domains import DOMAINS, Domain, DomainLike, domain_of
 from sigfft.projection import Projection
 
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 
+from sigfft.domains import DomainLike, domain_of
 from sigfft.heads.head import Head
-from sigfft.heads.sizes import Domain, check_domain, least_features
+from sigfft.heads.sizes import least_features
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,10 +17,11 @@ class Service:
     """
 
     head: Head
-    domain: Domain = "any"
+    domain: DomainLike = "any"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "domain", check_domain(self.domain))
+        named = domain_of(self.domain).to_json()
+        object.__setattr__(self, "domain", named if isinstance(named, str) else tuple(named))
 
     @property
     def least(self) -> int:
@@ -42,7 +44,7 @@ class Service:
 
     def __str__(self) -> str:
         names = {"any": "features of any sign", "nonnegative": "nonnegative features"}
-        bounded = not isinstance(self.domain, str)
+        bounded = len(domain_of(self.domain).bounds) == 2
         given = f"{self.head.feature_dim:,} {names.get(str(self.domain), f'features in {self.domain}')}"
         reached = "every direction of z, where a bias centres them," if bounded else "every z"
         if self.serves:

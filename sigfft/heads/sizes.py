@@ -1,12 +1,10 @@
 """Sizes that serve: the spread that carries a guarantee over to float32, and the features that reach every z."""
 
 import math
-from typing import Literal
 
-import numpy as np
 from scipy.special import bdtrc
 
-Domain = Literal["any", "nonnegative"] | tuple[float, float]
+from sigfft.domains import DomainLike, domain_of
 
 _SURE = 0.999  # probability that a random projection of nonnegative features reaches every z
 
@@ -32,13 +30,14 @@ def enough_spread(n_labels: int, max_cardinality: int, n_points: int) -> int:
     return max(0, min(wanted, room))
 
 
-def least_features(dim: int, domain: Domain = "any") -> int:
+def least_features(dim: int, domain: DomainLike = "any") -> int:
     """How many features reach every z of so many dimensions through a projection in general position.
 
     Of any sign: dim, if the projection has full rank. Nonnegative ones, as after a ReLU, reach every z iff the
     projection's rows, dim numbers for each feature, span the space with nonnegative factors. Random rows without a
     preferred side do so with the probability that m - 1 tosses of a coin show at least dim heads; the m returned is
-    the least for which that is 0.999, a little over twice dim. Features in (low, high) are bounded, and so is their z;
+    the least for which that is 0.999, a little over twice dim. One bound is like zero, whatever it is.
+    Features in (low, high) are bounded, and so is their z;
     but without biases of labels the scale of z decides nothing, and dim of them reach every direction if the
     projection's bias makes some point inside the bounds z = 0.
 
@@ -53,7 +52,7 @@ def least_features(dim: int, domain: Domain = "any") -> int:
 
     Reference: Wendel, A problem in geometric probability (Mathematica Scandinavica, 1962).
     """
-    if check_domain(domain) != "nonnegative":
+    if len(domain_of(domain).bounds) != 1:
         return dim
     low, high = dim, 4 * dim + 64
     while high - low > 1:
@@ -65,12 +64,3 @@ def least_features(dim: int, domain: Domain = "any") -> int:
 def reaching_share(dim: int, n_features: int) -> float:
     """The share of random projections through which so many nonnegative features reach every z (`least_features`)."""
     return float(bdtrc(dim - 1, n_features - 1, 0.5)) if n_features > dim else 0.0
-
-
-def check_domain(domain: Domain) -> Domain:
-    """The domain; raises ValueError if it is none."""
-    if domain in ("any", "nonnegative"):
-        return domain
-    if not isinstance(domain, str) and np.shape(domain) == (2,) and domain[0] < domain[1]:
-        return float(domain[0]), float(domain[1])
-    raise ValueError(f"domain={domain!r} must be 'any', 'nonnegative' or (low, high) with low < high")

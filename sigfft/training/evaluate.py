@@ -9,6 +9,7 @@ from jaxtyping import Array
 from sigfft import inference, labels
 from sigfft.argmaxability import HeadReport, Report, check_head
 from sigfft.data import Dataset, batches
+from sigfft.domains import DomainLike
 from sigfft.heads import Head, Params
 from sigfft.metrics import Metrics
 from sigfft.training.devices import local_shardings, split_over_devices
@@ -53,10 +54,13 @@ def make_evaluate(
     return evaluate
 
 
-def check_label_sets(head: Head, params: Params, data: Dataset, max_sets: int) -> tuple[HeadReport, Report | None]:
+def check_label_sets(
+    head: Head, params: Params, data: Dataset, max_sets: int, domain: DomainLike = "any"
+) -> tuple[HeadReport, Report | None]:
     """The verdicts on a split's distinct label sets, for z and for the features that z is made from.
 
-    If there are more than `max_sets` distinct sets, so many are checked, evenly spaced in order of appearance; 0: all.
+    `domain` is what each feature can be. If there are more than `max_sets` distinct sets, so many are checked, evenly
+    spaced in order of appearance; 0: all.
 
     Returns:
       The report of `check_head`; and its verdicts on what features yield, where that layer is not too large to hold.

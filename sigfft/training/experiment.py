@@ -64,7 +64,7 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
         test = evaluations["test"](params)
         checked = None
         if config.check.max_sets >= 0:
-            checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets)
+            checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets, model.domain)
             verdicts[model.name] = checked[0]
         entries.append(entry_of(model, steps, progress, test, checked))
     content = content_of(config.name, splits, entries)

@@ -14,9 +14,9 @@ from jaxtyping import Array, Float, Key
 
 from sigfft import labels
 from sigfft.data import Dataset
+from sigfft.domains import DomainLike
 from sigfft.encoders import ENCODERS, Examples
 from sigfft.heads import KINDS, Head, Service
-from sigfft.heads.sizes import Domain
 from sigfft.seriation import label_order
 from sigfft.training.arguments import arguments_for, chosen, parameters_of
 from sigfft.training.config import Config, EncoderConfig, HeadConfig
@@ -39,6 +39,11 @@ class Model:
     def name(self) -> str:
         """Of the head, as tables show it."""
         return self.head.name
+
+    @property
+    def domain(self) -> DomainLike:
+        """What each feature can be; see `sigfft.domains`."""
+        return _domain(_abstract(self.build_encoder))
 
     def init(self, key: Key[Array, ""]) -> ModelParams:
         """{"encoder": state of the NNX module as a plain pytree, "head": params of the head}."""
@@ -151,7 +156,7 @@ def _width(config: Config, data: Dataset) -> int:
     return max(_WIDTH, Service(head, _domain(encoder)).least) if head.max_cardinality else _WIDTH
 
 
-def _domain(encoder: Any) -> Domain:
+def _domain(encoder: Any) -> DomainLike:
     return getattr(encoder, "domain", "any")
 
 

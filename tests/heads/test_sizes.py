@@ -68,5 +68,5 @@ def test_the_least_number_of_features(dim):
 @pytest.mark.loose_types
 @pytest.mark.parametrize("domain", ["positive", (1, 0), (1,), 3, (float("nan"), 1)])
 def test_what_is_no_domain_is_refused(domain):
-    with pytest.raises(ValueError, match="'any', 'nonnegative' or \\(low, high\\)"):
+    with pytest.raises(ValueError, match="'any', 'nonnegative' or two numbers \\(low, high\\)"):
         heads.least_features(3, domain)

@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 
 from sigfft import labels
 from sigfft.argmaxability.checker import check
-from sigfft.argmaxability.domains import DomainLike, domain_of
 from sigfft.argmaxability.of_heads.forward import check_dtype, deployed, reproduced
 from sigfft.argmaxability.of_heads.on_features import check_features, reproduced_by_features
 from sigfft.argmaxability.of_heads.reachability import Reach
@@ -21,6 +20,7 @@ from sigfft.argmaxability.of_heads.streamed import HELD, check_streamed
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule, named
 from sigfft.argmaxability.theory import cyclic
+from sigfft.domains import DomainLike, domain_of
 from sigfft.heads import Circle, Head, Params, stored_layer
 
 

@@ -8,7 +8,6 @@ from jaxtyping import Bool
 
 from sigfft import labels
 from sigfft.argmaxability.checker import check
-from sigfft.argmaxability.domains import Domain, domain_of
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.of_heads.forward import proposed, reproduced
 from sigfft.argmaxability.of_heads.reachability import Reach, reach
@@ -16,6 +15,7 @@ from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule
+from sigfft.domains import Domain, domain_of
 from sigfft.heads import Head, Params, stored_layer
 
 _SCALES = 4.0 ** np.arange(10, -3, -2)  # of the largest entry of z

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from sigfft import labels
 from sigfft.argmaxability.of_heads.trials import Sets, Trial, distinct_sets, try_head
 from sigfft.argmaxability.theory.sampling import clopper_pearson, random_sets
+from sigfft.domains import DomainLike, domain_of
 from sigfft.heads import DFTHead, Service, bottleneck_head, dft_head
 from sigfft.heads.head import whole
-from sigfft.heads.sizes import Domain, check_domain, enough_spread
+from sigfft.heads.sizes import enough_spread
 from sigfft.spectrum import smooth_length
 
 _FINE = 0.06  # the spread is found to within this share of itself
@@ -33,7 +34,7 @@ class Plan:
     confidence: float
     trials: list[Trial]
     chosen: Trial | None
-    domain: Domain = "any"
+    domain: DomainLike = "any"
 
     @property
     def features(self) -> Service | None:
@@ -75,7 +76,7 @@ def plan(
     confidence: float = 0.95,
     samples: int = 100,
     feature_dim: int = 768,
-    domain: Domain = "any",
+    domain: DomainLike = "any",
     slack: int = 0,
     n_fft: int | None = None,
     thorough: bool = False,
@@ -112,7 +113,7 @@ def plan(
     sizes = {"n_labels": n_labels, "max_cardinality": max_cardinality, "samples": samples, "feature_dim": feature_dim}
     for name, size in sizes.items():
         whole(name, size, 1)
-    domain = check_domain(domain)
+    domain_of(domain)
     points = smooth_length(n_labels) if n_fft is None else n_fft
     room = (points - 1) // 2 - max_cardinality
     if room < 0:

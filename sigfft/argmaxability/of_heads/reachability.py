@@ -11,9 +11,9 @@ import scipy.linalg
 import scipy.special
 from jaxtyping import Float, Int
 
-from sigfft.argmaxability.domains import Domain, DomainLike, domain_of
 from sigfft.argmaxability.layer import array_digest
 from sigfft.argmaxability.proofs import interior
+from sigfft.domains import Domain, DomainLike, domain_of
 from sigfft.files import replacing
 from sigfft.heads import Head, Params
 from sigfft.projection import Projection

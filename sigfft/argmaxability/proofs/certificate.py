@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sigfft.argmaxability.domains import DOMAINS
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs import exact
+from sigfft.domains import DOMAINS
 
 
 @dataclass(frozen=True)

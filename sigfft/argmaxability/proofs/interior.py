@@ -6,8 +6,8 @@ import numpy as np
 from flint import fmpq_mat, nmod_mat
 from jaxtyping import Float, Int
 
-from sigfft.argmaxability.domains import Domain
 from sigfft.argmaxability.proofs.exact import PRIME, integers, matrix
+from sigfft.domains import Domain
 
 _EPS = 2.0**-52
 

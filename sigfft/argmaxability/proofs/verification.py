@@ -11,12 +11,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sigfft import labels
-from sigfft.argmaxability.domains import domain_of
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.certificate import proves_certificates
 from sigfft.argmaxability.proofs.verdicts import STATUSES, Line, VerificationError, read_lines
 from sigfft.argmaxability.proofs.witness import proves_witnesses
 from sigfft.argmaxability.rules import named
+from sigfft.domains import domain_of
 from sigfft.projection import Projection
 
 PROOFS = {"argmaxable": "witness", "unargmaxable": "certificate"}
