@@ -1,53 +1,90 @@
-"""Which label sets can the features of a trained model reach? Samples of test sets and of random sets of k labels.
+"""Which label sets do the features of trained models yield? All distinct test sets of tate, and random sets of k labels.
 
-    python benchmarks/bench_features.py --data FOLDER [--workdir runs/parameters]    # after bench_parameters.py
+    common="--config=configs/xmc.py --config.data.dir=FOLDER/tate --config.encoder.dropout=0 --config.optim.steps=500 \
+      --config.eval.every=100 --config.eval.metric=F1@5 --config.check.max_sets=-1"
+    python train.py $common --config.head.max_cardinality=55 --config.optim.learning_rate=1e-2 \
+      --config.optim.head_learning_rate=2e-3 --workdir=runs/features/dft
+    python train.py $common --config.encoder.dim=WIDTH --config.head.kind=bottleneck --config.head.dim=50 \
+      --config.head.spread=0 --config.optim.learning_rate=3e-2 --config.optim.head_learning_rate=3e-2 \
+      --workdir=runs/features/bottleneck
+    python train.py $common --config.encoder.dim=WIDTH --config.head.kind=sigmoid --config.head.spread=0 \
+      --config.optim.steps=300 --config.optim.learning_rate=1e-2 --config.optim.head_learning_rate=5e-2 \
+      --workdir=runs/features/sigmoid
+    python benchmarks/bench_features.py --data FOLDER [--workdir runs/features]
 
-Numbers of label sets of tate that some feature vector yields, of the layer that the features see
-(`sigfft.feature_layer`): 40 distinct test sets, evenly spaced, and 8 random sets of exactly k = 55 labels. d: the
-dimensions of z, which in real arithmetic has a value for each of these sets.
+The first command has the spread and the width of the features that `sigfft.plan`'s formulas choose (WIDTH for the
+others). A set counts in a column of features if it is proved that some feature vector of that domain yields it, and if
+one does so in float32 through the jitted `head.logits`. Seconds: of the check on z, and of what each domain adds to it.
+The sigmoid head's sets are samples: the search in as many dimensions as features takes a second a set.
 """
 
 import argparse
+import json
+import time
 from pathlib import Path
 
 import numpy as np
 from results import explained, table, write_section
 
-import sigfft
 from sigfft import labels
+from sigfft.argmaxability import HeadReport, Report, check
 from sigfft.argmaxability.theory.sampling import random_sets
 from sigfft.files.label_sets import load_label_sets
+from sigfft.heads import stored_layer
 from sigfft.training import load_model
 
-HEADER = ("head", "d", "features", "test sets reached", "random sets reached", "undecided")
+HEADER = ("head", "d", "features", "F1@5", "sets", "on z", "any", "nonnegative", "undecided", "reach", "seconds")
+RUNS = {"dft": 0, "bottleneck": 0, "sigmoid": 40}  # and how many sets of each kind are checked; 0: all
+K, RANDOM = 55, 1000
 
 
-def measure(run: Path, sets: labels.LabelSets, n_labels: int) -> list[object]:
-    """The line of one run's head."""
+def measure(run: Path, sets: np.ndarray, kind: str, score: float) -> list[object]:
+    """The line of one run's head and of one kind of label sets."""
     model, params = load_model(run)
-    head = model.head
-    weight, bias = sigfft.feature_layer(head, params["head"])
-    distinct, _, _ = labels.dedupe(labels.pad(sets, n_labels))
-    picked = distinct[np.linspace(0, len(distinct) - 1, 40).astype(int)]
-    drawn = random_sets(n_labels, head.max_cardinality, 8, seed=0)
-    counts = [sigfft.check(weight, chosen, bias).counts() for chosen in (picked, drawn)]
-    reached = [f"{c['argmaxable']} of {c['checked']}" for c in counts]
-    return [head.name, head.dim, head.feature_dim, *reached, sum(c["undecided"] for c in counts)]
+    head, own = model.head, params["head"]
+    begun = time.perf_counter()
+    weight, bias = stored_layer(head, own)
+    of_z = check(weight, sets, bias)
+    seconds, counts, reaches, undecided = [time.perf_counter() - begun], [], [], of_z.counts()["undecided"]
+    for domain in ("any", "nonnegative"):
+        begun = time.perf_counter()
+        report = HeadReport.of(head, own, Report(of_z.layer, of_z.label_sets, of_z.verdicts), domain=domain)
+        seconds.append(time.perf_counter() - begun)
+        assert report.features is not None and report.on_features is not None and report.reach is not None
+        counts.append(f"{(report.features == 'argmaxable').sum():,}")
+        undecided += report.on_features.counts()["undecided"]
+        reaches.append(report.reach.status)
+    sizes = [head.name, head.dim, head.feature_dim, f"{score:.3f}", f"{len(sets):,} {kind}"]
+    on_z = f"{of_z.counts()['argmaxable']:,}"
+    return [*sizes, on_z, *counts, undecided, ", ".join(reaches), " + ".join(f"{s:.0f}" for s in seconds)]
+
+
+def rows_of(run: Path, sets: np.ndarray, n_labels: int, most: int) -> list[list[object]]:
+    """The lines of one run: test sets, and random ones of K labels."""
+    distinct, _, _ = labels.dedupe(sets)
+    drawn = random_sets(n_labels, K, most or RANDOM, seed=0)
+    picked = distinct[np.linspace(0, len(distinct) - 1, most).astype(int)] if most else distinct
+    score = json.loads((run / "report.json").read_text())["heads"][-1]["test"]["F1@5"]
+    return [measure(run, picked, "of the test split", score), measure(run, drawn, f"random, of {K}", score)]
 
 
 def main() -> None:
     """Measure, print, and write the section."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of data sets, a folder each")
-    parser.add_argument("--workdir", type=Path, default=Path("runs/parameters"))
+    parser.add_argument("--workdir", type=Path, default=Path("runs/features"))
+    parser.add_argument("--only", choices=tuple(RUNS), help="one head, printed and not written")
     args = parser.parse_args()
     sets, n_labels = load_label_sets(args.data / "tate" / "test.txt.gz")
     if n_labels is None:
         raise ValueError(f"{args.data / 'tate'} is not in the XMC format: its header names no label count")
-    runs = [args.workdir / "tate" / f"spread_{spread}_seed0" for spread in (100, 200, 400)]
-    rows = [measure(run, sets, n_labels) for run in runs]
-    print(table(HEADER, rows))
-    write_section("What features reach", explained(__doc__), table(HEADER, rows))
+    padded, rows = labels.pad(sets, n_labels), []
+    for name, most in RUNS.items():
+        if args.only in (None, name):
+            rows += rows_of(args.workdir / name, padded, n_labels, most)
+            print(table(HEADER, rows), flush=True)
+    if args.only is None:
+        write_section("What features reach", explained(__doc__), table(HEADER, rows))
 
 
 if __name__ == "__main__":

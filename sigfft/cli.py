@@ -1,4 +1,4 @@
-"""The command line: `sigfft check | verify | count | plan | retrofit | predict`. A command imports what it needs."""
+"""The command line, `sigfft COMMAND`. A command imports what it needs."""
 
 import argparse
 import json
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from sigfft import inputs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,11 +46,18 @@ def _layer_options(add: Any) -> None:
     add("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
 
 
+def _feature_options(add: Any) -> None:
+    add("--features", action="store_true", help="of the features that a run or a head's file projects, not of z")
+
+
 def _check_options(add: Any) -> None:
     _layer_options(add)
     add("--labels", required=True, type=Path, help="label sets: text, JSON lines or XMC; also .gz")
     add("--rule", default="threshold", help="threshold, argmax or top_k (default: %(default)s)")
     add("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
+    _feature_options(add)
+    _domain_option(add)
+    add("--time-limit", type=float, help="seconds after which a set is left undecided (default: none)")
     add("--epsilon", type=float, help="also the share with room for a ball of this radius")
     add("--box", type=float, help="bound on |z_j| for --epsilon, at most 1e6 (default: 1e4)")
     add("--jobs", type=int, default=1, help="processes; -1: as many as cores (default: %(default)s)")
@@ -69,13 +78,16 @@ def _check(args: argparse.Namespace) -> int:
     box = BOX if args.box is None else args.box
     if args.epsilon is not None:
         check_epsilon(args.rule, args.epsilon, box)
+        if args.features or args.domain != "any":
+            raise ValueError("--epsilon is about z of any value: leave out --features and --domain")
     elif args.box is not None:
         raise ValueError(f"--box {args.box:g} bounds the balls of --epsilon; give --epsilon too, or leave --box out")
-    weight, bias, padded = _read_layer_and_sets(args, args.labels)
+    weight, bias, padded = inputs.read_layer_and_sets(args, args.labels)
     if not len(padded):
         raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
-    print(_summary(weight, bias), file=sys.stderr)
+    print(inputs.summary(weight, bias), file=sys.stderr)
     options = {"progress": sys.stderr.isatty(), "n_jobs": args.jobs, "resume_dir": args.resume}
+    options |= {"domain": args.domain, "time_limit": args.time_limit, "projection": inputs.read_projection(args)}
     report = check(weight, padded, bias, args.rule, **options)
     report.save(args.out)
     shares = {}
@@ -93,6 +105,7 @@ def _check(args: argparse.Namespace) -> int:
 def _verify_options(add: Any) -> None:
     add("verdicts", type=Path, help="JSON lines that `sigfft check` wrote")
     _layer_options(add)
+    _feature_options(add)
     add("--labels", type=Path, help="label sets that must each have a verdict: text, JSON lines or XMC; also .gz")
 
 
@@ -103,9 +116,9 @@ def _verify(args: argparse.Namespace) -> int:
     sets, n_labels = (None, None) if args.labels is None else load_label_sets(args.labels)
     if sets == []:
         raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
-    weight, bias = _read_layer(args, n_labels=_stated_labels(args.verdicts))
-    _same_labels(args.labels, n_labels, args.weights, len(weight))
-    counts = verify(args.verdicts, weight, bias, sets)
+    weight, bias = inputs.read_layer(args, n_labels=inputs.stated_labels(args.verdicts))
+    inputs.same_labels(args.labels, n_labels, args.weights, len(weight))
+    counts = verify(args.verdicts, weight, bias, sets, projection=inputs.read_projection(args))
     every = "" if sets is None else f"; each of the {len(sets)} label sets of {args.labels} has a verdict"
     print("verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + every)
     return 0
@@ -133,7 +146,7 @@ def _plan_options(add: Any) -> None:
     add("--confidence", type=float, default=0.95, help="of the intervals (default: %(default)s)")
     add("--samples", type=int, default=100, help="sets tried for each spread (default: %(default)s)")
     add("--features", type=int, default=768, help="width of the head's input (default: %(default)s)")
-    add("--domain", type=_domain, default="any", help="of each feature: any, nonnegative or LOW,HIGH (default: any)")
+    _domain_option(add)
     add("--slack", type=int, default=0, help="learned columns beside the spread (default: %(default)s)")
     add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
     add("--thorough", action="store_true", help="search longer: a smaller spread, in hours")
@@ -144,20 +157,42 @@ def _plan(args: argparse.Namespace) -> int:
     from sigfft.files.label_sets import load_label_sets
 
     sets, n_labels = (None, None) if args.sets is None else load_label_sets(args.sets)
-    _same_labels(args.sets, n_labels, "--labels", args.labels)
+    inputs.same_labels(args.sets, n_labels, "--labels", args.labels)
     names = ("share", "confidence", "samples", "domain", "slack", "n_fft", "thorough")
     settings = {name: getattr(args, name) for name in names}
     print(plan(args.labels, args.cardinality, args.dtype, label_sets=sets, feature_dim=args.features, **settings))
     return 0
 
 
-def _domain(text: str) -> Any:
-    """A domain as `sigfft.plan` takes it, which says what is wrong with it."""
-    bounds = text.split(",")
-    try:
-        return tuple(map(float, bounds)) if len(bounds) > 1 else text
-    except ValueError:
-        return text
+def _domain_option(add: Any) -> None:
+    add(
+        "--domain",
+        type=inputs.domain_in,
+        default="any",
+        help="of each input: any, nonnegative or LOW,HIGH (default: any)",
+    )
+
+
+def _reach_options(add: Any) -> None:
+    add("--weights", required=True, type=Path, help="a run's folder, or a head's .safetensors")
+    add("--tensor", help="name of the head in the run (default: the last)")
+    _domain_option(add)
+    add("--out", type=Path, help="JSON to write: the proof")
+    add("--proof", type=Path, help="such a file, to be proved again for these weights")
+
+
+def _reach(args: argparse.Namespace) -> int:
+    from sigfft.argmaxability import Reach, reach
+    from sigfft.trained import load_trained_head
+
+    head, params = load_trained_head(args.weights, args.tensor)
+    found = reach(head, params, args.domain) if args.proof is None else Reach.load(args.proof)
+    if args.proof is not None and not found.proves(head.projection(params)):
+        raise ValueError(f"{args.proof} does not prove that {found}, of the head of {args.weights}")
+    if args.out is not None:
+        found.save(args.out)
+    print(f"{head.name}, {head.feature_dim} features ({json.dumps(found.domain)}), d = {head.dim}: {found}")
+    return 0
 
 
 def _retrofit_options(add: Any) -> None:
@@ -177,10 +212,10 @@ def _retrofit(args: argparse.Namespace) -> int:
     if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":
         raise ValueError(f"--out {args.out} must be a .safetensors file in a folder that exists")
     check_writable(args.out)
-    weight, bias, padded = _read_layer_and_sets(args, args.sets)
+    weight, bias, padded = inputs.read_layer_and_sets(args, args.sets)
     head, params = retrofit(weight, bias, args.cardinality, spread=args.spread, n_fft=args.n_fft)
     save_head(args.out, head, params)
-    print(f"{_summary(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
+    print(f"{inputs.summary(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
     if len(padded):
         print(f"before\n{check(weight, padded, bias).table()}\nafter\n{check_head(head, params, padded).truths()}")
     return 0
@@ -206,44 +241,6 @@ def _predict(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read_layer_and_sets(args: argparse.Namespace, path: Path | None) -> tuple[Any, Any, Any]:
-    """The weight and bias that --weights names, and the padded label sets of a file; none without a file."""
-    from sigfft import labels
-    from sigfft.files.label_sets import load_label_sets
-
-    sets, n_labels = ([], None) if path is None else load_label_sets(path)
-    largest = max((max(ids) for ids in sets if ids), default=-1)
-    weight, bias = _read_layer(args, n_labels=n_labels, largest_label=largest)
-    _same_labels(path, n_labels, args.weights, len(weight))
-    return weight, bias, labels.pad(sets, len(weight))
-
-
-def _read_layer(args: argparse.Namespace, **known: int | None) -> tuple[Any, Any]:
-    from sigfft.trained import load_layer
-
-    return load_layer(args.weights, args.tensor, args.bias, args.transposed, **known)
-
-
-def _same_labels(sets: Any, stated: int | None, other: Any, n_labels: int) -> None:
-    if stated not in (None, n_labels):
-        raise ValueError(f"{sets} is for {stated} labels, but {other} has {n_labels}")
-
-
-def _summary(weight: Any, bias: Any) -> str:
-    n_labels, dim = weight.shape
-    return f"{n_labels} labels, {dim} dimensions, {weight.dtype}, {'no bias' if bias is None else 'with a bias'}"
-
-
-def _stated_labels(path: Path) -> int | None:
-    """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
-        try:
-            n_labels = json.loads(next((line for line in lines if not line.isspace()), "")).get("n_labels")
-        except (ValueError, AttributeError):
-            return None
-    return n_labels if isinstance(n_labels, int) else None
-
-
 def _in_flags(message: str) -> str:
     """A library's message, with the arguments that it names as the flags that set them."""
     flag = re.compile(r"(?<=\s)(tensor|bias|transposed)=(?:True)?(?=(['\"])?)")
@@ -255,6 +252,7 @@ _COMMANDS = {
     "verify": (_verify, _verify_options, "prove every verdict of a file again, exactly and without a solver"),
     "count": (_count, _count_options, "count the label sets that a layer of a given shape can output"),
     "plan": (_plan, _plan_options, "find the spread that lets a guarantee survive floating point"),
+    "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
 }

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sigfft.files.layers import holds_head, load_weights
-from sigfft.heads import load_head, stored_layer
+from sigfft.heads import Head, Params, load_head, stored_layer
 
 
 def load_layer(
@@ -23,16 +23,34 @@ def load_layer(
       ValueError: as `load_weights`, `load_head` and `training.load_model`; or an argument that a head answers itself.
     """
     path = Path(path)
+    if path.is_dir() or holds_head(path):
+        _refuse(f"{path} is {_kind(path)}", bias=bias, transposed=transposed)
+        return stored_layer(*load_trained_head(path, tensor))
+    return load_weights(path, tensor, bias, transposed, **known)
+
+
+def load_trained_head(path: str | Path, tensor: str | None = None) -> tuple[Head, Params]:
+    """The head of a run's folder, by its name there or the last one, or of a file that `sigfft.save_head` wrote.
+
+    Raises:
+      ValueError: as `load_head` and `training.load_model`; or the file holds no head, but perhaps a weight.
+    """
+    path = Path(path)
     if path.is_dir():
         from sigfft.training import load_model  # seconds, which a file need not wait for
 
-        _refuse(f"{path} is a run's folder", bias=bias, transposed=transposed)
         model, params = load_model(path, tensor)
-        return stored_layer(model.head, params["head"])
-    if holds_head(path):
-        _refuse(f"{path} is a head that sigfft wrote", tensor=tensor, bias=bias, transposed=transposed)
-        return stored_layer(*load_head(path))
-    return load_weights(path, tensor, bias, transposed, **known)
+        return model.head, params["head"]
+    if not holds_head(path):
+        raise ValueError(
+            f"{path} holds no head, and so no projection of features: a run's folder or a head's file does"
+        )
+    _refuse(f"{path} is {_kind(path)}", tensor=tensor)
+    return load_head(path)
+
+
+def _kind(path: Path) -> str:
+    return "a run's folder" if path.is_dir() else "a head that sigfft wrote"
 
 
 def _refuse(what: str, **options: str | bool | None) -> None:

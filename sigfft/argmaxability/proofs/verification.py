@@ -80,6 +80,11 @@ def _check(line: Line, layer: Layer) -> None:
     """Raise ValueError unless a verdict is about this weight and bias, and not at odds with itself."""
     for name in ("projection", "n_labels", "dim", "weight", "bias"):  # one file may hold several rules and domains
         claimed, given = getattr(line.layer, name), getattr(layer.digest, name)
+        if name == "projection" and (claimed is None) != (given is None):
+            which = (
+                ("features of a head: give", "--features") if given is None else ("z: leave out", "without --features")
+            )
+            raise ValueError(f"the verdict is about {which[0]} projection= (on the command line: {which[1]})")
         if claimed != given:
             raise ValueError(f"{name} is {claimed}, but {given} was given: the verdict is about other weights")
     status, (low, high) = line.verdict.status, line.verdict.margin
