@@ -1,4 +1,4 @@
-"""Which label sets do the features of trained models yield? All distinct test sets of tate, and random sets of k labels.
+"""What do the features of trained models yield? All distinct test sets of tate, and random sets of k labels.
 
     common="--config=configs/xmc.py --config.data.dir=FOLDER/tate --config.encoder.dropout=0 --config.optim.steps=500 \
       --config.eval.every=100 --config.eval.metric=F1@5 --config.check.max_sets=-1"

@@ -47,7 +47,7 @@ class DFTHead(Head):
     another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
 
     *Features.* The guarantee is about z. Fewer than dim = 2k + 1 + 2·spread + slack features cannot reach every z;
-    `sigfft.feature_layer` gives the layer that they see, for `sigfft.check`.
+    `sigfft.reach` says what they reach, and `sigfft.check_head` what they yield.
 
     Args:
       n_labels: number of labels n.

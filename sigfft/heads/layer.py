@@ -22,11 +22,12 @@ def feature_layer(
 ) -> tuple[Float[np.ndarray, "labels feature_dim"], Float[np.ndarray, " labels"]]:
     """Weight and bias, float64, with which logits = features @ weight.T + bias.
 
-    A head's guarantee, and `check_head`, are about z: every z can be asked for. What features can ask for is an
-    affine image of them. Where `feature_dim` is less than `dim` they reach a part of the z alone, and a label set may
-    be out of their reach that some z yields; `sigfft.check(weight, label_sets, bias)` decides that. Features of any
-    sign and at least `dim` in number reach every z, unless the projection has lost rank. After a ReLU features are
-    not negative, and reach less than this layer says; some 2·dim of them reach every z as a rule.
+    W times the projection, rounded to float64: for other tools. To decide what features yield, leave the product to
+    `check(..., projection=head.projection(params))` or to `check_head`, which take it exactly: where there are more
+    features than dimensions, a rounded product has a rank that the exact one has not.
+
+    A head's guarantee is about z: every z can be asked for. Features may reach a part of z alone; `sigfft.reach`
+    proves whether they do.
 
     Args:
       head: any head.

@@ -99,7 +99,8 @@ class Reach:
         h = (z - offset) @ inverse.T
         need = side * (bound - h) / balance
         slack = np.abs(h).max(axis=1, keepdims=True) * 1e-3 + 1e-30
-        return h + side * balance * (need + slack / balance).max(axis=1, keepdims=True).clip(0.0)
+        h = h + side * balance * (need + slack / balance).max(axis=1, keepdims=True).clip(0.0)
+        return h + (z - offset - h @ matrix.T) @ inverse.T  # the balance is one up to rounding
 
     def save(self, path: str | Path) -> None:
         """Write a JSON object, atomically; floats read back to the same bits."""
