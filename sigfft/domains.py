@@ -55,11 +55,11 @@ def domain_of(domain: DomainLike | Domain) -> Domain:
     if isinstance(domain, str) and domain in DOMAINS:
         return DOMAINS[domain]
     expected = f"domain must be {', '.join(map(repr, DOMAINS))} or two numbers (low, high); given {domain!r}"
-    if isinstance(domain, str) or not isinstance(domain, tuple | list) or len(domain) != 2:
+    if not isinstance(domain, tuple | list) or len(domain) != 2 or any(isinstance(bound, str) for bound in domain):
         raise ValueError(expected)
     try:
         low, high = (bound if given is None else float(given) for given, bound in zip(domain, _NO_BOUNDS, strict=True))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(expected) from None
     if not low < high:
         raise ValueError(f"{expected}: low must be below high")

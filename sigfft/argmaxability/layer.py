@@ -127,19 +127,21 @@ class Layer:
         return Digest(self.rule.name, self.n_labels, self.dim, of_weight, bias, self.domain.to_json(), fed)
 
     def rows(self, ids: Int[np.ndarray, " ids"]) -> Float[np.ndarray, "ids D"]:
-        """Rows of the sign system, in float64: exact without a projection, else `whole` has the exact ones."""
+        """Rows of the sign system, in float64: exact without a projection, else `whole` has the exact ones.
+
+        With a projection they may have lost all their digits, or hold infinity or NaN.
+        """
         label = ids < self.n_labels
         at = np.where(label, ids, 0)
         rows = np.empty((len(ids), self.width))  # one copy of W in float64: it may be gigabytes
         if self.projection is None:
             rows[:, : self.dim] = self.weight[at]
+            if self.has_constant:
+                rows[:, self.dim] = 0.0 if self.bias is None else self.bias[at]
         else:
-            own = self.weight[at].astype(np.float64)
-            rows[:, : self.dim] = own @ self.projection.matrix
-        if self.has_constant:
-            rows[:, self.dim] = 0.0 if self.bias is None else self.bias[at]
-            if self.projection is not None:
-                rows[:, self.dim] += own @ self.projection.offset
+            with np.errstate(over="ignore", invalid="ignore"):
+                fed = self.dim + self.has_constant
+                rows[:, :fed] = self.logit_rows(at) @ self.feed
         if self.rule.free_level:
             rows[:, -1] = 1.0
         if not label.all():

@@ -48,7 +48,7 @@ def decide(
       time_limit: seconds after which a set is left undecided; those that a batch shares are split evenly.
     """
     system, basis = problem.system, problem.basis
-    verdicts = [_silent_label(system, label_set) or _UNKNOWN for label_set in padded]
+    verdicts = [_silent_label(problem, label_set) or _UNKNOWN for label_set in padded]
     findings = [Finding.nothing(system.width) for _ in padded]
 
     def stage(name: str, find: Callable[[np.ndarray], list[Finding]]) -> None:
@@ -93,12 +93,14 @@ def _both(earlier: Verdict, later: Verdict, seconds: float) -> Verdict:
     return replace(later, margin=(low, max(low, high)), seconds=earlier.seconds + seconds)
 
 
-def _silent_label(system: System, label_set: np.ndarray) -> Verdict | None:
+def _silent_label(problem: Problem, label_set: np.ndarray) -> Verdict | None:
     """A set with a label that is off for every activation: that label alone is the certificate."""
-    silent = [i for i in label_set[label_set < system.layer.n_labels].tolist() if system.silent[i]]
-    if not silent:
-        return None
-    return Verdict("unargmaxable", (-1.0, 0.0), "trivial", certificate=Certificate((silent[0],), (1.0,)))
+    layer, silent = problem.layer, problem.system.silent
+    for label in label_set[label_set < layer.n_labels].tolist():
+        proof = Certificate((label,), (1.0,))
+        if silent[label] and proves_certificates(layer, label_set[None], [proof])[0]:
+            return Verdict("unargmaxable", (-1.0, 0.0), "trivial", certificate=proof)
+    return None
 
 
 def _prove(problem: Problem, padded: Int[np.ndarray, "sets width"], found: list[Finding], method: str) -> list[Verdict]:

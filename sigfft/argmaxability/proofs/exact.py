@@ -187,9 +187,11 @@ def cancels_exactly(
     x = multipliers(rows, y, exponents, prime=prime)
     if x is None:
         return False
-    given = _rationals(y, exponents)
-    least_x, least_y = max(x) * fmpq(1, 1 << -LEAST), max(given) * fmpq(1, 1 << -LEAST)
-    ratios = [v / w for v, w in zip(x, given, strict=True) if v > least_x or w > least_y]
+    ratios = [v / w for v, w in zip(x, _rationals(y, exponents), strict=True)]
+    own, given = _unscaled(x, exponents), _rationals(y, 0)  # as the multipliers are stored
+    least_own, least_given = max(own) * fmpq(1, 1 << -LEAST), max(given) * fmpq(1, 1 << -LEAST)
+    told = [v > least_own or w > least_given for v, w in zip(own, given, strict=True)]
+    ratios = [ratio for ratio, tells in zip(ratios, told, strict=True) if tells]
     return max(ratios) <= (1 + fmpq(1, round(1 / NEAR))) * min(ratios)
 
 
@@ -239,12 +241,18 @@ def _rationals(y: Float[np.ndarray, " labels"], exponents: Int[np.ndarray, " lab
     return [fmpq(value) for value in whole_rows(y[None], exponents)[0][0].tolist()]
 
 
-def rounded(numbers: list[fmpq], exponents: Int[np.ndarray, " numbers"]) -> Float[np.ndarray, " numbers"]:
+def _unscaled(numbers: list[fmpq], exponents: Int[np.ndarray, " numbers"] | int) -> list[fmpq]:
+    """Numbers times 2^-exponents."""
+    powers = np.broadcast_to(exponents, len(numbers)).tolist()
+    return [number * fmpq(2) ** -power for number, power in zip(numbers, powers, strict=True)]
+
+
+def rounded(numbers: list[fmpq], exponents: Int[np.ndarray, " numbers"] | int = 0) -> Float[np.ndarray, " numbers"]:
     """Positive rationals times 2^-exponents, over the largest of them, rounded; none below 2^LEAST."""
-    pairs = [(int(v.p), int(v.q)) for v in numbers]
-    powers = [p.bit_length() - q.bit_length() - int(e) for (p, q), e in zip(pairs, exponents, strict=True)]
-    shifts = [max(power - max(powers), LEAST) - power - int(e) for power, e in zip(powers, exponents, strict=True)]
-    return np.array([(p << max(0, shift)) / (q << max(0, -shift)) for (p, q), shift in zip(pairs, shifts, strict=True)])
+    values = _unscaled(numbers, exponents)
+    largest = max(values)
+    ratios = [value / largest for value in values]
+    return np.maximum([int(ratio.p) / int(ratio.q) for ratio in ratios], 2.0**LEAST)
 
 
 def rank(whole: np.ndarray) -> int:

@@ -28,12 +28,14 @@ class Finding:
         return cls(np.zeros(width), -1.0, 1.0, None, np.zeros(0, int))
 
 
-def upper_bound(rows: Float[np.ndarray, "rows D"], multipliers: Float[np.ndarray, " rows"]) -> float:
+def upper_bound(
+    rows: Float[np.ndarray, "rows D"], multipliers: Float[np.ndarray, " rows"], row_error: float = 0.0
+) -> float:
     """‖Σ λ_i s_i u_i‖ / Σ λ_i, rounded up: no unit z has a larger margin, whatever λ ≥ 0. Rows are signed unit rows."""
     total = multipliers.sum()
     if not total > 0:
         return 1.0
-    return min(1.0, float(np.linalg.norm(multipliers @ rows) / total) + (len(rows) + 16) * EPS)
+    return min(1.0, float(np.linalg.norm(multipliers @ rows) / total) + (len(rows) + 16) * EPS + row_error)
 
 
 def certify(

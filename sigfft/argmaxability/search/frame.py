@@ -13,7 +13,7 @@ from flint import fmpz_mat
 from jaxtyping import Float, Int
 
 from sigfft.argmaxability.proofs.exact import entries, integers, matrix
-from sigfft.argmaxability.search.system import System
+from sigfft.argmaxability.search.system import System, rounded
 
 _STRETCH = 1e9  # at most so much in one step: floats see that far
 _BITS = 64  # of the basis at first, and more with each step
@@ -44,7 +44,7 @@ class Frame:
         """The frame with some rows made exactly and rounded once; and their lengths before, as size · 2^exponent."""
         whole, exponents = system.whole(ids)
         made = matrix(whole) * matrix(self.basis)
-        rows, sizes, shifts = rounded(made)
+        rows, sizes, shifts = rounded(entries(made))
         every = self.rows.copy()
         every[ids] = rows
         return Frame(self.basis, every, self.depth), sizes, shifts + exponents
@@ -69,20 +69,6 @@ class Frame:
         """x, in floats or in whole numbers, in the coordinates of the system, exactly, up to a positive factor."""
         given = np.array(x, object) if isinstance(x, list) else integers(x)
         return entries(matrix(self.basis) * matrix(given[:, None]))[:, 0].tolist()
-
-
-def rounded(
-    made: fmpz_mat,
-) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
-    """Rows of integers as unit rows, and their lengths as size · 2^exponent; a zero row has the size 0."""
-    floats, exponents = np.empty((made.nrows(), made.ncols())), np.empty(made.nrows(), int)
-    for i, values in enumerate(entries(made).tolist()):
-        exponents[i] = shift = max(0, max(map(int.bit_length, values)) - 900)
-        floats[i] = [float(value >> shift) for value in values] if shift else [float(value) for value in values]
-    powers = np.frexp(np.abs(floats).max(axis=1))[1]
-    floats = np.ldexp(floats, -powers[:, None])
-    sizes = np.linalg.norm(floats, axis=1)
-    return floats / np.where(sizes > 0, sizes, 1.0)[:, None], sizes, exponents + powers
 
 
 def _cut(product: fmpz_mat, bits: int) -> np.ndarray:

@@ -50,7 +50,7 @@ def proposals(
         except lp.NoAnswer:
             break
         signed = system.units[optimum.working] * signs[optimum.working, None]
-        upper = min(upper, upper_bound(signed, optimum.multipliers))
+        upper = min(upper, upper_bound(signed, optimum.multipliers, system.row_error))
         holding = optimum.working[optimum.multipliers > 1e-12]
         if optimum.margins.min() > 0:
             solution = frame.solution(optimum.x)
@@ -71,14 +71,15 @@ def proposals(
             frame = frame.sharpened(system, working)[0]
             shaping = _thin(frame.rows, optimum)
         frame = frame.stretched(shaping).sharpened(system, working)[0]
-    end = simplex.solve(system, basis.frame, signs, clock)
+    frame = basis.frame if basis.exact is not None else basis.frame.sharpened(system, np.arange(len(signs)))[0]
+    end = simplex.solve(system, frame, signs, clock)
     if end.x is None:
         lengths = np.array([max(0, share.bit_length() - 60) for share in end.shares])
         shares = np.array([float(share >> shift) for share, shift in zip(end.shares, lengths.tolist(), strict=True)])
         proof = _scaled(end.holding, shares, lengths - system.whole(end.holding)[1])
         yield Finding(np.zeros(system.width), -1.0, upper, proof, end.holding)
     else:
-        yield _looked_at(system, signs, basis.frame.solution(end.x), upper)[0]
+        yield _looked_at(system, signs, frame.solution(end.x), upper)[0]
 
 
 def _looked_at(system: System, signs: np.ndarray, exact: list[int], upper: float) -> tuple[Finding, np.ndarray]:
@@ -124,5 +125,5 @@ def _scaled(ids: np.ndarray, multipliers: np.ndarray, exponents: np.ndarray) -> 
     """The certificate of multipliers times 2^exponents, divided by the largest; none falls to zero."""
     mantissas, powers = np.frexp(multipliers)
     powers = powers + exponents
-    y = np.ldexp(mantissas, np.maximum(powers - powers.max(), LEAST))
-    return Certificate(tuple(ids.tolist()), tuple((y / y.max()).tolist()))
+    y = np.ldexp(mantissas, np.maximum(powers - powers.max(), 2 * LEAST))
+    return Certificate(tuple(ids.tolist()), tuple(np.maximum(y / y.max(), 2.0**LEAST).tolist()))

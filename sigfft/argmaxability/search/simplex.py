@@ -6,7 +6,7 @@ Its dual has D + 1 equations, Σ y_i a_i + u − v = 0 and Σ y_i = 1: a basis h
 row has taken the place of yet. Where no bound is left with a share, the multipliers y are a certificate. Floats only
 say which rows to look at.
 
-Reference: Bland, New finite pivoting rules for the simplex method (1977), which is followed where steps have no length.
+Reference: Bland, New finite pivoting rules for the simplex method (1977), which is followed where t does not fall.
 """
 
 from typing import NamedTuple
@@ -64,12 +64,16 @@ class _Simplex:
 
     def run(self, clock: Clock) -> Vertex:
         """Pivot until x separates, or nothing but rows has a share."""
-        stalled = 0
+        stalled, lowest, unit = 0, 1, 0  # t has not fallen below lowest / unit in so many steps
         while True:
             clock.look()
             square = fmpz_mat([self.column(label) for label in self.basis])
             point, scale = _solved(square, [[int(label < 0)] for label in self.basis])
             x, t = [-value for value in point[0][:-1]], point[0][-1]
+            if t * unit < lowest * scale:
+                stalled, lowest, unit = 0, t, scale
+            else:
+                stalled += 1
             entering = self.entering(x, t, scale, careful=stalled > 2 * self.rank)
             if entering is None and t > 0:
                 return Vertex(x, np.zeros(0, int), [])
@@ -79,13 +83,12 @@ class _Simplex:
             if entering is None or not any(s for s, label in zip(shares, self.basis, strict=True) if label < 0):
                 held = sorted((label, share) for share, label in zip(shares, self.basis, strict=True) if share)
                 return Vertex(None, np.array([label for label, _ in held]), [share for _, share in held])
-            leaving = self.leaving(falls, shares)
-            stalled = stalled + 1 if shares[leaving] == 0 else 0
-            self.basis[leaving] = entering
+            self.basis[self.leaving(falls, shares)] = entering
 
     def entering(self, x: list[int], t: int, scale: int, careful: bool) -> int | None:
         """The column that x breaks most, or where `careful` the one of the least label; None where x separates."""
-        floats = np.array([value / scale for value in x])
+        unit = max(scale, *map(abs, x))  # beyond the bounds, x may be larger than floats
+        floats = np.array([value / unit for value in x])
         margins = self.signs[self.asks] * (self.frame.rows[self.asks] @ floats)
         error = (self.rank + 16) * EPS * np.linalg.norm(floats)
         order = self.asks[np.argsort(margins)]
@@ -93,27 +96,32 @@ class _Simplex:
             lowest = order[: int((margins <= error).sum())]
             if all(value > 0 for value in self.products(lowest, x)):
                 return None
-        if not careful:  # so many digits tell the order; in a circle, all of them
-            shift = max(0, scale.bit_length() - _BITS)
-            x, t, scale = [value >> shift for value in x], t >> shift, scale >> shift
-        held = set(self.basis)
+        left = order[: int((margins <= t / unit + error).sum())]
+        entering, shift = None, max(0, min(t, scale).bit_length() - _BITS)
+        if shift and not careful:  # so many digits tell the order most often; what they do not tell, all of them do
+            entering = self.broken(left, [value >> shift for value in x], t >> shift, scale >> shift, careful)
+        if entering is None:
+            entering = self.broken(left, x, t, scale, careful)
+        if entering is not None and entering < 0:
+            self.sides[-1 - entering] = -1 if x[-1 - entering] > 0 else 1
+        return entering
+
+    def broken(self, left: Int[np.ndarray, " ids"], x: list[int], t: int, scale: int, careful: bool) -> int | None:
+        """As `entering`, of the bounds and of the rows that are left, lowest first."""
+        held, unit = set(self.basis), max(scale, *map(abs, x))
         over = [(j, abs(value)) for j, value in enumerate(x) if abs(value) > scale and -1 - j not in held]
-        broken = [((scale - size) / scale, -1 - j) for j, size in over]
-        left = order[: int((margins <= t / scale + error).sum())]
+        broken = [((scale - size) / unit, -1 - j) for j, size in over]
         left = left[[i not in held for i in left.tolist()]]
         for some in np.split(left, range(_ROWS * self.rank, len(left), _ROWS * self.rank)):
             for i, value in zip(some.tolist(), self.products(some, x), strict=True):
                 size = self.made[i][-1]
                 if value < t * size:
-                    broken.append(((value - t * size) / (scale * size), i))
+                    broken.append(((value - t * size) / (unit * size), i))
             if broken and not careful:
                 break
         if not broken:
             return None
-        entering = min(label for _, label in broken) if careful else min(broken)[1]
-        if entering < 0:
-            self.sides[-1 - entering] = -1 if x[-1 - entering] > 0 else 1
-        return entering
+        return min(label for _, label in broken) if careful else min(broken)[1]
 
     def products(self, ids: Int[np.ndarray, " ids"], x: list[int]) -> list[int]:
         """a_i·x of some rows."""

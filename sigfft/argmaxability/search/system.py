@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float, Int
 from sigfft.argmaxability.layer import Layer
 
 EPS = float(np.finfo(np.float64).eps)
+_CANCELLED = 1 / 64  # a projected row so much shorter than its terms is made exactly
+_RANGE = 900  # powers of two that rows made exactly are brought into
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +21,7 @@ class System:
     """
 
     layer: Layer
-    rows: Float[np.ndarray, "constraints D"]  # the layer's, times 2 ** exponents
+    rows: Float[np.ndarray, "constraints D"]  # the layer's, times 2 ** exponents; beyond floats, multiples of them
     units: Float[np.ndarray, "constraints D"]  # rows / ‖row‖; a zero row stays zero
     exponents: Int[np.ndarray, " D"]
     silent: Bool[np.ndarray, " constraints"] = field(repr=False)  # zero rows: their logit is 0 for every activation
@@ -28,14 +30,15 @@ class System:
     def of(cls, layer: Layer) -> "System":
         """The sign system of a layer, scaled."""
         rows = layer.rows(np.arange(layer.n_constraints))
-        if layer.projection is not None:  # where all is cancelled, floats leave their rounding
-            bounds = np.linalg.norm(layer.logit_rows(np.arange(layer.n_labels)), axis=1) * np.linalg.norm(layer.feed)
-            doubtful = np.flatnonzero(lengths(rows[: layer.n_labels, : layer.feed.shape[1]]) <= 1e-9 * bounds)
-            rows[[i for i in doubtful.tolist() if layer.is_silent(i)]] = 0.0
-        weight, columns = rows[: layer.n_labels, : layer.dim], rows[: layer.n_labels, layer.dim :].T
-        exponents = np.array([0] * layer.dim + [_exponent(weight, column) for column in columns])
-        if len(columns):  # else all exponents are 0, and a copy of W is spared
+        if layer.projection is not None:
+            sizes = np.abs(rows).max(axis=1)
+            _make_exactly(layer, rows, np.flatnonzero(~((sizes > 2.0**-_RANGE) & (sizes < 2.0**_RANGE))))
+        weight = rows[: layer.n_labels, : layer.dim]
+        exponents = np.array([0] * layer.dim + [_exponent(weight, column) for column in rows[:, layer.dim :].T], int)
+        if len(exponents) > layer.dim:  # else all exponents are 0, and a copy of W is spared
             rows = np.ldexp(rows, exponents)
+        if layer.projection is not None:
+            _make_exactly(layer, rows, _cancelled(layer, rows, exponents), exponents)
         units = unit_rows(rows)
         return cls(layer, rows, units, exponents, np.asarray(~units.any(axis=1)))
 
@@ -54,7 +57,12 @@ class System:
 
         Reference: Higham, Accuracy and Stability of Numerical Algorithms (2002), section 3.1.
         """
-        return (self.units.shape[1] + 16) * EPS
+        return (self.units.shape[1] + 16) * EPS + self.row_error
+
+    @property
+    def row_error(self) -> float:
+        """Bound on the length of the unit rows' error, where it is more than that of rounding them."""
+        return 0.0 if self.layer.projection is None else (self.layer.weight.shape[1] + 16) * EPS / _CANCELLED
 
     def active(self, label_set: Int[np.ndarray, " width"]) -> Int[np.ndarray, " ids"]:
         """Ids of the constraints with sign +1: the labels of a padded set, and those that every set has."""
@@ -119,14 +127,50 @@ def _scaled(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ldexp(rows, -exponents), exponents
 
 
+def rounded(
+    whole: np.ndarray,
+) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+    """Rows of integers as unit rows, and their lengths as size · 2^exponent; a zero row has the size 0."""
+    floats, exponents = np.empty(whole.shape), np.empty(len(whole), int)
+    for i, values in enumerate(whole.tolist()):
+        exponents[i] = shift = max(0, max(map(int.bit_length, values)) - 900)
+        floats[i] = [float(value >> shift) for value in values] if shift else [float(value) for value in values]
+    powers = np.frexp(np.abs(floats).max(axis=1))[1]
+    floats = np.ldexp(floats, -powers[:, None])
+    sizes = np.linalg.norm(floats, axis=1)
+    return floats / np.where(sizes > 0, sizes, 1.0)[:, None], sizes, exponents + powers
+
+
+def _cancelled(layer: Layer, rows: Float[np.ndarray, "constraints D"], exponents: Int[np.ndarray, " D"]) -> np.ndarray:
+    """Ids of the labels of which the projection has cancelled so much that few digits may be left in floats."""
+    own = layer.logit_rows(np.arange(layer.n_labels))
+    with np.errstate(over="ignore", invalid="ignore"):
+        fed = np.ldexp(layer.feed, exponents[: layer.feed.shape[1]])
+        terms = lengths(own[:, : layer.weight.shape[1]]) * lengths(fed[:, : layer.dim].reshape(1, -1))
+        if layer.has_constant:
+            terms += lengths(own) * lengths(fed[:, -1:].reshape(1, -1))
+    sizes = lengths(rows[: layer.n_labels, : layer.dim + layer.has_constant])
+    return np.flatnonzero(~(sizes > _CANCELLED * terms))
+
+
+def _make_exactly(layer: Layer, rows: np.ndarray, ids: np.ndarray, exponents: np.ndarray | int = 0) -> None:
+    """Replace rows by the exact ones, rounded; by a multiple where floats do not hold them. In place."""
+    if len(ids):
+        whole, powers = layer.whole(ids, exponents)
+        units, sizes, own = rounded(whole)
+        rows[ids] = np.ldexp(units * sizes[:, None], np.clip(powers + own, -_RANGE, _RANGE)[:, None])
+
+
 def _exponent(weight: np.ndarray, column: np.ndarray) -> int:
     """The power of two that brings a column to the length of the rows, by their medians: one huge bias says little.
 
-    It leaves every entry exact: none overflows, and none falls below the smallest normal number.
+    It leaves every entry exact, those of the constraints too: none overflows, and none falls below the smallest normal
+    number.
     """
-    rows, entries = lengths(weight), np.abs(column[column != 0])
-    if not rows.any() or not len(entries):
+    rows, entries = lengths(weight), np.abs(column[: len(weight)])
+    rows, entries, every = rows[rows > 0], entries[entries > 0], np.abs(column[column != 0])
+    if not len(rows) or not len(entries):
         return 0
-    size, own = (int(np.frexp(np.partition(x, len(x) // 2)[len(x) // 2])[1]) for x in (rows[rows > 0], entries))
-    lowest, highest = -1021 - int(np.frexp(entries.min())[1]), 1024 - int(np.frexp(entries.max())[1])
+    size, own = (int(np.frexp(np.partition(x, len(x) // 2)[len(x) // 2])[1]) for x in (rows, entries))
+    lowest, highest = -1021 - int(np.frexp(every.min())[1]), 1024 - int(np.frexp(every.max())[1])
     return max(-1000, min(0, lowest), min(size - own, highest, 1000))

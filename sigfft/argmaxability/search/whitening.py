@@ -16,12 +16,14 @@ def exactly(system: System) -> Frame:
     Its rank is that over the rationals: it spans independent columns of the system, and is zero at all others.
     """
     every = np.arange(len(system.rows))
-    columns = independent_columns(system.whole(every)[0])
+    whole, _ = system.whole(every)
+    columns = independent_columns(whole)
     chosen = np.zeros((system.width, len(columns)), int)
     chosen[columns, np.arange(len(columns))] = 1
     frame = Frame.of(system.units[:, columns], chosen.astype(float))
-    sample = np.unique(np.linspace(0, len(every) - 1, _SAMPLE * len(columns)).astype(int))
-    for ids in (sample, every):
+    sample = np.linspace(0, len(every) - 1, _SAMPLE * len(columns)).astype(int)
+    spanning = independent_columns(whole[:, columns].T)  # else no step would make the sample white
+    for ids in (np.union1d(sample, spanning), every):
         frame = frame.sharpened(system, ids)[0]
         while not _white(frame.rows[ids]):
             frame = frame.stretched(ids).sharpened(system, ids)[0]

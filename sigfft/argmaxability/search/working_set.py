@@ -138,6 +138,7 @@ class _Search:
 
     def finding(self) -> Finding:
         """The margin's bounds, with every rounding against the claim."""
-        bounds = (upper_bound(self.signed(self.system.units, ids), weights) for ids, weights in self.bounding)
+        rows, error = self.system.units, self.system.row_error
+        bounds = (upper_bound(self.signed(rows, ids), weights, error) for ids, weights in self.bounding)
         lower, upper = max(-1.0, self.lower - self.system.unit_error), min(bounds, default=1.0)
         return Finding(self.best, lower, upper, self.certificate, self.working)
