@@ -70,7 +70,8 @@ def proposals(
             working = optimum.working
             frame = frame.sharpened(system, working)[0]
             shaping = _thin(frame.rows, optimum)
-        frame = frame.stretched(shaping).sharpened(system, working)[0]
+        frame = frame.stretched(shaping)
+        frame = frame.sharpened(system, np.union1d(working, frame.blurred()))[0]
     end = simplex.solve(system, basis.frame, signs, clock)
     if end.x is None:
         lengths = np.array([max(0, share.bit_length() - 60) for share in end.shares])
