@@ -50,7 +50,9 @@ def measure(run: Path, sets: np.ndarray, kind: str, score: float) -> list[object
         begun = time.perf_counter()
         report = HeadReport.of(head, own, Report(of_z.layer, of_z.label_sets, of_z.verdicts), domain=domain)
         seconds.append(time.perf_counter() - begun)
-        assert report.features is not None and report.on_features is not None and report.reach is not None
+        assert report.features is not None
+        assert report.on_features is not None
+        assert report.reach is not None
         counts.append(f"{(report.features == 'argmaxable').sum():,}")
         undecided += report.on_features.counts()["undecided"]
         reaches.append(report.reach.status)

@@ -13,7 +13,7 @@ from flint import fmpz_mat
 from jaxtyping import Float, Int
 
 from sigfft.argmaxability.proofs.exact import entries, integers, matrix
-from sigfft.argmaxability.search.system import System, rounded
+from sigfft.argmaxability.search.system import EPS, System, rounded
 
 _STRETCH = 1e9  # at most so much in one step: floats see that far
 _BITS = 64  # of the basis at first, and more with each step
@@ -26,17 +26,19 @@ class Frame:
     Attributes:
       basis: (D, rank), whole numbers of any size.
       rows: (constraints, rank), of length 1; all digits of those that were `sharpened` are right.
+      errors: estimates of how far the rows are off; a row that a stretch all but cancels loses its digits.
       depth: how often it was stretched.
     """
 
     basis: np.ndarray
     rows: Float[np.ndarray, "constraints rank"]
+    errors: Float[np.ndarray, " constraints"]
     depth: int = 0
 
     @classmethod
     def of(cls, rows: Float[np.ndarray, "constraints rank"], to_solution: Float[np.ndarray, "D rank"]) -> "Frame":
-        """The frame of a float basis, and of rows in it."""
-        return cls(integers(to_solution), _unit(rows))
+        """The frame of a float basis, and of unit rows in it."""
+        return cls(integers(to_solution), *_unit(rows, np.full(len(rows), EPS * np.linalg.norm(to_solution, 2))))
 
     def sharpened(
         self, system: System, ids: Int[np.ndarray, " ids"]
@@ -45,9 +47,13 @@ class Frame:
         whole, exponents = system.whole(ids)
         made = matrix(whole) * matrix(self.basis)
         rows, sizes, shifts = rounded(entries(made))
-        every = self.rows.copy()
-        every[ids] = rows
-        return Frame(self.basis, every, self.depth), sizes, shifts + exponents
+        every, errors = self.rows.copy(), self.errors.copy()
+        every[ids], errors[ids] = rows, EPS
+        return Frame(self.basis, every, errors, self.depth), sizes, shifts + exponents
+
+    def blurred(self, most: float = 1e-10) -> Int[np.ndarray, " ids"]:
+        """Rows that have lost too many digits."""
+        return np.flatnonzero(self.errors > most)
 
     def stretched(self, ids: Int[np.ndarray, " ids"]) -> "Frame":
         """The frame in which the given rows are white, as far as one step gets; other rows follow in floats."""
@@ -57,7 +63,8 @@ class Frame:
         step = directions.T / np.maximum(sizes, sizes[0] / _STRETCH)
         product = matrix(self.basis) * matrix(integers(step))
         basis = _cut(product, _BITS + 40 * (self.depth + 1))
-        return Frame(basis, _unit(self.rows @ step), self.depth + 1)
+        rows, errors = _unit(self.rows @ step, (self.errors + EPS) * np.linalg.norm(step, 2))
+        return Frame(basis, rows, errors, self.depth + 1)
 
     def floats(self) -> Float[np.ndarray, "D rank"]:
         """The basis, rounded, and divided so that no entry is larger than 1."""
@@ -78,6 +85,8 @@ def _cut(product: fmpz_mat, bits: int) -> np.ndarray:
     return whole >> max(0, least - bits)
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
-    sizes = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(sizes > 0, sizes, 1.0)
+def _unit(rows: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of length 1, and their errors in that unit; a zero row stays zero."""
+    sizes = np.linalg.norm(rows, axis=1)
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    return rows / sizes[:, None], errors / sizes

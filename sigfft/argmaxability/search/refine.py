@@ -70,7 +70,8 @@ def proposals(
             working = optimum.working
             frame = frame.sharpened(system, working)[0]
             shaping = _thin(frame.rows, optimum)
-        frame = frame.stretched(shaping).sharpened(system, working)[0]
+        frame = frame.stretched(shaping)
+        frame = frame.sharpened(system, np.union1d(working, frame.blurred()))[0]
     frame = basis.frame if basis.exact is not None else basis.frame.sharpened(system, np.arange(len(signs)))[0]
     end = simplex.solve(system, frame, signs, clock)
     if end.x is None:
