@@ -78,7 +78,7 @@ def test_nonnegative_features_need_a_balance():
     right, _ = head_with([[1.0], [2.0]])
     assert sigfft.reach(*head_with([[1.0], [2.0]]), "any").status == "every z"
     one_sided = sigfft.reach(*head_with([[1.0], [2.0]]), "nonnegative")
-    assert one_sided.status == "part" and one_sided.rank == right.dim
+    assert (one_sided.status, one_sided.rank) == ("part", right.dim)
     assert sigfft.reach(*head_with([[1.0], [-2.0]]), "nonnegative").status == "every z"
 
 
@@ -167,7 +167,8 @@ def test_a_report_without_a_domain_says_nothing_of_features():
     head, params = head_with([[1.0, 0.5], [-2.0, 1.0]])
     report = sigfft.check(*_reordered(head, params))
     made = HeadReport.of(head, params, report)
-    assert made.features is None and made.on_features is None and "features" not in made.truths()
+    assert (made.features, made.on_features) == (None, None)
+    assert "features" not in made.truths()
 
 
 def _reordered(head, params):

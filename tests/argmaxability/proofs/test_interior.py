@@ -44,8 +44,8 @@ def test_badly_conditioned_columns_are_solved_exactly():
     target = np.array([float(v) for v in exact])
     assert has_solution(m, target, h, np.array([0, 1]), domain_of("nonnegative"))
     # half a unit in the last place more asks for a second entry of 1.5 and a first of 0.5, then of -1 and 3
-    assert has_solution(m, target + [0.0, 2.0**-51], h, np.array([0, 1]), domain_of("nonnegative"))
-    assert not has_solution(m, target + [0.0, 2.0**-49], h, np.array([0, 1]), domain_of("nonnegative"))
+    assert has_solution(m, target + np.array([0.0, 2.0**-51]), h, np.array([0, 1]), domain_of("nonnegative"))
+    assert not has_solution(m, target + np.array([0.0, 2.0**-49]), h, np.array([0, 1]), domain_of("nonnegative"))
     dependent = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
     assert not has_solution(dependent, np.ones(2), h, np.array([0, 1]), domain_of("nonnegative"))
 
