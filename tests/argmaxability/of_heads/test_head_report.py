@@ -137,7 +137,7 @@ def test_a_head_report_is_a_report():
     assert report.counts()["checked"] == 4
     np.testing.assert_array_equal(report.stored, report.status)
     last = report.truths().splitlines()[-1].split()
-    assert last == ["all", "4", "3", "3", "3"]
+    assert last == ["all", "4", "3", "3", "3", "2"]  # ideal, stored, deployed, and of two features
     with pytest.raises(ValueError, match="dtype must be one of float32, bfloat16, float16; given 'int8'"):
         sigfft.check_head(head, init(head), [[1]], dtype="int8")
 
