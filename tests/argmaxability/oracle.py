@@ -61,7 +61,7 @@ def system(weight, bias, rule: str, domain, projection, labels) -> list[Row] | N
     else:
         asked = [[a - b for a, b in zip(logits[i], logits[j], strict=True)] for i in on for j in off]
     size = len(logits[0]) - 1
-    low, high = {"any": (None, None), "nonnegative": (0, None)}.get(domain, domain) if domain else (None, None)
+    low, high = {"any": (None, None), "nonnegative": (0, None)}.get(domain, domain)
     for unit in _identity(size):
         if low is not None:
             asked.append([*unit, -Fraction(low)])
