@@ -1,10 +1,9 @@
-"""Which label sets some input yields, decided from the definitions in rational arithmetic; shares nothing with the package.
+"""Which label sets some input yields, from the definitions and in rational arithmetic; shares nothing with the package.
 
 A system of strict inequalities a_i·x > 0 has a solution, or there are y >= 0, not all 0, with Σ y_i a_i = 0 (Gordan).
 The simplex method finds either one, and what it found is then substituted.
 """
 
-import math
 from fractions import Fraction
 
 import numpy as np
@@ -62,7 +61,7 @@ def system(weight, bias, rule: str, domain, projection, labels) -> list[Row] | N
     else:
         asked = [[a - b for a, b in zip(logits[i], logits[j], strict=True)] for i in on for j in off]
     size = len(logits[0]) - 1
-    low, high = {"any": (None, None), "nonnegative": (0, None)}.get(domain, domain) if domain else (None, None)
+    low, high = {"any": (None, None), "nonnegative": (0, None)}.get(domain, domain)
     for unit in _identity(size):
         if low is not None:
             asked.append([*unit, -Fraction(low)])
@@ -73,7 +72,9 @@ def system(weight, bias, rule: str, domain, projection, labels) -> list[Row] | N
 
 def logit_rows(weight, bias, projection) -> list[Row]:
     """The logit of each label as a row over the input and 1: w_i·z + b_i, with z = matrix @ input + offset."""
-    rows = [[*row, b] for row, b in zip(exact(weight), exact(np.zeros(len(weight)) if bias is None else bias), strict=True)]
+    rows = [
+        [*row, b] for row, b in zip(exact(weight), exact(np.zeros(len(weight)) if bias is None else bias), strict=True)
+    ]
     if projection is None:
         return rows
     fed = [[*row, b] for row, b in zip(exact(projection[0]), exact(projection[1]), strict=True)]

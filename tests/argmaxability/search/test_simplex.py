@@ -1,0 +1,120 @@
+"""The exact simplex against the oracle."""
+
+import numpy as np
+import pytest
+from argmaxability import oracle
+from argmaxability.claims import system_of
+
+from sigfft.argmaxability.search import simplex
+from sigfft.argmaxability.search.basis import Basis
+from sigfft.argmaxability.search.clock import Clock, OutOfTime
+from sigfft.argmaxability.search.frame import Frame
+
+
+def assert_solved(system, signs, limit=400, monkeypatch=None):
+    """Its answer is right and holds exactly; whether there is an x."""
+    asks = np.flatnonzero(~system.silent)
+    basis = Basis.of(system)
+    frame = basis.frame.sharpened(system, np.arange(len(system.rows)))[0]
+    end = simplex.solve(system, frame, signs, Steps(limit))
+    rows = [[s * v for v in row] for s, row in zip(signs.astype(int).tolist(), oracle.exact(system.rows), strict=True)]
+    whole = system.whole(np.arange(len(signs)))[0] * signs.astype(int).astype(object)[:, None]
+    if end.x is None:
+        assert all(share > 0 for share in end.shares)
+        assert len(end.holding) == len(end.shares) <= system.width + 1
+        assert not (np.array(end.shares, object) @ whole[end.holding]).any()
+    else:
+        x = np.array(frame.solution(end.x), object)
+        assert (whole[asks] @ x > 0).all()
+    assert (end.x is None) == (oracle.solution([rows[i] for i in asks]) is None)
+    return end.x is not None
+
+
+class Steps(Clock):
+    """A clock that counts looks: a circle is an error."""
+
+    def __init__(self, limit):
+        super().__init__()
+        object.__setattr__(self, "looks", iter(range(limit)))
+
+    def look(self):
+        assert next(self.looks, None) is not None, "it does not end"
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", ["integers", "floats", "alike", "few", "ties"])
+def test_it_finds_what_the_oracle_finds(kind, seed):
+    rng = np.random.default_rng(seed)
+    both = set()
+    for _ in range(4):
+        n, d = int(rng.integers(2, 12)), int(rng.integers(1, 5))
+        weight = {
+            "integers": lambda n, d: rng.integers(-3, 4, (n, d)).astype(float),
+            "floats": lambda n, d: rng.standard_normal((n, d)),
+            "alike": lambda n, d: 1 + 1e-13 * rng.standard_normal((n, d)),
+            "few": lambda n, d: rng.standard_normal((2, d + 1)),
+            "ties": lambda n, d: np.vstack([np.eye(d), -np.eye(d), rng.integers(-1, 2, (n, d))]),
+        }[kind](n, d)
+        if not weight.any():
+            continue
+        system = system_of(weight)
+        signs = np.sign(weight @ rng.standard_normal(weight.shape[1]) + 1e-300)
+        both.add(assert_solved(system, signs))
+        signs[rng.integers(len(signs))] *= -1
+        both.add(assert_solved(system, signs))
+    assert both == {True, False} or kind == "few"
+
+
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_many_rows_through_one_point_end(d):
+    """A pyramid over a cross-polytope, its rows repeated: nearly every step has no length."""
+    corners = np.stack(np.meshgrid(*[[-1.0, 1.0]] * (d - 1)), -1).reshape(-1, d - 1)
+    rows = np.column_stack([np.repeat(corners, 2, axis=0), np.ones(2 * len(corners))])
+    system = system_of(rows)
+    assert assert_solved(system, np.ones(len(rows)))
+    rows[:, -1] = 0.0
+    assert not assert_solved(system_of(rows), np.ones(len(rows)))
+
+
+@pytest.mark.parametrize("tiny", [1e-5, 1e-100, 1e-200, 1e-300])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_cone_of_any_width_is_told_from_none(tiny, sign):
+    """Its optimum is far below the digits in which rows are compared at first."""
+    rng = np.random.default_rng(7)
+    rows = rng.standard_normal((6, 4)) * (np.arange(4) > 0)
+    rows[-1] = -rows[:-1].sum(axis=0)
+    rows[:, 0] = tiny
+    rows = np.vstack([rows, rng.standard_normal((5, 4)) * [0, tiny, tiny, tiny] + [1.0, 0, 0, 0]])
+    rows[6:, 0] *= sign
+    frame_rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    system = system_of(rows)
+    frame = Frame.of(frame_rows, np.eye(4)).sharpened(system, np.arange(11))[0]  # not made white
+    end = simplex.solve(system, frame, np.ones(11), Steps(400))
+    assert (end.x is not None) == (oracle.solution(oracle.exact(rows)) is not None) == (sign > 0)
+
+
+def test_a_circle_of_wrong_comparisons_ends():
+    """Rows that 512 digits do not tell from the optimum: the fuzzed layer that went in a circle."""
+    weight = np.array([[1.0, 0.3, -0.7], [0.2, -1.1, 0.4], [-0.5, 0.9, 1.3]]) @ np.diag([1.0, 1e-160, 1e-300])
+    low = np.column_stack([np.eye(3), np.full(3, -0.1)])
+    high = np.column_stack([-np.eye(3), np.full(3, 0.1 + 1e-12)])
+    rows = np.vstack([np.column_stack([weight, [1e-300, -1e-300, 2e-300]]), low, high, [[0, 0, 0, 1.0]]])
+    system = system_of(rows)
+    found = set()
+    for code in range(8):
+        signs = np.ones(len(rows))
+        signs[:3] = [1.0 if code >> i & 1 else -1.0 for i in range(3)]
+        found.add(assert_solved(system, signs))
+    assert found == {True, False}
+
+
+def test_a_solution_far_beyond_floats_is_found():
+    rows = np.array([[1e300, -1.0, 0.0], [0.0, 1e300, -1.0], [0.0, 0.0, 1e-300], [-1e-300, 0.0, 1e300]])
+    system = system_of(rows)
+    assert assert_solved(system, np.ones(4))
+
+
+def test_it_stops_when_time_is_up():
+    system = system_of(np.eye(3))
+    with pytest.raises(OutOfTime):
+        simplex.solve(system, Basis.of(system).frame, np.ones(3), Clock(0.0))
