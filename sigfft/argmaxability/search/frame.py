@@ -51,7 +51,7 @@ class Frame:
         every[ids], errors[ids] = rows, EPS
         return Frame(self.basis, every, errors, self.depth), sizes, shifts + exponents
 
-    def blurred(self, most: float = 1e-10) -> Int[np.ndarray, " ids"]:
+    def blurred(self, most: float = 1e-6) -> Int[np.ndarray, " ids"]:
         """Rows that have lost too many digits."""
         return np.flatnonzero(self.errors > most)
 

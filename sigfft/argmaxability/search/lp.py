@@ -12,6 +12,7 @@ from sigfft.argmaxability.search.clock import Clock
 
 _TOLERANCES = (1e-10, 1e-9, 1e-8, 1e-7)  # HiGHS accepts no less; where it gives up, it is asked for less
 _ROUNDS = 200
+_THIN = 1e-6  # margins below this, in units of x, are hard on HiGHS, and a frame that is stretched makes them large
 
 
 class NoAnswer(RuntimeError):
@@ -36,6 +37,8 @@ def max_margin(
 ) -> Optimum:
     """Maximise t with s_i row_i·x >= t and |x_j| <= 1 over few rows, adding those that the optimum violates.
 
+    It ends where x satisfies all rows, or the working ones leave no more than a thin cone.
+
     Args:
       rows: of unit length or so.
       signs: s_i.
@@ -57,8 +60,9 @@ def max_margin(
         joining = violated[np.argsort(margins[violated])[:rank]]
         optimum = Optimum(x, margins, working, multipliers)
         working = np.union1d(working, joining)
-        if margins.min() > 0 or margins[optimum.working].min() <= 0 or len(working) == len(optimum.working):
-            break  # an x, or rows that contradict each other, or the optimum over all rows
+        least = margins[optimum.working].min()
+        if margins.min() > 0 or least <= _THIN * np.abs(x).max() or len(working) == len(optimum.working):
+            break  # an x, or rows that contradict each other or nearly do, or the optimum over all rows
     return optimum
 
 

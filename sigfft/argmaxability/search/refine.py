@@ -23,6 +23,7 @@ from sigfft.argmaxability.search.frame import Frame
 from sigfft.argmaxability.search.system import System
 
 _NEAR = 1e-7  # rows within this margin of the optimum shape the next frame
+_FIRST = 5  # rows of the first program, per dimension, of those that the search worked on
 _FRAMES = 20
 
 
@@ -42,7 +43,9 @@ def proposals(
       OutOfTime: the clock has run down.
     """
     signs, asks = system.signs(label_set[None])[0], ~system.silent
-    frame, working, upper = basis.frame, earlier.working, earlier.upper
+    frame, upper = basis.frame, earlier.upper
+    least = np.argsort(signs[earlier.working] * (system.units[earlier.working] @ earlier.solution))
+    working = earlier.working[least[: _FIRST * system.width]]
     for _ in range(_FRAMES):
         clock.look()
         try:
@@ -70,6 +73,10 @@ def proposals(
             working = optimum.working
             frame = frame.sharpened(system, working)[0]
             shaping = _thin(frame.rows, optimum)
+            margins = optimum.margins[working]
+            if margins.min() > 0:  # thin, not empty
+                near = margins <= max(10 * margins.min(), _NEAR * np.abs(optimum.x).max())
+                shaping = np.union1d(working[near], holding)
         frame = frame.stretched(shaping)
         frame = frame.sharpened(system, np.union1d(working, frame.blurred()))[0]
     frame = basis.frame if basis.exact is not None else basis.frame.sharpened(system, np.arange(len(signs)))[0]
