@@ -95,7 +95,7 @@ def test_a_solution_in_the_frame_is_one_of_the_system(gap):
 
 
 def test_whole_numbers_and_floats_mean_the_same_solution():
-    frame = Frame(np.array([[3, 1 << 80], [-1, 5]], object), np.eye(2))
+    frame = Frame(np.array([[3, 1 << 80], [-1, 5]], object), np.eye(2), np.zeros(2))
     assert frame.solution([2, -1]) == [6 - (1 << 80), -7]
     assert frame.solution(np.array([2.0, -1.0])) == [6 - (1 << 80), -7]
     assert frame.solution(np.array([0.5, -0.25])) == [6 - (1 << 80), -7]  # up to a positive factor
@@ -103,7 +103,7 @@ def test_whole_numbers_and_floats_mean_the_same_solution():
 
 def test_a_basis_of_any_size_is_rounded_to_floats():
     basis = np.array([[1 << 5000, -(3 << 4990)], [0, 1]], object)
-    floats = Frame(basis, np.eye(2)).floats()
+    floats = Frame(basis, np.eye(2), np.zeros(2)).floats()
     np.testing.assert_array_equal(floats, [[0.5, -3 * 2.0**-11], [0, 0]])
 
 

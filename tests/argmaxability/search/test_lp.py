@@ -1,18 +1,23 @@
 import numpy as np
 import pytest
 import scipy.optimize
-from argmaxability.claims import certificate_holds, system_of, witness_holds
+from argmaxability.claims import system_of, witness_holds
 
 from sigfft.argmaxability.search import lp
-from sigfft.argmaxability.search.basis import Basis
+from sigfft.argmaxability.search.clock import Clock, OutOfTime
 
 NONE = np.zeros(0, int)
+
+
+def solve(system, padded, working=NONE, clock=None):
+    """The optimum over the unit rows of a system, without another basis."""
+    return lp.max_margin(system.units, system.signs(padded[None])[0], ~system.silent, working, clock or Clock())
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("rule", ["threshold", "top_k"])
-def test_it_proves_both_verdicts_from_no_rows_at_all(seed, with_bias, rule):
+def test_it_separates_or_names_rows_that_cancel_from_no_rows_at_all(seed, with_bias, rule):
     rng = np.random.default_rng(seed)
     weight, bias = rng.standard_normal((40, 4)), rng.standard_normal(40) if with_bias else None
     z = rng.standard_normal(4)
@@ -20,33 +25,45 @@ def test_it_proves_both_verdicts_from_no_rows_at_all(seed, with_bias, rule):
     reached = np.sort(np.flatnonzero(logits > 0) if rule == "threshold" else np.argsort(-logits)[:9])
     system = system_of(weight, bias, rule)
     padded = system.layer.pad([reached.tolist(), rng.choice(40, 7, replace=False).tolist()])
-    basis = Basis.of(system)
-    found = lp.max_margin(system, basis, padded[0], NONE)
-    assert witness_holds(weight, bias, rule, reached.tolist(), system.witness(found.solution))
-    assert 0 < found.lower <= found.upper
-    labels = padded[1][padded[1] < 40].tolist()
-    found = lp.max_margin(system, basis, padded[1], NONE)
-    assert certificate_holds(weight, bias, rule, labels, found.certificate)
+    found = solve(system, padded[0])
+    assert found.margins.min() > 0
+    assert witness_holds(weight, bias, rule, reached.tolist(), system.witness(found.x))
+    found = solve(system, padded[1])
+    signed = system.units[found.working] * system.signs(padded[1:])[0][found.working, None]
+    assert found.multipliers.min() >= 0
+    assert found.multipliers.sum() == pytest.approx(1.0)
+    assert np.abs(found.multipliers @ signed).max() < 1e-9
 
 
-@pytest.mark.parametrize("margin", [1e-4, 1e-7, 2e-9, 1.1e-9, 5e-11])
-def test_margins_below_the_tolerance_of_the_solver_are_resolved(margin):
-    rng = np.random.default_rng(1)
-    rows = rng.standard_normal((9, 8)) * (np.arange(8) > 0)
-    rows[-1] = -rows[:-1].sum(axis=0)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    rows[:, 0] = margin
-    system = system_of(rows)
-    found = lp.max_margin(system, Basis.of(system), np.arange(9), NONE)
-    assert witness_holds(rows, None, "threshold", list(range(9)), found.solution)
-    assert found.lower <= margin <= found.upper * (1 + 1e-9)
-    assert found.lower > 0.5 * margin
-    assert found.upper < 2 * margin
+def test_rows_that_the_optimum_breaks_join_the_working_set():
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((300, 5))
+    system = system_of(weight)
+    padded = system.layer.pad([np.flatnonzero(weight @ rng.standard_normal(5) > 0).tolist()])
+    found = solve(system, padded[0])
+    everything = solve(system, padded[0], np.arange(300))
+    assert 6 < len(found.working) < 300
+    assert len(everything.working) == 300
+    assert found.margins.min() > 0
+    assert everything.margins.min() > 0
 
 
-def test_a_solver_that_fails_is_never_a_verdict(monkeypatch):
+def test_zero_rows_ask_nothing():
+    system = system_of(np.array([[1.0, 0], [0, 0], [0, 1]]))
+    found = solve(system, np.array([0, 2]))
+    assert found.margins[1] == np.inf
+    assert 1 not in found.working
+
+
+def test_a_solver_that_fails_is_never_an_optimum(monkeypatch):
     failed = scipy.optimize.OptimizeResult(status=4, x=None, message="numerical difficulties")
     monkeypatch.setattr(scipy.optimize, "linprog", lambda *_, **__: failed)
     system = system_of(np.eye(2))
-    with pytest.raises(RuntimeError, match="numerical difficulties"):
-        lp.max_margin(system, Basis.of(system), np.array([0]), NONE)
+    with pytest.raises(lp.NoAnswer, match="numerical difficulties"):
+        solve(system, np.array([0]))
+
+
+def test_no_time_is_left():
+    system = system_of(np.eye(2))
+    with pytest.raises(OutOfTime):
+        solve(system, np.array([0]), clock=Clock(0.0))
