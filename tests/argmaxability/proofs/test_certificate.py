@@ -178,23 +178,37 @@ def test_multipliers_that_are_far_from_cancelling_prove_nothing_and_are_restated
     assert proofs.restate_certificate(layer, layer.pad([labels[1:]])[0], claim) is None
 
 
-@pytest.mark.parametrize("ratio", [1e-290, 1e-200, 1e-20, 1e280])
+@pytest.mark.parametrize("ratio", [1e-292, 1e-200, 1e-20, 1e280])
 def test_restated_multipliers_of_any_size_are_numbers(ratio):
     weight = np.array([[1e-5], [-ratio]])
     claim = Certificate((0, 1), (1.0, 1.0))
     restated = proofs.restate_certificate(Layer.of(weight), np.array([0, 1]), claim)
-    assert restated.multipliers[0] * 1e-5 == pytest.approx(restated.multipliers[1] * ratio, rel=1e-15)
+    assert restated.multipliers[0] * 1e-5 == pytest.approx(restated.multipliers[1] * ratio, rel=1e-15, abs=0)
     assert certificate_holds(weight, None, "threshold", [0, 1], restated)
 
 
-@pytest.mark.parametrize("weight", [[[1e-320], [-1e300]], [[1e-5], [-1e300]]])
-def test_multipliers_too_far_apart_for_floats_are_stored_as_the_least(weight):
-    weight, claim = np.array(weight), Certificate((0, 1), (1.0, 1.0))
-    restated = proofs.restate_certificate(Layer.of(weight), np.array([0, 1]), claim)
-    assert restated.multipliers == (1.0, 2.0**LEAST)
+@pytest.mark.parametrize(("small", "large"), [(1e-5, 1e300), (1e-320, 1e300), (1e-300, 1e-5)])
+def test_multipliers_too_far_apart_for_floats_are_stored_as_the_least(small, large):
+    """So small in units of the largest, they need only be so: the rows and the other multipliers say what they are."""
+    weight = np.array([[small], [-large]])
+    for given in (1.0, 1e-200, 2.0**LEAST):
+        restated = proofs.restate_certificate(Layer.of(weight), np.array([0, 1]), Certificate((0, 1), (1.0, given)))
+        assert restated.multipliers == (1.0, 2.0**LEAST)
     assert certificate_holds(weight, None, "threshold", [0, 1], restated)
-    assert not certificate_holds(weight, None, "threshold", [0, 1], Certificate((0, 1), (1.0, 1e-200)))
-    assert not certificate_holds(weight, None, "threshold", [0], Certificate((0, 1), restated.multipliers))
+    assert not certificate_holds(weight, None, "threshold", [0], restated)
+    assert not certificate_holds(weight, None, "threshold", [0, 1], Certificate((0, 1), (1.0, 2.0 ** (LEAST + 1))))
+    assert not certificate_holds(weight, None, "threshold", [0, 1], Certificate((0, 1), (2.0**LEAST, 1.0)))
+
+
+@pytest.mark.parametrize("exponent", [-1000, 0, 1000])
+def test_least_multipliers_are_measured_as_they_are_stored(exponent):
+    """Behind a projection rows are whole numbers times powers of two, which say nothing of the multipliers' size."""
+    powers = np.array([exponent, 0])
+    whole = np.array([[1 << 1000], [-1 << (1000 + exponent)]], object)  # the stored rows are 1 and −1 times a number
+    assert cancels_exactly(whole, np.array([1.0, 1.0]), powers)
+    assert not cancels_exactly(whole, np.array([1.0, 1.01]), powers)
+    assert not cancels_exactly(whole, np.array([1.01, 1.0]), powers)
+    assert rounded(multipliers(whole, np.ones(2), powers), powers).tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("y", [[1.5, 0.5, 1.0], [2.0, 1e-30, 1.0], [1e200, 1.0, 1.0]])
