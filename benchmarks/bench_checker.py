@@ -4,13 +4,16 @@
     python benchmarks/bench_checker.py --weights LAYER --label-sets test.txt --large # 6 minutes
     python benchmarks/bench_checker.py --only growth                                # 2 minutes; draws checker.png
     python benchmarks/bench_checker.py --only million                               # a quarter of an hour
+    python benchmarks/bench_checker.py --only hard                                  # an hour; --sets 4: 10 minutes
 
 Half of the sets are reachable by construction (the only ten labels that some activation puts on), half are ten random
 labels, which at d = 201 are reachable too. ms: wall clock for each set, the checker in 2 processes and `verify` and
 the LP in one. Every verdict is proved, and `verify` proves each again from the saved file. The full LP is SciPy's
 HiGHS on all rows, the paper's program with another solver than its Gurobi; it is timed on two sets, or six at d = 51,
-between the batches of the checker. LAYER is any trained layer that `sigfft check` reads, a file or the folder of a
-run; in the table, the output layer of a bottleneck with d = 200 that was trained on tate.
+between the batches of the checker. The growing LP, on the same sets, is the fairer peer: HiGHS on few rows, to which
+violated ones are added (`benchmarks/growing_lp.py`), in floating point and without a proof as well. LAYER is any
+trained layer that `sigfft check` reads, a file or the folder of a run; in the table, the output layer of a bottleneck
+with d = 200 that was trained on tate.
 """
 
 import argparse
@@ -22,13 +25,18 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+import hard_rows
 import numpy as np
+from growing_lp import solve_system
+from hard_layers import generated
 from matplotlib.figure import Figure
 from results import RESULTS, explained, table, write_section
 
 from sigfft import figures
 from sigfft.argmaxability import Report, check, verify
 from sigfft.argmaxability.epsilon import chebyshev
+from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.search.system import System
 from sigfft.argmaxability.theory.sampling import every_set
 from sigfft.figures import Panel
 from sigfft.files.label_sets import load_label_sets
@@ -37,13 +45,19 @@ from sigfft.trained import load_layer
 CARDINALITY = 10
 HEADER = (
     *("setting", "n", "d", "sets", "argmaxable", "unargmaxable", "undecided"),
-    *("check ms", "verify ms", "LP ms", "LP / check"),
+    *("check ms", "verify ms", "LP ms", "LP / check", "growing LP ms", "growing LP / check"),
 )
 ABOUT = {
     "growth": "As above, on generated layers, one size at a time.",
     "million": "As above: a million different sets of three labels of a generated layer.",
+    "hard": explained(hard_rows.__doc__),
 }
-TITLES = {"speed": "Checker", "growth": "Checker: growth", "million": "Checker: a million sets"}
+TITLES = {
+    "speed": "Checker",
+    "growth": "Checker: growth",
+    "million": "Checker: a million sets",
+    "hard": "Checker: hard sets",
+}
 
 
 @dataclass
@@ -59,26 +73,19 @@ class Row:
     undecided: int
     check_ms: float
     verify_ms: float
-    lp_ms: float | None
-    ratio: float | None
+    peers_ms: tuple[float, float] | None  # the full LP, and the growing one
 
     def cells(self) -> list[str]:
         """As the table shows it."""
         whole = [f"{x:,}" for x in (self.n_labels, self.dim, self.sets, *self.counts())]
-        lp = ["–", "–"] if self.lp_ms is None or self.ratio is None else [f"{self.lp_ms:,.0f}", f"{self.ratio:,.0f}"]
-        return [self.name, *whole, f"{self.check_ms:.2f}", f"{self.verify_ms:.2f}", *lp]
+        peers = ["–"] * 4
+        if self.peers_ms is not None:
+            peers = [f"{x:,.0f}" for ms in self.peers_ms for x in (ms, ms / self.check_ms)]
+        return [self.name, *whole, f"{self.check_ms:.2f}", f"{self.verify_ms:.2f}", *peers]
 
     def counts(self) -> tuple[int, int, int]:
         """Sets of each status."""
         return self.argmaxable, self.unargmaxable, self.undecided
-
-
-def generated(n_labels: int, dim: int, seed: int = 0) -> np.ndarray:
-    """Gaussian rows / √dim, with a first column of −1 − 0.3 U(0, 1)."""
-    rng = np.random.default_rng(seed)
-    weight = rng.standard_normal((n_labels, dim)) / np.sqrt(dim)
-    weight[:, 0] = -1 - 0.3 * rng.random(n_labels)
-    return weight.astype(np.float32)
 
 
 def reachable_sets(weight: np.ndarray, bias: np.ndarray | None, count: int, k: int, seed: int) -> list[list[int]]:
@@ -109,10 +116,12 @@ def timed(function, *args, **options):
 
 
 def compare(name: str, weight, bias, sets: list[list[int]], lp_sets: int, n_jobs: int, parts: int = 2) -> Row:
-    """Check and verify all sets in a few parts, with full LPs of some of the sets in between."""
+    """Check and verify all sets in a few parts, with the LPs of some of the sets in between."""
     check(weight, sets[:n_jobs], bias, n_jobs=n_jobs, batch_size=1)  # start the processes
     picked = [sets[i] for i in np.linspace(0, len(sets) - 1, lp_sets).astype(int)]
-    seconds = {"check": 0.0, "verify": 0.0, "lp": 0.0}
+    seconds = {"check": 0.0, "verify": 0.0, "lp": 0.0, "growing": 0.0}
+    layer = Layer.of(weight, bias)
+    system = System.of(layer)
     counts = dict.fromkeys(("argmaxable", "unargmaxable", "undecided"), 0)
     for part in range(parts):
         chosen = sets[part::parts]
@@ -123,10 +132,10 @@ def compare(name: str, weight, bias, sets: list[list[int]], lp_sets: int, n_jobs
             counts[status] += number
         for labels in picked[part::parts]:
             seconds["lp"] += timed(chebyshev, weight, labels, bias)[1]
+            seconds["growing"] += timed(solve_system, system, layer.pad([labels]))[1]
     check_ms, verify_ms = 1e3 * seconds["check"] / len(sets), 1e3 * seconds["verify"] / len(sets)
-    lp_ms = 1e3 * seconds["lp"] / lp_sets if lp_sets else None
-    ratio = None if lp_ms is None else lp_ms / check_ms
-    return Row(name, *weight.shape, len(sets), *counts.values(), check_ms, verify_ms, lp_ms, ratio)
+    peers = (1e3 * seconds["lp"] / lp_sets, 1e3 * seconds["growing"] / lp_sets) if lp_sets else None
+    return Row(name, *weight.shape, len(sets), *counts.values(), check_ms, verify_ms, peers)
 
 
 def verified(report: Report, weight, bias) -> float:
@@ -193,16 +202,30 @@ def figure(measured: list[Row]) -> Figure:
     return figures.lines(panels, sharey=True)
 
 
+def write_hard(count: int) -> None:
+    """Print the table of hard sets as it grows, with the sets that were undecided or slow, and write it."""
+    print(*hard_rows.HEADER, sep="\t")
+    cells = []
+    for row in hard_rows.rows(count):
+        cells.append(row.cells)
+        print("\t".join(row.cells), *row.failures, sep="\n  ", flush=True)
+    write_section(TITLES["hard"], ABOUT["hard"], table(hard_rows.HEADER, cells))
+
+
 def main() -> None:
     """Print the table as it grows; write it, and the figure of growth."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=TITLES, default="speed", help="what to measure (default: %(default)s)")
-    parser.add_argument("--sets", type=int, default=256, help="label sets of each setting (default: %(default)s)")
+    parser.add_argument("--sets", type=int, help="label sets of each setting (default: 256; of each hard family: 40)")
     parser.add_argument("--n-jobs", type=int, default=2, help="processes of the checker (default: %(default)s)")
     parser.add_argument("--weights", help="a trained layer, as `sigfft check` reads it: a file, or the folder of a run")
     parser.add_argument("--label-sets", help="label sets to check on those weights, as `sigfft check` reads them")
     parser.add_argument("--large", action="store_true", help="also n = 100,000, d = 101")
     args = parser.parse_args()
+    if args.only == "hard":
+        write_hard(args.sets or 40)
+        return
+    args.sets = args.sets or 256
     print(*HEADER, sep="\t")
     measured = []
     for row in {"speed": speed, "growth": growth, "million": million}[args.only](args):

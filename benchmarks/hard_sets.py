@@ -1,7 +1,7 @@
 """Label sets that are hard to decide: families of layers and sets, seeded, and how long a set of each may take."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import hard_layers as layers
 import jax
@@ -43,7 +43,7 @@ class Case:
     rule: str = "threshold"
     domain: str = "any"
     wanted: float = 5.0
-    status: str | None = field(default=None)
+    status: str | None = None
 
 
 def cases(count: int) -> Iterator[Case]:
@@ -53,7 +53,7 @@ def cases(count: int) -> Iterator[Case]:
     yield from masked(max(1, count // 2))
     yield from near_duplicates(count)
     yield from stored(max(1, count // 2))
-    yield from features(max(1, count // 10))
+    yield from features(max(1, count // 20))
 
 
 def curves(count: int) -> Iterator[Case]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
+from threadpoolctl import threadpool_limits
 
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.certificate import Certificate, proves_certificates, restate_certificate
@@ -30,6 +31,7 @@ class Problem:
     basis: Basis
 
     @classmethod
+    @threadpool_limits.wrap(limits=1, user_api="blas")  # on busy cores threads that wait for each other are slower
     def of(cls, layer: Layer) -> "Problem":
         """A layer in the form that the stages share."""
         system = System.of(layer)

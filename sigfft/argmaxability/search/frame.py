@@ -16,6 +16,7 @@ from sigfft.argmaxability.proofs.exact import entries, integers, matrix
 from sigfft.argmaxability.search.system import EPS, System, rounded
 
 _STRETCH = 1e9  # at most so much in one step: floats see that far
+_BLUR = 1e-6  # a step costs a row 9 of its 16 digits at most
 _BITS = 64  # of the basis at first, and more with each step
 
 
@@ -51,9 +52,14 @@ class Frame:
         every[ids], errors[ids] = rows, EPS
         return Frame(self.basis, every, errors, self.depth), sizes, shifts + exponents
 
-    def blurred(self, most: float = 1e-6) -> Int[np.ndarray, " ids"]:
-        """Rows that have lost too many digits."""
-        return np.flatnonzero(self.errors > most)
+    def cleared(self, system: System, ids: Int[np.ndarray, " ids"]) -> "Frame":
+        """The frame with all digits of some rows, of which those are made that have lost any."""
+        return self.sharpened(system, ids[self.errors[ids] > EPS])[0]
+
+    @property
+    def blurred(self) -> Int[np.ndarray, " ids"]:
+        """Rows that have lost more digits than a program can do without."""
+        return np.flatnonzero(self.errors > _BLUR)
 
     def stretched(self, ids: Int[np.ndarray, " ids"]) -> "Frame":
         """The frame in which the given rows are white, as far as one step gets; other rows follow in floats."""

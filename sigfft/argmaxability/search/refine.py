@@ -61,7 +61,7 @@ def proposals(
             if not len(violated):
                 yield finding
             working = np.union1d(optimum.working, violated)
-            frame = frame.sharpened(system, working)[0]
+            frame = frame.cleared(system, working)
             margins = signs[working] * (frame.rows[working] @ optimum.x)
             if margins.min() <= 0:  # these rows had lost their digits: once more, with all of them
                 continue
@@ -71,14 +71,14 @@ def proposals(
             if proof is not None:
                 yield Finding(np.zeros(system.width), -1.0, upper, proof, optimum.working)
             working = optimum.working
-            frame = frame.sharpened(system, working)[0]
+            frame = frame.cleared(system, working)
             shaping = _thin(frame.rows, optimum)
             margins = optimum.margins[working]
             if margins.min() > 0:  # thin, not empty
                 near = margins <= max(10 * margins.min(), _NEAR * np.abs(optimum.x).max())
                 shaping = np.union1d(working[near], holding)
         frame = frame.stretched(shaping)
-        frame = frame.sharpened(system, np.union1d(working, frame.blurred()))[0]
+        frame = frame.cleared(system, np.union1d(working, frame.blurred))
     frame = basis.frame if basis.exact is not None else basis.frame.sharpened(system, np.arange(len(signs)))[0]
     end = simplex.solve(system, frame, signs, clock)
     if end.x is None:
