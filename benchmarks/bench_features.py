@@ -15,7 +15,7 @@
 The first command has the spread and the width of the features that `sigfft.plan`'s formulas choose (WIDTH for the
 others). A set counts in a column of features if it is proved that some feature vector of that domain yields it, and if
 one does so in float32 through the jitted `head.logits`. Seconds: of the check on z, and of what each domain adds to it.
-The sigmoid head's sets are samples: the search in as many dimensions as features takes a second a set.
+The sigmoid head's sets are samples: a search in as many dimensions as features takes a second a set.
 """
 
 import argparse
@@ -28,9 +28,10 @@ from results import explained, table, write_section
 
 from sigfft import labels
 from sigfft.argmaxability import HeadReport, Report, check
+from sigfft.argmaxability.of_heads.streamed import check_streamed
 from sigfft.argmaxability.theory.sampling import random_sets
 from sigfft.files.label_sets import load_label_sets
-from sigfft.heads import stored_layer
+from sigfft.heads import Head, Params, stored_layer
 from sigfft.training import load_model
 
 HEADER = ("head", "d", "features", "F1@5", "sets", "on z", "any", "nonnegative", "undecided", "reach", "seconds")
@@ -43,12 +44,11 @@ def measure(run: Path, sets: np.ndarray, kind: str, score: float) -> list[object
     model, params = load_model(run)
     head, own = model.head, params["head"]
     begun = time.perf_counter()
-    weight, bias = stored_layer(head, own)
-    of_z = check(weight, sets, bias)
+    of_z = check_z(head, own, sets)
     seconds, counts, reaches, undecided = [time.perf_counter() - begun], [], [], of_z.counts()["undecided"]
     for domain in ("any", "nonnegative"):
         begun = time.perf_counter()
-        report = HeadReport.of(head, own, Report(of_z.layer, of_z.label_sets, of_z.verdicts), domain=domain)
+        report = HeadReport.of(head, own, of_z, domain=domain)
         seconds.append(time.perf_counter() - begun)
         assert report.features is not None
         assert report.on_features is not None
@@ -59,6 +59,16 @@ def measure(run: Path, sets: np.ndarray, kind: str, score: float) -> list[object
     sizes = [head.name, head.dim, head.feature_dim, f"{score:.3f}", f"{len(sets):,} {kind}"]
     on_z = f"{of_z.counts()['argmaxable']:,}"
     return [*sizes, on_z, *counts, undecided, ", ".join(reaches), " + ".join(f"{s:.0f}" for s in seconds)]
+
+
+def check_z(head: Head, params: Params, sets: np.ndarray) -> Report:
+    """The verdicts on z: the activations of the quick search, proved; then `check` for the sets it leaves."""
+    quick = check_streamed(head, params, sets)
+    verdicts, left = list(quick.verdicts), np.flatnonzero(quick.status == "undecided")
+    weight, bias = stored_layer(head, params)
+    for i, verdict in zip(left.tolist(), check(weight, quick.label_sets[left], bias).verdicts, strict=True):
+        verdicts[i] = verdict
+    return Report(quick.layer, quick.label_sets, verdicts)
 
 
 def rows_of(run: Path, sets: np.ndarray, n_labels: int, most: int) -> list[list[object]]:
