@@ -69,6 +69,19 @@ def test_it_finds_what_the_oracle_finds(kind, seed):
     assert both == {True, False} or kind == "few"
 
 
+def test_blands_rule_alone_finds_what_the_oracle_finds(monkeypatch):
+    real, found = simplex._Simplex.entering, set()
+    monkeypatch.setattr(simplex._Simplex, "entering", lambda self, x, t, scale, careful: real(self, x, t, scale, True))
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        weight = rng.integers(-2, 3, (9, 4)) * 1.0 if seed % 2 else 1 + 1e-9 * rng.standard_normal((9, 4))
+        for other in (0, 1):
+            signs = np.sign(weight @ rng.standard_normal(4) + 1e-300)
+            signs[0] *= 1 - 2 * other
+            found.add(assert_solved(system_of(weight), signs))
+    assert found == {True, False}
+
+
 @pytest.mark.parametrize("d", [2, 3, 5])
 def test_many_rows_through_one_point_end(d):
     """A pyramid over a cross-polytope, its rows repeated: nearly every step has no length."""

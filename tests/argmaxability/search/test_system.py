@@ -1,9 +1,14 @@
+from fractions import Fraction
+
 import ml_dtypes
 import numpy as np
 import pytest
+from argmaxability import oracle
 from argmaxability.claims import system_of
 
-from sigfft.argmaxability.search.system import lengths, unit_rows
+from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.search.system import System, lengths, unit_rows
+from sigfft.projection import Projection
 
 WEIGHT = np.array([[1.0, 2.0], [-3.0, 0.5], [0.0, 0.0], [4.0, -1.0]])
 BIAS = np.array([0.5, -0.25, 0.0, 1.0])
@@ -138,3 +143,60 @@ def test_bad_layers_are_refused(weight, bias, rule, message):
 def test_bad_sets_are_refused(sets, rule, message):
     with pytest.raises(ValueError, match=message):
         system_of(WEIGHT, None, rule).layer.pad(sets)
+
+
+def off(system, bias=None):
+    """The largest error of the unit rows."""
+    scale = [Fraction(2) ** int(e) for e in system.exponents]
+    exact = oracle.logit_rows(system.layer.weight, bias, system.layer.projection)
+    errors = []
+    for row, unit in zip(exact, system.units[: len(exact)].tolist(), strict=True):
+        row = [value * power for value, power in zip(row[: system.width], scale, strict=True)]
+        size = max(map(abs, row)) or 1
+        length = float(oracle.dot(row, row) / size**2) ** 0.5 or 1.0
+        errors += [abs(float(value / size) / length - got) for value, got in zip(row, unit, strict=True)]
+    return max(errors)
+
+
+@pytest.mark.parametrize("cancelled", [1.0, 1e-3, 1e-8, 1e-14, 1e-16])
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_what_a_projection_cancels_is_made_exactly(cancelled, offset):
+    rng = np.random.default_rng(0)
+    weight = np.array([[1.0, -1.0]]) * rng.uniform(1, 2, (20, 1))
+    projection = Projection(np.ones((2, 3)) + cancelled * rng.standard_normal((2, 3)), offset * rng.standard_normal(2))
+    system = System.of(Layer.of(weight, projection=projection))
+    assert off(system) <= system.unit_error
+    assert system.unit_error < 1e-12
+    np.testing.assert_allclose(np.linalg.norm(system.units, axis=1), 1.0)
+
+
+def test_an_offset_that_the_bias_cancels_is_made_exactly():
+    """Small beside the weights, and scaled up to their size."""
+    rng = np.random.default_rng(0)
+    weight, shift = rng.standard_normal((20, 3)), rng.standard_normal(3)
+    bias = -(weight @ shift) * (1 + 1e-10 * rng.standard_normal(20))
+    system = System.of(Layer.of(weight, bias, projection=Projection(rng.standard_normal((3, 2)), shift)))
+    assert off(system, bias) <= system.unit_error
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e-160, 1e160, 1e250])
+@pytest.mark.parametrize("rule", RULES)
+def test_no_product_with_a_projection_is_lost_beyond_the_range_of_floats(scale, rule):
+    rng = np.random.default_rng(0)
+    weight, matrix = scale * rng.standard_normal((6, 2)), scale * rng.standard_normal((2, 3))
+    weight[4] = 0.0
+    system = System.of(Layer.of(weight, None, rule, projection=Projection(matrix, np.zeros(2))))
+    assert np.isfinite(system.rows).all()
+    assert np.flatnonzero(system.silent).tolist() == ([4] if rule == "threshold" else [])
+    if rule == "threshold":
+        assert off(system) <= system.unit_error
+
+
+@pytest.mark.parametrize("domain", [(-1e308, 1e308), (5e-324, None), (0.0, 1e-300), (-5e-324, 1e308)])
+@pytest.mark.parametrize("size", [1e-150, 1.0, 1e150])
+def test_no_bound_of_a_domain_is_lost_to_the_scale(domain, size):
+    bias = size * np.array([1.0, -1.0, 0.5])
+    system = System.of(Layer.of(np.ones((3, 1)), bias, domain=domain))
+    assert np.isfinite(system.units).all()
+    stored = system.layer.rows(np.arange(system.layer.n_constraints))
+    np.testing.assert_array_equal(np.ldexp(system.rows, -system.exponents), stored)
