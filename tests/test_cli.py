@@ -168,7 +168,7 @@ def test_a_head_that_retrofit_wrote_is_checked_whole(folder, capsys):
 
 
 def test_sets_that_failed_are_an_error(folder, capsys, monkeypatch):
-    def breaks(*_):
+    def breaks(*_, **__):
         raise MemoryError("no room")
 
     monkeypatch.setattr(working_set, "search", breaks)
