@@ -71,7 +71,7 @@ def proposals(
             frame = frame.sharpened(system, working)[0]
             shaping = _thin(frame.rows, optimum)
         frame = frame.stretched(shaping).sharpened(system, working)[0]
-    frame = basis.frame if basis.exact is not None else basis.frame.sharpened(system, np.arange(len(signs)))[0]
+    frame = basis.frame if basis.is_sharp else basis.frame.sharpened(system, np.arange(len(signs)))[0]
     end = simplex.solve(system, frame, signs, clock)
     if end.x is None:
         lengths = np.array([max(0, share.bit_length() - 60) for share in end.shares])
