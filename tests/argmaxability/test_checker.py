@@ -17,6 +17,7 @@ from sigfft.argmaxability.rules import Rule
 from sigfft.argmaxability.search import lp, refine, working_set
 from sigfft.argmaxability.search.finding import Finding
 from sigfft.argmaxability.theory import cyclic
+from sigfft.projection import Projection
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.standard_normal((12, 3)).astype(np.float32)
@@ -117,9 +118,9 @@ def test_stored_dtypes(dtype, tmp_path):
 def test_the_report_is_by_given_set_and_the_work_by_distinct_set(monkeypatch):
     real, worked = working_set.search, []
 
-    def counted(system, basis, padded, **options):
+    def counted(system, basis, padded, clock):
         worked.append(len(padded))
-        return real(system, basis, padded, **options)
+        return real(system, basis, padded, clock=clock)
 
     monkeypatch.setattr(working_set, "search", counted)
     report = check(WEIGHT, [[1, 2], [3], [2, 1], [3], [1, 2]])
@@ -149,7 +150,7 @@ def test_the_probe_stage_decides_wide_sets_and_leaves_the_rest():
     assert (report.method[report.status == YES] == "probe").any()
 
 
-def test_refinement_takes_what_the_search_leaves(monkeypatch):
+def test_the_lp_takes_what_the_search_leaves(monkeypatch):
     expected = check(WEIGHT, SETS, BIAS).status
     monkeypatch.setattr(working_set, "search", functools.partial(working_set.search, rounds=0))
     report = check(WEIGHT, SETS, BIAS, on_error="raise")
@@ -157,27 +158,39 @@ def test_refinement_takes_what_the_search_leaves(monkeypatch):
     assert set(report.method) == {"refine"}
 
 
-def test_where_a_solver_gives_up_exact_arithmetic_decides(monkeypatch):
+@pytest.mark.parametrize("rule", ["threshold", "top_k"])
+def test_where_the_solver_gives_up_every_set_is_decided_all_the_same(rule, monkeypatch):
     def gives_up(*_):
         raise lp.NoAnswer("HiGHS stopped without an answer")
 
-    expected = check(WEIGHT, SETS[:4], BIAS).status
+    expected = check(WEIGHT, SETS, BIAS, rule).status
     monkeypatch.setattr(working_set, "search", functools.partial(working_set.search, rounds=0))
     monkeypatch.setattr(lp, "max_margin", gives_up)
-    report = check(WEIGHT, SETS[:4], BIAS, on_error="raise")
+    report = check(WEIGHT, SETS, BIAS, rule, on_error="raise")
     np.testing.assert_array_equal(report.status, expected)
+    assert set(report.method) == {"refine"}
+
+
+def test_features_in_more_dimensions_than_z_are_searched_in_those_of_z():
+    """The layer they see has a rank below their number, exactly so."""
+    rng = np.random.default_rng(0)
+    expected = check(WEIGHT, SETS, BIAS)
+    projection = Projection(rng.standard_normal((3, 9)), rng.standard_normal(3))
+    report = check(WEIGHT, SETS, BIAS, projection=projection, on_error="raise")
+    np.testing.assert_array_equal(report.status, expected.status)  # of full rank: every z has features
+    assert (report.method == "search").mean() > 0.9
 
 
 def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch, tmp_path):
     """A search that calls everything argmaxable at z = 0, or contradicted by label 0 alone."""
 
-    def boasts(system, basis, padded, **_):
+    def boasts(system, basis, padded, clock=None):
         nonsense = proofs.Certificate((0,), (1.0,))
         solution, none = np.zeros(system.units.shape[1]), np.zeros(0, int)
         return [Finding(solution, 0.5, 0.7, c, none) for c, _ in zip([None, nonsense] * 9, padded, strict=False)]
 
     monkeypatch.setattr(working_set, "search", boasts)
-    monkeypatch.setattr(refine, "proposals", lambda system, basis, one, *_: boasts(system, basis, [one]))
+    monkeypatch.setattr(refine, "proposals", lambda system, basis, *_: iter(boasts(system, basis, range(6))))
     report = check(WEIGHT, SETS[:8])
     assert report.counts() == {"checked": 8, YES: 0, NO: 0, "undecided": 8}
     assert set(report.reason) == {"no proof either way was found"}
@@ -189,8 +202,8 @@ def test_a_false_proposal_of_a_solver_is_undecided_never_a_verdict(monkeypatch, 
 def test_multipliers_that_a_search_leaves_inaccurate_are_stored_exact(monkeypatch, tmp_path):
     expected, real = check(WEIGHT, SETS), working_set.search
 
-    def careless(system, basis, padded, **options):
-        found = real(system, basis, padded, **options)
+    def careless(system, basis, padded, clock):
+        found = real(system, basis, padded, clock=clock)
         for finding in found:
             if finding.certificate is not None:
                 wrong = tuple((1 + np.arange(len(finding.certificate.labels))).tolist())
@@ -212,10 +225,10 @@ def test_multipliers_that_a_search_leaves_inaccurate_are_stored_exact(monkeypatc
 def test_an_error_in_one_batch_costs_that_batch_only(monkeypatch, tmp_path):
     real = working_set.search
 
-    def breaks(system, basis, padded, **options):
+    def breaks(system, basis, padded, clock):
         if padded[0, 0] == SETS[3][0]:
             raise MemoryError("no room")
-        return real(system, basis, padded, **options)
+        return real(system, basis, padded, clock=clock)
 
     sets = [SETS[i] for i in (0, 3, 10)]
     monkeypatch.setattr(working_set, "search", breaks)
@@ -238,11 +251,11 @@ def test_batches_that_the_first_release_finished_are_found(tmp_path):
 def test_a_broken_run_goes_on_where_it_stopped(monkeypatch, tmp_path):
     real, worked = working_set.search, []
 
-    def interrupted(system, basis, padded, **options):
+    def interrupted(system, basis, padded, clock):
         worked.append(len(padded))
         if len(worked) == 3:
             raise KeyboardInterrupt
-        return real(system, basis, padded, **options)
+        return real(system, basis, padded, clock=clock)
 
     monkeypatch.setattr(working_set, "search", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -359,9 +372,9 @@ def test_a_dask_cluster_agrees_with_one_process(monkeypatch, tmp_path):
     distributed = pytest.importorskip("distributed")
     expected, real = check(WEIGHT, SETS, BIAS).status, working_set.search
 
-    def on_a_worker(system, basis, padded, **options):
+    def on_a_worker(system, basis, padded, clock):
         distributed.get_worker()  # raises elsewhere
-        return real(system, basis, padded, **options)
+        return real(system, basis, padded, clock=clock)
 
     monkeypatch.setattr(working_set, "search", on_a_worker)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
@@ -379,6 +392,63 @@ def test_progress_goes_to_standard_error(capsys):
     assert "3/3" in capsys.readouterr().err
 
 
+def test_only_a_time_limit_leaves_a_set_undecided(monkeypatch):
+    expected = check(WEIGHT, SETS, BIAS)
+    assert "undecided" not in expected.status
+    monkeypatch.setattr(working_set, "search", functools.partial(working_set.search, rounds=0))
+    report = check(WEIGHT, SETS, BIAS, time_limit=1e-9, on_error="raise")
+    assert set(report.status) == {"undecided"}
+    assert set(report.reason) == {"the time limit of 1e-09 s was reached"}
+    assert (report.margin[:, 0] <= 0).all()
+    assert (report.margin[:, 1] >= 0).all()
+    for limit in (None, 1e9, np.inf):
+        report = check(WEIGHT, SETS, BIAS, time_limit=limit, on_error="raise")
+        np.testing.assert_array_equal(report.status, expected.status)
+        assert set(report.reason) == {""}
+
+
+@pytest.mark.parametrize("stage", ["frames", "simplex"])
+def test_the_limit_holds_in_every_stage(stage, monkeypatch):
+    monkeypatch.setattr(working_set, "search", functools.partial(working_set.search, rounds=0))
+    monkeypatch.setattr(refine, "_FRAMES", 20 if stage == "frames" else 0)
+    report = check(WEIGHT, SETS[:3], time_limit=1e-9, on_error="raise")
+    assert set(report.reason) == {"the time limit of 1e-09 s was reached"}
+
+
+def test_a_limited_search_keeps_what_it_has_found():
+    """It looks at the clock between rounds: sets that are done in the first one stay so."""
+    report = check(WEIGHT, SETS, BIAS, time_limit=1e-9, on_error="raise")
+    done = report.status != "undecided"
+    assert done.any()
+    np.testing.assert_array_equal(report.status[done], check(WEIGHT, SETS, BIAS).status[done])
+    assert set(report.reason[~done]) <= {"the time limit of 1e-09 s was reached"}
+
+
+def test_sets_that_ran_out_of_time_are_worked_on_again_without_a_limit(tmp_path, monkeypatch):
+    expected, real = check(WEIGHT, SETS, batch_size=8).status, working_set.search
+    monkeypatch.setattr(working_set, "search", functools.partial(real, rounds=0))
+    limited = check(WEIGHT, SETS, batch_size=8, time_limit=1e-9, resume_dir=tmp_path)
+    assert set(limited.status) == {"undecided"}
+    monkeypatch.setattr(working_set, "search", None)  # not called: with a limit, they are as finished as they get
+    again = check(WEIGHT, SETS, batch_size=8, time_limit=60, resume_dir=tmp_path, on_error="raise")
+    assert set(again.reason) == {"the time limit of 1e-09 s was reached"}
+    monkeypatch.setattr(working_set, "search", real)
+    report = check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path, on_error="raise")
+    np.testing.assert_array_equal(report.status, expected)
+    monkeypatch.setattr(working_set, "search", None)
+    np.testing.assert_array_equal(check(WEIGHT, SETS, batch_size=8, resume_dir=tmp_path).status, expected)
+
+
+def test_batches_of_other_domains_and_projections_do_not_share_a_shard(tmp_path):
+    projection = Projection(np.ones((3, 2)), np.zeros(3))
+    options = [{}, {"domain": "nonnegative"}, {"domain": (0, 1)}, {"projection": projection}]
+    for count, option in enumerate(options, 1):
+        check(WEIGHT, SETS[:3], resume_dir=tmp_path, **option)
+        assert len(list(tmp_path.iterdir())) == count
+        check(WEIGHT, SETS[:3], resume_dir=tmp_path, **option)
+        assert len(list(tmp_path.iterdir())) == count
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -386,6 +456,10 @@ def test_progress_goes_to_standard_error(capsys):
         ({"batch_size": 0}, "batch_size must be at least 1; given 0"),
         ({"n_jobs": 0}, "given n_jobs=0, probes=0"),
         ({"probes": -1}, "given n_jobs=1, probes=-1"),
+        *(
+            ({"time_limit": bad}, f"time_limit must be a positive number of seconds, or None; given {bad}")
+            for bad in (0, -1.5, np.nan)
+        ),
         ({"rule": "argmax"}, "exactly one label in each set"),
         ({"bias": np.full(12, np.nan)}, "bias must be finite"),
     ],

@@ -11,6 +11,8 @@ from sigfft.argmaxability.search import whitening
 from sigfft.argmaxability.search.frame import Frame
 from sigfft.argmaxability.search.system import System
 
+_NOTHING = 1e-13  # singular values of directions that floats do not see, in units of the largest
+
 
 @dataclass(frozen=True)
 class Basis:
@@ -23,6 +25,7 @@ class Basis:
     rows: Float[np.ndarray, "constraints rank"]
     to_solution: Float[np.ndarray, "D rank"]
     exact: Frame | None = None  # where floats lose too many digits: then `to_solution` is a hint, and this is the basis
+    deficient: System | None = None  # of which floats see no more than this rank; the rationals may
 
     @classmethod
     def of(cls, system: System) -> "Basis":
@@ -31,18 +34,26 @@ class Basis:
         _, singular, directions = scipy.linalg.svd(triangle, check_finite=False)  # of the triangle: that of all rows
         if not singular[0]:  # no row asks anything
             return cls(np.zeros((len(system.units), 1)), np.eye(system.width)[:, :1])
-        if len(singular) < system.width or singular[-1] < whitening.WELL * singular[0]:
+        well = singular >= whitening.WELL * singular[0]
+        if not (well | (singular <= _NOTHING * singular[0])).all():
             frame = whitening.exactly(system)
             return cls(frame.rows, frame.floats(), exact=frame)
-        scale = singular * np.sqrt(len(singular) / len(system.units))  # rows of length 1, on average
-        to_solution = directions.T / scale
+        scale = singular[well] * np.sqrt(well.sum() / len(system.units))  # rows of length 1, on average
+        to_solution = directions[: len(singular)][well].T / scale
         rows = system.units @ to_solution
-        return cls(rows, to_solution)
+        return cls(rows, to_solution, deficient=system if well.sum() < system.width else None)
 
     @functools.cached_property
     def frame(self) -> Frame:
         """The frame that `refine` begins with."""
+        if self.deficient is not None:
+            return whitening.exactly(self.deficient)
         return self.exact or Frame.of(self.rows, self.to_solution)
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether all rows of `frame` have all their digits."""
+        return self.exact is not None or self.deficient is not None
 
 
 def start(system: System, basis: Basis, padded: Int[np.ndarray, "sets width"]) -> Float[np.ndarray, "sets rank"]:

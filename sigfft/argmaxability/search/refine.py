@@ -79,7 +79,7 @@ def proposals(
                 shaping = np.union1d(working[near], holding)
         frame = frame.stretched(shaping)
         frame = frame.cleared(system, np.union1d(working, frame.blurred))
-    frame = basis.frame if basis.exact is not None else basis.frame.sharpened(system, np.arange(len(signs)))[0]
+    frame = basis.frame if basis.is_sharp else basis.frame.sharpened(system, np.arange(len(signs)))[0]
     end = simplex.solve(system, frame, signs, clock)
     if end.x is None:
         lengths = np.array([max(0, share.bit_length() - 60) for share in end.shares])

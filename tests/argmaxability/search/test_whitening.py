@@ -3,6 +3,7 @@ import pytest
 from argmaxability.claims import system_of
 from argmaxability.oracle import dot, exact
 
+from sigfft.argmaxability.proofs.exact import independent_columns, integers
 from sigfft.argmaxability.search import whitening
 from sigfft.argmaxability.search.basis import Basis
 from sigfft.argmaxability.search.frame import Frame
@@ -86,8 +87,18 @@ def test_white_rows_have_the_signs_of_the_stored_ones():
 
 
 def test_a_basis_is_exact_where_floats_see_rounding_only():
-    assert Basis.of(system_of(alike(2.0**-51))).exact is not None
-    assert Basis.of(system_of(np.ones((5, 2)))).exact is not None
-    assert Basis.of(system_of(np.eye(2, 5))).exact is not None  # fewer rows than columns
+    assert Basis.of(system_of(alike(2.0**-40))).exact is not None
     assert Basis.of(system_of(alike(1.0))).exact is None
     assert Basis.of(system_of(np.zeros((4, 2)))).exact is None
+
+
+@pytest.mark.parametrize("rows", [np.ones((5, 2)), np.eye(2, 5), alike(0.0), alike(2.0**-51)])
+def test_where_floats_see_fewer_directions_the_search_has_those_and_the_frame_has_all(rows):
+    basis = Basis.of(system_of(rows))
+    assert basis.exact is None
+    assert basis.is_sharp
+    rank = basis.rows.shape[1]
+    assert rank == np.linalg.matrix_rank(rows, tol=1e-10) < rows.shape[1]
+    np.testing.assert_allclose(basis.rows.T @ basis.rows, len(rows) / rank * np.eye(rank), atol=1e-10)
+    assert basis.frame.rows.shape[1] == len(independent_columns(integers(rows)))
+    assert condition(basis.frame.rows) < 1 / whitening.WELL
