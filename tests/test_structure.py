@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sigfft"
 FLOORS = [  # a module imports from its own floor or from one above it in this list
-    {"labels", "precision", "varying", "spectrum", "seriation", "files", "metrics", "encoders"},
+    {"labels", "precision", "projection", "varying", "spectrum", "seriation", "files", "metrics", "encoders"},
     {"heads", "data", "figures"},
     {"losses", "inference", "predict", "linen", "nnx", "argmaxability"},
     {"", "training"},
