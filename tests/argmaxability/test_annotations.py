@@ -7,6 +7,8 @@ from jaxtyping import install_import_hook
 with install_import_hook("sigfft", "beartype.beartype"):
     import sigfft
     from sigfft.argmaxability import epsilon, search, theory
+    from sigfft.argmaxability.search import refine
+    from sigfft.projection import Projection
 
 import numpy as np
 
@@ -21,6 +23,14 @@ for rule, sets in {"threshold": [[], [1, 2], [3]], "argmax": [[1], [5]], "top_k"
         sigfft.argmaxability.explain(weight, sets[1], offset, rule)
         assert sigfft.argmaxability.nearest(weight, sets[1], offset, rule).flips >= 0
         search.enumerate_sets(weight, offset, rule, cardinality=2, n_directions=50)
+apart = np.array([[1e-200, 0.0], [0.0, 1e200], [-1.0, 1.0]])  # decided by frames, with an exact witness
+fed = Projection(random.standard_normal((2, 4)), random.standard_normal(2))
+for projection, domain in ((None, "any"), (None, (0.5, None)), (fed, "nonnegative"), (fed, (-1.0, 2.0))):
+    report = sigfft.check(apart, [[0], [0, 1], []], np.array([-1e200, 1.0, 1.0]), domain=domain, projection=projection)
+    report.save("verdicts.jsonl")
+    sigfft.verify("verdicts.jsonl", apart, np.array([-1e200, 1.0, 1.0]), projection=projection)
+refine._FRAMES = 0
+sigfft.check(1 + 1e-12 * weight, [[0], [1, 2]])
 epsilon.epsilon_argmaxable(weight, sigfft.check(weight, [[1], [2, 3]]))
 search.braid_reflect(weight, np.arange(9))
 theory.sign_vectors(weight[:5]), theory.circuits(weight[:5]), theory.witness([1, 2], 9, 2)
