@@ -1,6 +1,6 @@
 """The formula of `spread="auto"` against `sigfft.plan`, which samples, at 20 sizes.
 
-    python benchmarks/bench_auto.py
+    python benchmarks/bench_auto.py --samples 72    # some 40 minutes of one core
 
 plan: the spread that `sigfft.plan` finds to be enough for a share of 0.95 of random sets of exactly k labels in
 float32, to within 6 %; all sampled sets must be reproduced for that. auto: the formula's, `sigfft.heads.enough_spread`.
@@ -11,6 +11,7 @@ that reach every z of the head with that spread, of any sign and nonnegative one
 import argparse
 import time
 
+import jax
 import numpy as np
 from results import explained, table, write_section
 
@@ -51,6 +52,7 @@ def main() -> None:
     rows = []
     for n_labels, k in SIZES:
         rows.append(measure(n_labels, k, args.samples))
+        jax.clear_caches()  # a compilation for each spread tried
         print(*rows[-1], flush=True)
     ratios = np.array([float(row[5]) for row in rows if row[5]])
     text = f"auto / plan: from {ratios.min():.2f} to {ratios.max():.2f}, median {np.median(ratios):.2f}."
