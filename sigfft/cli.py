@@ -217,7 +217,8 @@ def _retrofit(args: argparse.Namespace) -> int:
     save_head(args.out, head, params)
     print(f"{inputs.summary(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
     if len(padded):
-        print(f"before\n{check(weight, padded, bias).table()}\nafter\n{check_head(head, params, padded).truths()}")
+        report = check_head(head, params, padded)
+        print(f"before\n{check(weight, padded, bias).table()}\nafter: {report.reach}\n{report.truths()}")
     return 0
 
 

@@ -35,8 +35,12 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
         **dict.fromkeys(("unargmaxable", "undecided"), 0),
     }
     assert bottleneck["argmaxability"]["ideal"] == 0
-    assert bottleneck["argmaxability_on_features"] is None  # 16 features reach every z of 2 dimensions
-    assert dft["argmaxability_on_features"]["checked"] == 30  # but not of 35
+    assert bottleneck["argmaxability_on_features"] == {  # 16 features reach every z of 2 dimensions
+        name: bottleneck["argmaxability"][name] for name in ("checked", "argmaxable", "unargmaxable", "undecided")
+    }
+    on_features = dft["argmaxability_on_features"]  # but not every z of 35
+    assert on_features["checked"] == on_features["unargmaxable"] + on_features["argmaxable"] == 30
+    assert on_features["unargmaxable"] > 0
     assert dft["parameters"] == sigfft.dft_head(**dft["head"]).n_parameters()
     for figure in ("learning_curve", "metrics_against_k", "argmaxable_share"):
         pixels = imread(tmp_path / "a" / "figures" / f"{figure}.png")

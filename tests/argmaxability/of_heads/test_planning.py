@@ -91,6 +91,6 @@ def test_plan_command(capsys):
     assert cli.main(["plan", *options, "--domain=-1,2.5"]) == 0
     assert "3 features in (-1.0, 2.5)" in capsys.readouterr().out
     assert cli.main(["plan", *options, "--domain", "2,one"]) == 2
-    assert "domain='2,one' must be 'any'" in capsys.readouterr().err
+    assert "domain must be 'any', 'nonnegative' or two numbers (low, high); given '2,one'" in capsys.readouterr().err
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--dtype", "int8"]) == 2
     assert "dtype must be one of" in capsys.readouterr().err
