@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from sigfft import fourier
 from sigfft.precision import compute_dtype
 
 _DRAWS = 64  # sets of spread frequencies that are compared
@@ -129,7 +130,7 @@ def synthesis(
     spectrum = jnp.zeros((*z.shape[:-1], n_fft // 2 + 1), pairs.dtype)
     spectrum = spectrum.at[..., 0].set(jax.lax.complex(z[..., 0], jnp.zeros_like(z[..., 0])))
     spectrum = spectrum.at[..., frequencies].set(pairs, unique_indices=True, indices_are_sorted=True)
-    return jnp.fft.irfft(spectrum, n_fft, norm="ortho")
+    return fourier.irfft(spectrum, n_fft) * math.sqrt(n_fft)
 
 
 def rows(

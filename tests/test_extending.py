@@ -50,10 +50,10 @@ class FactoredHead(Head):
             "right": jnp.eye(self.dim),
         }
 
-    def project(self, params, features):
+    def activation_of(self, params, features):
         return features @ params["kernel"] @ params["right"]
 
-    def decode(self, params, z):
+    def logits_of(self, params, z):
         return z @ self.rows(params, jnp.arange(self.n_labels)).T
 
     def rows_of(self, own, labels, dtype=jnp.float32):

@@ -14,6 +14,8 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
         "projection",
         "precision",
         "varying",
+        "fourier",
+        "meshes",
         "spectrum",
         "seriation",
         "files",

@@ -72,10 +72,10 @@ class BottleneckHead(Head):
             "weight": weight.at[:, 0].set(1.0),
         }
 
-    def project(self, params, features):
+    def activation_of(self, params, features):
         return affine(params, features)
 
-    def decode(self, params, z):
+    def logits_of(self, params, z):
         return matmul(z, params["weight"].T).astype(z.dtype)
 
     def rows_of(self, own, labels, dtype=jnp.float32):

@@ -153,10 +153,10 @@ class DFTHead(Head):
             params["slack"] = jax.random.normal(slack_key, (self.n_labels, self.slack))
         return params
 
-    def project(self, params, features):
+    def activation_of(self, params, features):
         return affine(params, features, self._gain)
 
-    def decode(self, params, z):
+    def logits_of(self, params, z):
         logits = spectrum.synthesis(z[..., : self._fixed], self.frequencies, self.n_points)
         logits = logits[..., : self.n_labels] if self._points is None else logits[..., self._points]
         if self.slack:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from sigfft import spectrum
+from sigfft import fourier, spectrum
 from sigfft.heads.blocks import Blocks
 from sigfft.precision import compute_dtype, product
 
@@ -83,7 +83,7 @@ def folding(frequencies: Frequencies, n_fft: int, blocks: Blocks) -> SpectrumDec
         constant = z[:, 0] * (length / math.sqrt(n_fft))
         folded = jnp.zeros((len(z), length // 2 + 1), pairs.dtype)
         folded = folded.at[:, 0].set(jax.lax.complex(constant, jnp.zeros_like(constant)))
-        return jnp.fft.irfft(folded.at[:, bins].add(pairs), length)[:, : blocks.width]
+        return fourier.irfft(folded.at[:, bins].add(pairs), length)[:, : blocks.width]
 
     return decode
 

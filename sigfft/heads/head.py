@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int, Key, Num
 
 from sigfft.heads.blocks import Blocks
+from sigfft.meshes import automatic, labels_axis, spec_of
 from sigfft.precision import add, compute_dtype, floating, matmul, product
 from sigfft.projection import Projection
 
 Params = dict[str, Array]
+Features = Num[Array | np.ndarray, "*batch feature_dim"]
 Decode = Callable[[Params, Float[Array, "batch dim"], Int[Array, " width"]], Float[Array, "batch width"]]
 
 
@@ -44,8 +47,8 @@ class Head(abc.ABC):
     A kind of head is a frozen dataclass whose fields are the constructor's arguments. Equal heads have equal hashes:
     a jitted function that takes a head as a static argument is compiled once for all of them.
 
-    A subclass says what z is (`dim`, `init`, `project`), what the rows of W are (`rows_of`), and how all logits come
-    from z (`decode`). Where it knows a cheaper way over blocks of labels than their rows, it says `blocks` and
+    A subclass says what z is (`dim`, `init`, `activation_of`), what the rows of W are (`rows_of`), and how all logits
+    come from z (`logits_of`). Where it knows a cheaper way over blocks of labels than their rows, it says `blocks` and
     `block_decoder` too.
 
     Attributes:
@@ -87,12 +90,12 @@ class Head(abc.ABC):
         """Parameters at their start: a flat dict of float32 arrays (float64 under `jax_enable_x64`)."""
 
     @abc.abstractmethod
-    def project(self, params: Params, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch dim"]:
-        """Activations (..., dim) of features (..., feature_dim), in their dtype, or float32 for integers."""
+    def activation_of(self, params: Params, features: Float[Array, "*batch feature_dim"]) -> Float[Array, "*batch dim"]:
+        """What `project` computes."""
 
     @abc.abstractmethod
-    def decode(self, params: Params, z: Float[Array, "*batch dim"]) -> Float[Array, "*batch labels"]:
-        """Logits (..., n_labels) of activations (..., dim), in their dtype, computed in float32 at least."""
+    def logits_of(self, params: Params, z: Float[Array, "*batch dim"]) -> Float[Array, "*batch labels"]:
+        """What `decode` computes."""
 
     @abc.abstractmethod
     def rows_of(
@@ -110,15 +113,40 @@ class Head(abc.ABC):
         """Biases of the labels whose per-label params are `own`; None where the head has none."""
         return own.get("bias")
 
+    def project(self, params: Params, features: Features) -> Float[Array, "*batch dim"]:
+        """Activations (..., dim) of features (..., feature_dim), in their dtype, or float32 for integers.
+
+        Raises:
+          ValueError: features of another width.
+        """
+        features = floating(self._fitting("features", features, self.feature_dim))
+        return automatic(self.activation_of, lambda _, features: spec_of(features, None, axes=-1), params, features)
+
+    def decode(self, params: Params, z: Float[Array | np.ndarray, "*batch dim"]) -> Float[Array, "*batch labels"]:
+        """Logits (..., n_labels) of activations (..., dim), in their dtype, computed in float32 at least.
+
+        Raises:
+          ValueError: activations of another width.
+        """
+        z = self._fitting("z", z, self.dim)
+        return automatic(self.logits_of, self._logits_spec, params, z)
+
     def rows(self, params: Params, labels: Int[Array | np.ndarray, " m"]) -> Float[Array, "m dim"]:
         """Rows of W (m, dim) of some labels, float32 at least where they are not learned."""
-        labels = jnp.asarray(labels)
-        widest = max((value.dtype for value in params.values()), key=lambda dtype: dtype.itemsize)
-        return self.rows_of(self._own(params, labels), labels, compute_dtype(widest))
+        widest = compute_dtype(max((value.dtype for value in params.values()), key=lambda dtype: dtype.itemsize))
+
+        def rows(params: Params, labels: Array) -> Array:
+            return self.rows_of(self._own(params, labels), labels, widest)
+
+        return automatic(rows, lambda _, labels: spec_of(labels, None), params, jnp.asarray(labels))
 
     def bias(self, params: Params, labels: Int[Array | np.ndarray, " m"]) -> Float[Array, " m"] | None:
         """Biases (m,) of some labels, or None."""
-        return self.bias_of(self._own(params, jnp.asarray(labels)))
+
+        def bias(params: Params, labels: Array) -> Array | None:
+            return self.bias_of(self._own(params, labels))
+
+        return automatic(bias, lambda _, labels: spec_of(labels), params, jnp.asarray(labels))
 
     def projection(self, params: Params) -> Projection:
         """`project` as a matrix and an offset.
@@ -132,7 +160,7 @@ class Head(abc.ABC):
             matrix = jax.vmap(slopes, out_axes=1)(jnp.eye(self.feature_dim, dtype=jnp.float64))
         return Projection(np.asarray(matrix, np.float64), np.asarray(offset, np.float64))
 
-    def logits(self, params: Params, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
+    def logits(self, params: Params, features: Features) -> Float[Array, "*batch labels"]:
         """decode(project(features)): one logit per label."""
         return self.decode(params, self.project(params, features))
 
@@ -180,6 +208,14 @@ class Head(abc.ABC):
         default = {field.name: field.default for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         given = (f"{name}={value!r}" for name, value in self.arguments.items() if value != default[name])
         return f"{type(self).__name__}({', '.join(given)})"
+
+    def _fitting(self, name: str, array: Array | np.ndarray, width: int) -> Array:
+        if not np.shape(array) or np.shape(array)[-1] != width:
+            raise ValueError(f"{name} of the head {self.name!r} must be (..., {width}); given shape {np.shape(array)}")
+        return jnp.asarray(array)
+
+    def _logits_spec(self, params: Params, z: Array) -> PartitionSpec:
+        return spec_of(z, labels_axis(per_label_params(self, params), z), axes=-1)
 
     def _own(self, params: Params, labels: Int[Array, " m"]) -> Params:
         return {name: value[labels] for name, value in per_label_params(self, params).items()}
@@ -230,8 +266,9 @@ def prior_logit(prior: float | np.floating | None, expected_cardinality: int, n_
     return math.log(float(share) / (1 - float(share)))
 
 
-def affine(params: Params, features: Num[Array, "*batch feature_dim"], gain: float = 1.0) -> Float[Array, "*batch dim"]:
-    """(features @ projection_kernel + projection_bias)·gain in the dtype of the features, float32 for integers."""
-    features = floating(features)
+def affine(
+    params: Params, features: Float[Array, "*batch feature_dim"], gain: float = 1.0
+) -> Float[Array, "*batch dim"]:
+    """(features @ projection_kernel + projection_bias)·gain in the dtype of the features."""
     z = add(matmul(features, params["projection_kernel"]), params["projection_bias"])
     return (z * gain if gain != 1 else z).astype(features.dtype)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from sigfft.heads.dft import DFTHead
 from sigfft.heads.head import Circle, Head, Params
-from sigfft.precision import add, floating, matmul, product
+from sigfft.precision import add, matmul, product
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -90,13 +90,12 @@ class RetrofitHead(Head):
         params["weight"] = jax.random.normal(key, (self.n_labels, self.old_dim)) / math.sqrt(self.old_dim)
         return params | ({"bias": jnp.zeros((self.n_labels,))} if self.has_bias else {})
 
-    def project(self, params, features):
-        features = floating(features)
-        return jnp.concatenate([features[..., : self.old_dim], self._added.project(params, features)], axis=-1)
+    def activation_of(self, params, features):
+        return jnp.concatenate([features[..., : self.old_dim], self._added.activation_of(params, features)], axis=-1)
 
-    def decode(self, params, z):
+    def logits_of(self, params, z):
         logits = matmul(z[..., : self.old_dim], params["weight"].T)
-        logits = logits + self._added.decode(params, z[..., self.old_dim :]).astype(logits.dtype)
+        logits = logits + self._added.logits_of(params, z[..., self.old_dim :]).astype(logits.dtype)
         return (add(logits, params["bias"]) if self.has_bias else logits).astype(z.dtype)
 
     def rows_of(self, own, labels, dtype=jnp.float32):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sigfft.heads.head import Head, prior_logit
-from sigfft.precision import add, floating, matmul
+from sigfft.precision import add, matmul
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -67,10 +67,10 @@ class SigmoidHead(Head):
             "bias": jnp.full(shape[:1], start, jnp.float32),
         }
 
-    def project(self, params, features):
-        return floating(features)
+    def activation_of(self, params, features):
+        return features
 
-    def decode(self, params, z):
+    def logits_of(self, params, z):
         return add(matmul(z, params["weight"].T), params["bias"]).astype(z.dtype)
 
     def rows_of(self, own, labels, dtype=jnp.float32):
