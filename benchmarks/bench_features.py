@@ -27,11 +27,10 @@ import numpy as np
 from results import explained, table, write_section
 
 from sigfft import labels
-from sigfft.argmaxability import HeadReport, Report, check
-from sigfft.argmaxability.of_heads.streamed import check_streamed
+from sigfft.argmaxability import HeadReport
+from sigfft.argmaxability.of_heads.head_report import check_rows
 from sigfft.argmaxability.theory.sampling import random_sets
 from sigfft.files.label_sets import load_label_sets
-from sigfft.heads import Head, Params, stored_layer
 from sigfft.training import load_model
 
 HEADER = ("head", "d", "features", "F1@5", "sets", "on z", "any", "nonnegative", "undecided", "reach", "seconds")
@@ -44,7 +43,7 @@ def measure(run: Path, sets: np.ndarray, kind: str, score: float) -> list[object
     model, params = load_model(run)
     head, own = model.head, params["head"]
     begun = time.perf_counter()
-    of_z = check_z(head, own, sets)
+    of_z = check_rows(head, own, sets)
     seconds, counts, reaches, undecided = [time.perf_counter() - begun], [], [], of_z.counts()["undecided"]
     for domain in ("any", "nonnegative"):
         begun = time.perf_counter()
@@ -59,16 +58,6 @@ def measure(run: Path, sets: np.ndarray, kind: str, score: float) -> list[object
     sizes = [head.name, head.dim, head.feature_dim, f"{score:.3f}", f"{len(sets):,} {kind}"]
     on_z = f"{of_z.counts()['argmaxable']:,}"
     return [*sizes, on_z, *counts, undecided, ", ".join(reaches), " + ".join(f"{s:.0f}" for s in seconds)]
-
-
-def check_z(head: Head, params: Params, sets: np.ndarray) -> Report:
-    """The verdicts on z: the activations of the quick search, proved; then `check` for the sets it leaves."""
-    quick = check_streamed(head, params, sets)
-    verdicts, left = list(quick.verdicts), np.flatnonzero(quick.status == "undecided")
-    weight, bias = stored_layer(head, params)
-    for i, verdict in zip(left.tolist(), check(weight, quick.label_sets[left], bias).verdicts, strict=True):
-        verdicts[i] = verdict
-    return Report(quick.layer, quick.label_sets, verdicts)
 
 
 def rows_of(run: Path, sets: np.ndarray, n_labels: int, most: int) -> list[list[object]]:
