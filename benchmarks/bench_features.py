@@ -1,21 +1,21 @@
 """What do the features of trained models yield? All distinct test sets of tate, and random sets of k labels.
 
-    common="--config=configs/xmc.py --config.data.dir=FOLDER/tate --config.encoder.dropout=0 --config.optim.steps=500 \
+    common="--config=configs/xmc.py --config.data.dir=FOLDER/tate --config.encoder.dropout=0 --config.optim.steps=1000 \
       --config.eval.every=100 --config.eval.metric=F1@5 --config.check.max_sets=-1"
     python train.py $common --config.head.max_cardinality=55 --config.optim.learning_rate=1e-2 \
       --config.optim.head_learning_rate=2e-3 --workdir=runs/features/dft
-    python train.py $common --config.encoder.dim=WIDTH --config.head.kind=bottleneck --config.head.dim=50 \
-      --config.head.spread=0 --config.optim.learning_rate=3e-2 --config.optim.head_learning_rate=3e-2 \
-      --workdir=runs/features/bottleneck
-    python train.py $common --config.encoder.dim=WIDTH --config.head.kind=sigmoid --config.head.spread=0 \
-      --config.optim.steps=300 --config.optim.learning_rate=1e-2 --config.optim.head_learning_rate=5e-2 \
-      --workdir=runs/features/sigmoid
+    python train.py $common --config.encoder.dim=512 --config.head.kind=bottleneck --config.head.dim=50 \
+      --config.head.spread=0 --config.head.centred=False --config.optim.steps=500 --config.optim.learning_rate=3e-2 \
+      --config.optim.head_learning_rate=3e-2 --workdir=runs/features/bottleneck
+    python train.py $common --config.encoder.dim=512 --config.head.kind=sigmoid --config.head.spread=0 \
+      --config.head.centred=False --config.optim.steps=300 --config.optim.learning_rate=1e-2 \
+      --config.optim.head_learning_rate=5e-2 --workdir=runs/features/sigmoid
     python benchmarks/bench_features.py --data FOLDER [--workdir runs/features]
 
-The first command has the spread and the width of the features that `sigfft.plan`'s formulas choose (WIDTH for the
-others). A set counts in a column of features if it is proved that some feature vector of that domain yields it, and if
-one does so in float32 through the jitted `head.logits`. Seconds: of the check on z, and of what each domain adds to it.
-The sigmoid head's sets are samples: a search in as many dimensions as features takes a second a set.
+The first head has the spread that `sigfft.plan`'s formula chooses, is centred, and has at least as many features as it
+then takes. A set counts in a column of features if it is proved that some feature vector of that domain yields it, and
+if one does so in float32 through the jitted `head.logits`. Seconds: of the check on z, and of what each domain adds to
+it. The sigmoid head's sets are samples: a search in as many dimensions as features takes a second a set.
 """
 
 import argparse

@@ -82,6 +82,15 @@ def test_plan_without_a_spread_says_nothing_of_features(monkeypatch):
     assert sigfft.plan(41, 20).features is None
 
 
+def test_a_centred_head_is_served_by_fewer_features():
+    plans = [
+        sigfft.plan(30, 1, samples=60, share=0.5, feature_dim=12, domain="nonnegative", centred=centred)
+        for centred in (False, True)
+    ]
+    assert plans[0].chosen.spread == plans[1].chosen.spread
+    assert [plan.features.serves for plan in plans] == [False, True]
+
+
 def test_plan_command(capsys):
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5"]) == 0
     assert "needed for a share of 0.5" in capsys.readouterr().out
