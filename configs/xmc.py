@@ -12,14 +12,15 @@ from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig
 def get_config() -> Config:
     """An embedding bag and a DFT head that guarantees every set as large as the largest training set.
 
-    The head has the spread with which the guarantee survives float32, and the bag as many features as reach every z.
+    The head has the spread with which the guarantee survives float32, and the bag as many features as reach every z,
+    which centring makes a property of the model and not of a lucky start.
     More spread often scores better.
     """
     return Config(
         name="xmc",
         data=DataConfig(source="xmc"),
         encoder=EncoderConfig(dim=-1, dropout=0.2),
-        head=HeadConfig(kind="dft", spread=-1),
+        head=HeadConfig(kind="dft", spread=-1, centred=True),
         optim=OptimConfig(steps=1000, batch_size=256, learning_rate=3e-3),
         eval=EvalConfig(every=200, max_dev_examples=2048),
     )

@@ -147,6 +147,7 @@ def _plan_options(add: Any) -> None:
     add("--samples", type=int, default=100, help="sets tried for each spread (default: %(default)s)")
     add("--features", type=int, default=768, help="width of the head's input (default: %(default)s)")
     _domain_option(add)
+    add("--centred", action="store_true", help="a head that subtracts their mean from features")
     add("--slack", type=int, default=0, help="learned columns beside the spread (default: %(default)s)")
     add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
     add("--thorough", action="store_true", help="search longer: a smaller spread, in hours")
@@ -158,7 +159,7 @@ def _plan(args: argparse.Namespace) -> int:
 
     sets, n_labels = (None, None) if args.sets is None else load_label_sets(args.sets)
     inputs.same_labels(args.sets, n_labels, "--labels", args.labels)
-    names = ("share", "confidence", "samples", "domain", "slack", "n_fft", "thorough")
+    names = ("share", "confidence", "samples", "domain", "centred", "slack", "n_fft", "thorough")
     settings = {name: getattr(args, name) for name in names}
     print(plan(args.labels, args.cardinality, args.dtype, label_sets=sets, feature_dim=args.features, **settings))
     return 0

@@ -2,8 +2,11 @@
 
 import os
 
-# The user's flags are kept; of two counts the last one holds.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+# The user's flags are kept; of two counts the last one holds. Most of a test's time is LLVM's, which need not optimise.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+    " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # also on a machine with a GPU; processes that tests start inherit it
 os.environ.setdefault("MPLBACKEND", "agg")
 

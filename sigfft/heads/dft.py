@@ -15,7 +15,7 @@ from sigfft import spectrum
 from sigfft.heads import dft_blocks
 from sigfft.heads.head import Circle, Head, affine, prior_logit, whole
 from sigfft.heads.sizes import enough_spread
-from sigfft.precision import matmul, product
+from sigfft.precision import compute_dtype, matmul, product
 
 
 class Order(tuple[int, ...]):
@@ -47,7 +47,11 @@ class DFTHead(Head):
     another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
 
     *Features.* The guarantee is about z. Fewer than dim = 2k + 1 + 2·spread + slack features cannot reach every z;
-    `sigfft.reach` says what they reach, and `sigfft.check_head` what they yield.
+    `sigfft.reach` says what they reach, and `sigfft.check_head` what they yield. Nonnegative ones, after a ReLU, reach
+    a cone: twice as many fill the space at the start of training, and often not at its end, since what lowers nearly
+    all logits is learned with one sign. A centred head subtracts their mean from features before it projects them.
+    Adding one number to all of them then changes nothing, and nonnegative features reach what features of any sign do:
+    every z, from dim + 1 features on, as long as the projection's centred rows are independent.
 
     Args:
       n_labels: number of labels n.
@@ -65,11 +69,12 @@ class DFTHead(Head):
         (the paper: the DC bias is logit(k/n)·√n).
       random_start: start the projection uniform in ±1/√feature_dim, as the paper's linear layers do; the DC
         bias starts at the prior all the same, as in the paper.
+      centred: subtract from each example's features their mean.
 
     Raises:
       ValueError: a size below its least, 2k + 1 + 2·spread > n_fft, n_fft < n_labels, an order that is no permutation.
 
-    Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, n_fft > n and order are ours.
+    Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, n_fft > n, order and centring are ours.
     """
 
     kind = "dft"
@@ -85,6 +90,7 @@ class DFTHead(Head):
     order: Sequence[int] | np.ndarray | None = None
     prior: float | np.floating | None = None
     random_start: bool = False
+    centred: bool = False
 
     def __post_init__(self) -> None:
         self._at_least(1, "n_labels", "max_cardinality", "feature_dim")
@@ -154,6 +160,9 @@ class DFTHead(Head):
         return params
 
     def activation_of(self, params, features):
+        if self.centred:
+            wide = features.astype(compute_dtype(features.dtype))
+            features = (wide - wide.mean(axis=-1, keepdims=True)).astype(features.dtype)
         return affine(params, features, self._gain)
 
     def logits_of(self, params, z):

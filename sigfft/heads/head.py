@@ -56,11 +56,13 @@ class Head(abc.ABC):
       per_label: names of the params with one row a label; a device that holds some labels, or a loss that visits them
         in blocks, has only their rows.
       circle: the part of W that guarantees label sets; None is no guarantee.
+      centred: whether `project` subtracts from features their mean.
     """
 
     kind: ClassVar[str]
     per_label: frozenset[str] = frozenset()
     circle: Circle | None = None
+    centred: bool = False
 
     if TYPE_CHECKING:  # fields of some heads, properties of others
 
@@ -152,6 +154,7 @@ class Head(abc.ABC):
         """`project` as a matrix and an offset.
 
         Entries are products of stored parameters, of float32 or less, with constants of float32: exact in float64.
+        Those of a centred head are differences from a mean, and rounded to float64.
         """
         with jax.enable_x64(True):
             params = {name: jnp.asarray(value) for name, value in params.items()}

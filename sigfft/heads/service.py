@@ -26,7 +26,7 @@ class Service:
     @property
     def least(self) -> int:
         """How many features serve the head."""
-        return least_features(self.head.dim, self.domain)
+        return least_features(self.head.dim, self.domain, centred=self.head.centred)
 
     @property
     def serves(self) -> bool:

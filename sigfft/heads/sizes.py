@@ -30,7 +30,7 @@ def enough_spread(n_labels: int, max_cardinality: int, n_points: int) -> int:
     return max(0, min(wanted, room))
 
 
-def least_features(dim: int, domain: DomainLike = "any") -> int:
+def least_features(dim: int, domain: DomainLike = "any", *, centred: bool = False) -> int:
     """How many features reach every z of so many dimensions through a projection in general position.
 
     Of any sign: dim, if the projection has full rank. Nonnegative ones, as after a ReLU, reach every z iff the
@@ -41,19 +41,21 @@ def least_features(dim: int, domain: DomainLike = "any") -> int:
     but without biases of labels the scale of z decides nothing, and dim of them reach every direction if the
     projection's bias makes some point inside the bounds z = 0.
 
-    These are counts for projections as they start. A trained one may have lost rank or taken a side.
+    These are counts for projections as they start. A trained one may have lost rank, or taken a side, which a centred
+    one cannot: there it is dim + 1 for every domain.
 
     Args:
       dim: size of z.
       domain: "any", "nonnegative" or (low, high), what each feature can be.
+      centred: whether their mean is subtracted from features first.
 
     Raises:
       ValueError: an unknown domain.
 
     Reference: Wendel, A problem in geometric probability (Mathematica Scandinavica, 1962).
     """
-    if len(domain_of(domain).bounds) != 1:
-        return dim
+    if len(domain_of(domain).bounds) != 1 or centred:
+        return dim + centred
     low, high = dim, 4 * dim + 64
     while high - low > 1:
         middle = (low + high) // 2

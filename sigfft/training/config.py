@@ -65,6 +65,8 @@ class HeadConfig:
     order: str = ""
     dim: int = 0  # size of a bottleneck; 0, in a baseline: as many parameters as the head beside it, rounded up
     random_start: bool = False  # start as the paper does, not at the label prior
+    # subtract their mean from the features of a DFT head: those of a ReLU then reach every z, before and after training
+    centred: bool = False
     options: dict[str, Any] = dataclasses.field(default_factory=dict)  # further arguments of the head
 
 

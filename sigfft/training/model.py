@@ -92,7 +92,7 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
     for head in heads:
         service = Service(head, _domain(encoder))
         if head.max_cardinality and not service.serves:
-            _LOG.warning("%s: %s; encoder.dim=-1 gives it enough", head.name, service)
+            _LOG.warning("%s: %s; encoder.dim=-1 gives it enough, head.centred=True asks for fewer", head.name, service)
     return models
 
 

@@ -23,6 +23,7 @@ HEADS = {
     "dft spread": sigfft.dft_head(101, 3, feature_dim=FEATURES, spread=20),
     "dft slack": sigfft.dft_head(17, 2, feature_dim=FEATURES, spread=2, slack=3, n_fft=17),
     "dft order": sigfft.dft_head(17, 2, feature_dim=FEATURES, slack=2, order=[(5 * i) % 17 for i in range(17)]),
+    "dft centred": sigfft.dft_head(17, 1, feature_dim=FEATURES, centred=True),
     "dft folding": Folding(60, 4, feature_dim=FEATURES, spread=7),
     "dft folding, longer": Folding(57, 4, feature_dim=FEATURES, spread=3, slack=3, n_fft=60),
     "retrofit": sigfft.retrofit_head(57, 3, 3, extra_features=1, spread=4),

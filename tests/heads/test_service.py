@@ -18,6 +18,12 @@ def test_features_serve_from_the_least_on(domain):
     assert not Service(head(least - 1), domain).serves
 
 
+def test_a_centred_head_asks_for_one_feature_more_than_dimensions():
+    assert Service(head(54, centred=True), "nonnegative").serves
+    assert not Service(head(53, centred=True)).serves
+    assert Service(head(30, centred=True), "nonnegative").cardinality > Service(head(30), "nonnegative").cardinality
+
+
 @pytest.mark.parametrize(("domain", "n_features"), [("any", 40), ("nonnegative", 90)])
 def test_a_smaller_cardinality_is_named_and_is_served(domain, n_features):
     service = Service(head(n_features), domain)

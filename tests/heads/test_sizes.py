@@ -63,6 +63,7 @@ def test_the_least_number_of_features(dim):
     assert 2 * dim < least < 2 * dim + 5 * np.sqrt(dim) + 12
     assert heads.least_features(dim) == heads.least_features(dim, (-1, 1)) == dim
     assert sizes.reaching_share(dim, dim) == 0
+    assert {heads.least_features(dim, domain, centred=True) for domain in ("any", "nonnegative", (0, 1))} == {dim + 1}
 
 
 @pytest.mark.loose_types

@@ -23,6 +23,8 @@ from sigfft.argmaxability.theory import cyclic
 from sigfft.domains import DomainLike, domain_of
 from sigfft.heads import Circle, Head, Params, stored_layer
 
+_LARGE = 1 << 21  # entries of W from which the transform's search, compiled for seconds, comes first
+
 
 @dataclass(frozen=True)
 class HeadReport(Report):
@@ -148,8 +150,7 @@ def check_head(
     check_dtype(dtype)
     domain_of(domain)
     if head.n_labels * head.dim <= held:
-        weight, bias = stored_layer(head, params)
-        report = check(weight, label_sets, bias, rule, **options)
+        report = check_rows(head, params, label_sets, rule, **options)
         with_features = domain if head.n_labels * head.feature_dim <= held else None
         return HeadReport.of(head, params, report, dtype, with_features, **options)
     if not named(rule).free_level and options.keys() <= {"progress"}:
@@ -158,6 +159,25 @@ def check_head(
         f"W of {head.n_labels} × {head.dim} is too large to hold: it is checked under the threshold rule and "
         f"with no option but progress; given rule={rule!r} and {', '.join(options) or 'no options'}"
     )
+
+
+def check_rows(
+    head: Head, params: Params, label_sets: labels.LabelSets, rule: str | Rule = "threshold", **options: Any
+) -> Report:
+    """`check` of a head's rows and biases.
+
+    Most sets of a large head with a guarantee have an activation that its own transform finds in a tenth of the time:
+    `check_streamed` begins there, its margins are the trivial bounds, and `check` decides the sets that it leaves.
+    """
+    weight, bias = stored_layer(head, params)
+    if not head.max_cardinality or weight.size < _LARGE or named(rule).free_level:
+        return check(weight, label_sets, bias, rule, **options)
+    quick = check_streamed(head, params, label_sets, rule, progress=bool(options.get("progress")))
+    left, verdicts = np.flatnonzero(quick.status == "undecided"), list(quick.verdicts)
+    decided = check(weight, quick.label_sets[left], bias, rule, **options)
+    for i, verdict in zip(left.tolist(), decided.verdicts, strict=True):
+        verdicts[i] = verdict
+    return Report(quick.layer, quick.label_sets, verdicts)
 
 
 def ideal(head: Head, padded: Int[np.ndarray, "sets width"]) -> np.ndarray:

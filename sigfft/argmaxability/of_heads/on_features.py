@@ -64,8 +64,8 @@ def reproduced_by_features(
 ) -> Bool[np.ndarray, " sets"]:
     """Whether features in their domain, cast to `dtype`, yield exactly their sets through the jitted `head.logits`.
 
-    The report's witnesses are tried first; then, where features reach every z, those of activations of larger margin,
-    at some scales where the head has no bias that would fix it.
+    The report's witnesses are tried first; then, where features reach every z, those of the witnesses' activations and
+    of others of larger margin, at some scales where the head has no bias that would fix it.
     """
     padded, domain = report.label_sets, domain_of(report.layer.domain)
     nothing = np.full(head.feature_dim, np.nan)
@@ -82,11 +82,13 @@ def reproduced_by_features(
     left = np.flatnonzero(~done & (report.status == "argmaxable"))
     if not len(left) or reached.status != "every z":
         return done
-    z, projection = proposed(head, params, padded[left], rule), head.projection(params)
-    largest = np.abs(z).max(axis=1, keepdims=True)
+    projection = head.projection(params)
     free = head.bias(params, jnp.zeros(1, jnp.int32)) is None
-    for scale in _SCALES if free else (None,):
-        open_ = ~done[left] & np.isfinite(z).all(axis=1)
-        of_scale = z[open_] if scale is None else z[open_] * (scale / largest[open_])
-        done[left[open_]] = try_all(reached.features(projection, of_scale), left[open_])
+    witnesses = x[left] @ projection.matrix.T + projection.offset
+    for z in (witnesses, proposed(head, params, padded[left], rule)):
+        largest = np.abs(z).max(axis=1, keepdims=True)
+        for scale in _SCALES if free else (None,):
+            open_ = ~done[left] & np.isfinite(z).all(axis=1)
+            of_scale = z[open_] if scale is None else z[open_] * (scale / largest[open_])
+            done[left[open_]] = try_all(reached.features(projection, of_scale), left[open_])
     return done

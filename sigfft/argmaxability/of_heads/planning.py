@@ -77,6 +77,7 @@ def plan(
     samples: int = 100,
     feature_dim: int = 768,
     domain: DomainLike = "any",
+    centred: bool = False,
     slack: int = 0,
     n_fft: int | None = None,
     thorough: bool = False,
@@ -100,6 +101,7 @@ def plan(
       feature_dim: of the head: whether so many features can serve it, and its costs.
       domain: what each feature can be: "any", "nonnegative" as after a ReLU, or (low, high); see
         `sigfft.heads.least_features` for what is claimed.
+      centred: whether the head subtracts their mean from features, which then serve it from dim + 1 on.
       slack: learned columns, as at their start.
       n_fft: points of the transform; as `sigfft.dft_head`.
       thorough: search longer for the sets that are left, see `forward.deployed`; minutes to hours where n and k are
@@ -133,7 +135,8 @@ def plan(
 
     def reaches(spread: int) -> bool:
         if spread not in trials:
-            head = dft_head(n_labels, max_cardinality, feature_dim=feature_dim, spread=spread, slack=slack, n_fft=n_fft)
+            options = {"spread": spread, "slack": slack, "n_fft": n_fft, "centred": centred}
+            head = dft_head(n_labels, max_cardinality, feature_dim=feature_dim, **options)  # type: ignore[arg-type]
             settings = {"dtype": dtype, "confidence": confidence, "thorough": thorough, "seed": seed}
             trials[spread] = try_head(head, random, given, **settings)  # type: ignore[arg-type]
         return trials[spread].reaches(share)

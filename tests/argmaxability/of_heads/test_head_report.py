@@ -131,6 +131,21 @@ def test_a_saved_head_report_keeps_what_is_proved(tmp_path):
     assert type(report).load(tmp_path / "v.jsonl").status.tolist() == report.stored.tolist()
 
 
+def test_a_large_head_begins_with_its_transform_and_decides_the_rest(monkeypatch):
+    head = sigfft.dft_head(60, 2, feature_dim=2, spread=3)
+    params, sets = init(head), [[1], [2, 5], list(range(0, 60, 2)), [2, 5]]
+    small = head_report.check_rows(head, params, sets)
+    monkeypatch.setattr(head_report, "_LARGE", 1)
+    large = head_report.check_rows(head, params, sets)
+    assert large.layer == small.layer
+    assert large.status.tolist() == small.status.tolist() == ["argmaxable", "argmaxable", "unargmaxable", "argmaxable"]
+    assert large.method.tolist()[:2] == ["transform"] * 2
+    assert large.method[2] != "transform"
+    assert "transform" not in small.method
+    with pytest.raises(ValueError, match="n_jobs=0"):
+        head_report.check_rows(head, params, sets[:1], n_jobs=0)
+
+
 def test_a_head_report_is_a_report():
     head = sigfft.dft_head(11, 2, feature_dim=2)
     report = sigfft.check_head(head, init(head), [[1], [1, 4], [1, 4, 8], [1]], dtype="bfloat16")

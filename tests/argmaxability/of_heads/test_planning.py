@@ -7,7 +7,7 @@ from sigfft.argmaxability.of_heads import planning, trials
 
 
 def test_plan_finds_a_spread_that_serves_and_shows_what_it_costs():
-    plan = sigfft.plan(300, 3, samples=60, share=0.9, feature_dim=32, label_sets=[[0, 1], [5], [5], [1, 2, 3, 4]])
+    plan = sigfft.plan(120, 2, samples=60, share=0.9, feature_dim=32, label_sets=[[0, 1], [5], [5], [1, 2, 3]])
     chosen = plan.chosen
     assert chosen.spread > 0
     assert chosen.random.low >= 0.9
@@ -82,7 +82,14 @@ def test_plan_without_a_spread_says_nothing_of_features(monkeypatch):
     assert sigfft.plan(41, 20).features is None
 
 
-def test_plan_command(capsys):
+def test_a_centred_head_is_served_by_fewer_features(monkeypatch):
+    monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.full(len(padded), head.spread >= 8))
+    plans = [sigfft.plan(300, 3, feature_dim=26, domain="nonnegative", centred=centred) for centred in (False, True)]
+    assert [plan.features.serves for plan in plans] == [False, True]
+
+
+def test_plan_command(capsys, monkeypatch):
+    monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.full(len(padded), head.spread >= 3))
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5"]) == 0
     assert "needed for a share of 0.5" in capsys.readouterr().out
     options = ["--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5", "--features", "3"]
@@ -92,5 +99,8 @@ def test_plan_command(capsys):
     assert "3 features in (-1.0, 2.5)" in capsys.readouterr().out
     assert cli.main(["plan", *options, "--domain", "2,one"]) == 2
     assert "domain must be 'any', 'nonnegative' or two numbers (low, high); given '2,one'" in capsys.readouterr().err
+
+
+def test_plan_command_names_an_unknown_dtype(capsys):
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--dtype", "int8"]) == 2
     assert "dtype must be one of" in capsys.readouterr().err

@@ -82,6 +82,22 @@ def test_nonnegative_features_need_a_balance():
     assert sigfft.reach(*head_with([[1.0], [-2.0]]), "nonnegative").status == "every z"
 
 
+def test_centred_features_reach_every_z_whatever_is_learned():
+    sets = [[0], [3, 7], [2, 9]]
+    for centred, status in ((False, "part"), (True, "every z")):
+        head = sigfft.dft_head(11, 2, feature_dim=8, centred=centred)
+        params = dict(head.init(jax.random.key(0)))
+        one_sided = params["projection_kernel"].at[:, 0].add(-1.0)  # each feature lowers all logits
+        params |= {"projection_kernel": one_sided}
+        reach = sigfft.reach(head, params, "nonnegative")
+        assert reach.status == status
+        assert reach.proves(head.projection(params))
+        report = sigfft.check_head(head, params, sets, domain="nonnegative")
+        if centred:
+            assert report.features.tolist() == ["argmaxable"] * 3
+            assert all((x > 0).all() for x in report.on_features.witness)
+
+
 def test_missing_dimensions_are_counted():
     reach = sigfft.reach(*head_with([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]))
     assert (reach.status, reach.dim, reach.rank) == ("part", 3, 2)
