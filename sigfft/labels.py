@@ -6,8 +6,11 @@ A dense (batch, n_labels) 0/1 matrix is never built. Everything here runs on the
 import hashlib
 from collections.abc import Sequence
 
+import jax
 import numpy as np
-from jaxtyping import Array, Int, Int32
+from jaxtyping import Array, Bool, Int, Int32, Shaped
+
+_SURELY_MULTI_HOT = 64  # labels: so wide an array that is traced is no array of ids
 
 LabelSets = Sequence[Sequence[int] | Int[np.ndarray, " _ids"]] | Int[np.ndarray | Array, "sets cardinality"]
 
@@ -74,12 +77,54 @@ def from_csr(
     return padded
 
 
+def from_multi_hot(
+    matrix: Shaped[np.ndarray | Array, "sets labels"], max_cardinality: int | None = None
+) -> Int32[np.ndarray, "sets width"]:
+    """Padded label sets from a matrix of 0s and 1s, or of booleans: (sets, n_labels).
+
+    Raises:
+      ValueError: another shape or other values, or a set exceeds `max_cardinality`.
+    """
+    dense = np.asarray(matrix)
+    if dense.ndim != 2 or not ((dense == 0) | (dense == 1)).all():
+        raise ValueError(f"a multi-hot matrix is (sets, n_labels) of 0s and 1s; given {dense.dtype} {dense.shape}")
+    counts, indices = dense.astype(bool).sum(axis=1), np.nonzero(dense)[1]
+    return from_csr(np.concatenate([[0], np.cumsum(counts)]), indices, dense.shape[1], max_cardinality)
+
+
+def to_multi_hot(padded: Int[np.ndarray | Array, "sets width"], n_labels: int) -> Bool[np.ndarray, "sets labels"]:
+    """Padded label sets as a dense boolean matrix (sets, n_labels), for libraries that want one."""
+    dense = np.zeros((len(padded), n_labels + 1), bool)
+    np.put_along_axis(dense, np.minimum(np.asarray(padded), n_labels), True, axis=1)
+    return dense[:, :n_labels]
+
+
 def to_csr(
     padded: Int[np.ndarray, "sets width"], n_labels: int
 ) -> tuple[Int[np.ndarray, " sets_plus_1"], Int[np.ndarray, " nonzeros"]]:
     """The (indptr, indices) of padded label sets: the inverse of `from_csr`."""
     active = padded < n_labels
     return np.concatenate([[0], np.cumsum(active.sum(axis=1))]), padded[active].astype(np.int64)
+
+
+def check(
+    labels: Shaped[np.ndarray | Array, "..."], batch: tuple[int, ...], n_labels: int, name: str = "labels"
+) -> None:
+    """Raise ValueError unless an array is of padded label ids (*batch, width), as far as its values are known.
+
+    A matrix of 0s and 1s, whose width is n_labels, is told by its values, or by its width alone where it is traced and
+    no set is likely to have so many labels.
+    """
+    hint = "a matrix of 0s and 1s becomes label ids by sigfft.labels.from_multi_hot, lists by sigfft.labels.pad"
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{name} must be integer label ids, padded with {n_labels}; given {labels.dtype}; {hint}")
+    if labels.ndim != len(batch) + 1 or labels.shape[:-1] != batch:
+        expected = ", ".join(map(str, (*batch, "max_cardinality")))
+        raise ValueError(f"{name} must be ({expected}), as the examples; given shape {labels.shape}; {hint}")
+    if labels.shape[-1] == n_labels > 2:
+        traced = isinstance(labels, jax.core.Tracer)
+        if n_labels > _SURELY_MULTI_HOT if traced else labels.size and bool(((labels == 0) | (labels == 1)).all()):
+            raise ValueError(f"{name} has a column for each of {n_labels} labels; expected label ids: {hint}")
 
 
 def unpack(padded: Int[np.ndarray, "sets width"], n_labels: int) -> list[list[int]]:

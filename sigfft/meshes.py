@@ -40,8 +40,8 @@ def labels_axis(per_label: dict[str, Any], *besides: Any) -> Any:
     None where arrays `besides`, such as the batch, are sharded over one of them.
     """
     entries = {entry for value in per_label.values() if (entry := _entries(value)[0]) is not None}
-    taken = {axis for array in besides for entry in _entries(array) for axis in _axes(entry)}
-    free = [entry for entry in entries if not taken & set(_axes(entry))]
+    taken = {axis for array in besides for entry in _entries(array) for axis in axes_of(entry)}
+    free = [entry for entry in entries if not taken & set(axes_of(entry))]
     return free[0] if len(entries) == 1 and free else None
 
 
@@ -50,5 +50,6 @@ def _entries(array: Any) -> tuple[Any, ...]:
     return (*spec, *[None] * (array.ndim - len(spec)))
 
 
-def _axes(entry: Any) -> tuple[str, ...]:
+def axes_of(entry: Any) -> tuple[str, ...]:
+    """The mesh axes that an entry of a PartitionSpec names."""
     return () if entry is None else (entry,) if isinstance(entry, str) else tuple(entry)

@@ -137,18 +137,19 @@ class Head(abc.ABC):
         """Rows of W (m, dim) of some labels, float32 at least where they are not learned."""
         widest = compute_dtype(max((value.dtype for value in params.values()), key=lambda dtype: dtype.itemsize))
 
-        def rows(params: Params, labels: Array) -> Array:
-            return self.rows_of(self._own(params, labels), labels, widest)
+        def rows(own: Params, labels: Array) -> Array:
+            return self.rows_of(_rows_at(own, labels), labels, widest)
 
-        return automatic(rows, lambda _, labels: spec_of(labels, None), params, jnp.asarray(labels))
+        own = per_label_params(self, params)
+        return automatic(rows, lambda _, labels: spec_of(labels, None), own, jnp.asarray(labels))
 
     def bias(self, params: Params, labels: Int[Array | np.ndarray, " m"]) -> Float[Array, " m"] | None:
         """Biases (m,) of some labels, or None."""
 
-        def bias(params: Params, labels: Array) -> Array | None:
-            return self.bias_of(self._own(params, labels))
+        def bias(own: Params, labels: Array) -> Array | None:
+            return self.bias_of(_rows_at(own, labels))
 
-        return automatic(bias, lambda _, labels: spec_of(labels), params, jnp.asarray(labels))
+        return automatic(bias, lambda _, labels: spec_of(labels), per_label_params(self, params), jnp.asarray(labels))
 
     def projection(self, params: Params) -> Projection:
         """`project` as a matrix and an offset.
@@ -220,9 +221,6 @@ class Head(abc.ABC):
     def _logits_spec(self, params: Params, z: Array) -> PartitionSpec:
         return spec_of(z, labels_axis(per_label_params(self, params), z), axes=-1)
 
-    def _own(self, params: Params, labels: Int[Array, " m"]) -> Params:
-        return {name: value[labels] for name, value in per_label_params(self, params).items()}
-
     def _at_least(self, least: int, *names: str) -> None:
         """Makes fields Python ints.
 
@@ -236,6 +234,10 @@ class Head(abc.ABC):
 def per_label_params(head: Head, params: Params) -> Params:
     """The params that have one row a label."""
     return {name: params[name] for name in sorted(head.per_label)}
+
+
+def _rows_at(own: Params, labels: Int[Array, " m"]) -> Params:
+    return {name: value[labels] for name, value in own.items()}
 
 
 def whole(name: str, size: Any, least: int, meaning: str = "") -> int:

@@ -53,12 +53,25 @@ def mean_of_sums(
     loss: PerLabelLoss, logits: Float[Array, "batch labels"], labels: Int[Array, "batch max_cardinality"]
 ) -> Float[Array, ""]:
     """Mean over the batch of sums over labels, in float32 at least, from whole logits."""
+    return jnp.mean(sums_over_labels(loss, logits, labels))
+
+
+def sums_over_labels(
+    loss: PerLabelLoss,
+    logits: Float[Array, "*batch labels"],
+    labels: Int[Array, "*batch max_cardinality"],
+    weights: Float[Array, " labels"] | None = None,
+) -> Float[Array, "*batch"]:
+    """Each example's sum over labels, perhaps weighted, in float32 at least, from whole logits."""
     logits = logits.astype(compute_dtype(logits.dtype))
     is_active = (labels >= 0) & (labels < logits.shape[-1])
     own = jnp.where(is_active, labels, logits.shape[-1])
     active = jnp.take_along_axis(logits, own, axis=-1, mode="fill", fill_value=0)
     corrections = jnp.where(is_active, loss.correction(active), 0)
-    return jnp.mean(loss.inactive(logits).sum(-1) + corrections.sum(-1))
+    if weights is None:
+        return loss.inactive(logits).sum(-1) + corrections.sum(-1)
+    weights = jax.lax.stop_gradient(weights.astype(logits.dtype))
+    return loss.inactive(logits) @ weights + (corrections * weights.at[own].get(mode="fill", fill_value=0)).sum(-1)
 
 
 @functools.cache  # equal options are one loss: a jitted function that it is static to is compiled once
