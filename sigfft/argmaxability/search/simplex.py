@@ -58,6 +58,7 @@ class _Simplex:
         self.system, self.frame, self.signs = system, frame, signs.astype(int)
         self.asks, self.rank = np.flatnonzero(~system.silent), frame.rows.shape[1]
         self.made: dict[int, list[int]] = {}
+        self.seen: set[int] = set()  # rows that an x has broken: mostly a later one breaks one of them again
         first = int(self.asks[0])
         self.make(np.array([first]))
         self.basis = [first, *(-1 - j for j in range(self.rank))]
@@ -99,8 +100,11 @@ class _Simplex:
                 return None
         left = order[: int((margins <= t / unit + error).sum())]
         entering, shift = None, max(0, min(t, scale).bit_length() - _BITS)
-        if shift and not careful:  # so many digits tell the order most often; what they do not tell, all of them do
-            entering = self.broken(left, [value >> shift for value in x], t >> shift, scale >> shift, careful)
+        short = [value >> shift for value in x], t >> shift, scale >> shift
+        if not careful:  # so many digits tell the order most often; what they do not tell, all of them do
+            entering = self.broken(left[np.isin(left, list(self.seen))], *short, careful)
+        if entering is None and shift and not careful:
+            entering = self.broken(left, *short, careful)
         if entering is None:
             entering = self.broken(left, x, t, scale, careful)
         if entering is not None and entering < 0:
@@ -118,6 +122,7 @@ class _Simplex:
                 size = self.made[i][-1]
                 if value < t * size:
                     broken.append(((value - t * size) / (unit * size), i))
+                    self.seen.add(i)
             if broken and not careful:
                 break
         if not broken:
