@@ -134,7 +134,7 @@ def test_nothing_as_long_as_the_label_space_is_gathered(name, use, types):
 
 
 def test_flax_nnx_on_an_explicit_mesh():
-    mesh, single, (_, features, labels) = placed(HEADS["dft"], "data", AxisType.Explicit)
+    mesh, single, (_, features, _) = placed(HEADS["dft"], "data", AxisType.Explicit)
     module = sigfft.nnx.OutputHead(HEADS["dft"], rngs=nnx.Rngs(0))
     expected = module(single[1])
     with jax.set_mesh(mesh):
@@ -183,7 +183,9 @@ def test_a_matrix_of_zeros_and_ones_is_refused_by_name(block_size):
         with pytest.raises(ValueError, match="from_multi_hot"):
             sigfft.losses.bce(head, params, features, given, block_size)
     np.testing.assert_array_equal(sigfft.labels.from_multi_hot(dense), LABELS)
-    with pytest.raises(ValueError, match=r"labels must be \(16, max_cardinality\), as the examples; given shape \(3, 2"):
+    with pytest.raises(
+        ValueError, match=r"labels must be \(16, max_cardinality\), as the examples; given shape \(3, 2"
+    ):
         sigfft.losses.bce(head, params, features, LABELS[:3], block_size)
 
 
