@@ -12,6 +12,7 @@ from sigfft.argmaxability.search.clock import Clock
 
 _TOLERANCES = (1e-10, 1e-9, 1e-8, 1e-7)  # HiGHS accepts no less; where it gives up, it is asked for less
 _ROUNDS = 200
+_PIVOTS = 50  # per row and column: one that pivots longer goes in circles, and was seen to do so for ever
 _THIN = 1e-6  # margins below this, in units of x, are hard on HiGHS, and a frame that is stretched makes them large
 
 
@@ -84,6 +85,7 @@ def _solve(
                 "primal_feasibility_tolerance": tolerance,
                 "dual_feasibility_tolerance": tolerance,
                 "time_limit": min(max(clock.left, 1e-3), 1e9),
+                "maxiter": _PIVOTS * sum(rows.shape),
             },
         )
         if result.status == 0 and result.x is not None:
