@@ -44,12 +44,18 @@ def proposals(
     """
     signs, asks = system.signs(label_set[None])[0], ~system.silent
     frame, upper = basis.frame, earlier.upper
+
+    def look(x: np.ndarray, thin: bool) -> tuple[np.ndarray, np.ndarray]:
+        nonlocal frame
+        frame, products = frame.look(system, signs, x, thin)
+        return frame.rows, products
+
     least = np.argsort(signs[earlier.working] * (system.units[earlier.working] @ earlier.solution))
     working = earlier.working[least[: _FIRST * system.width]]
     for _ in range(_FRAMES):
         clock.look()
         try:
-            optimum = lp.max_margin(frame.rows, signs, asks, working, clock)
+            optimum = lp.max_margin(frame.rows, signs, asks, working, clock, look)
         except lp.NoAnswer:
             break
         signed = system.units[optimum.working] * signs[optimum.working, None]
@@ -78,7 +84,7 @@ def proposals(
                 near = margins <= max(10 * margins.min(), _NEAR * np.abs(optimum.x).max())
                 shaping = np.union1d(working[near], holding)
         frame = frame.stretched(shaping)
-        frame = frame.cleared(system, np.union1d(working, frame.blurred))
+        frame = frame.cleared(system, working)
     frame = basis.frame if basis.is_sharp else basis.frame.sharpened(system, np.arange(len(signs)))[0]
     end = simplex.solve(system, frame, signs, clock)
     if end.x is None:
