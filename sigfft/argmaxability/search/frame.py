@@ -6,7 +6,7 @@ rows are multiplied by it exactly before they are rounded: each entry has all it
 """
 
 import fractions
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import fmpz_mat
@@ -17,6 +17,7 @@ from sigfft.argmaxability.search.system import EPS, System, rounded
 
 _STRETCH = 1e9  # at most so much in one step: floats see that far
 _BLUR = 1e-6  # a step costs a row 9 of its 16 digits at most
+_BROKEN = 10  # rows per dimension that are made of those that an x breaks
 _BITS = 64  # of the basis at first, and more with each step
 
 
@@ -50,7 +51,7 @@ class Frame:
         rows, sizes, shifts = rounded(entries(made))
         every, errors = self.rows.copy(), self.errors.copy()
         every[ids], errors[ids] = rows, EPS
-        return Frame(self.basis, every, errors, self.depth), sizes, shifts + exponents
+        return replace(self, rows=every, errors=errors), sizes, shifts + exponents
 
     def cleared(self, system: System, ids: Int[np.ndarray, " ids"]) -> "Frame":
         """The frame with all digits of some rows, of which those are made that have lost any."""
@@ -71,6 +72,32 @@ class Frame:
         basis = _cut(product, _BITS + 40 * (self.depth + 1))
         rows, errors = _unit(self.rows @ step, (self.errors + EPS) * np.linalg.norm(step, 2))
         return Frame(basis, rows, errors, self.depth + 1)
+
+    def look(
+        self,
+        system: System,
+        signs: Float[np.ndarray, " constraints"],
+        x: Float[np.ndarray, " rank"],
+        thin: bool,
+    ) -> tuple["Frame", Float[np.ndarray, " constraints"]]:
+        """row·x of all rows, and the frame with a share of those made that x breaks: the worst, and some of all others.
+
+        Of other blurred rows the sign alone is told, by an infinite product: x is multiplied by all rows exactly, which
+        is much less work than to make all of them. Where x is in a thin cone it says little about them, and they count
+        as broken.
+        """
+        ids = self.blurred[~system.silent[self.blurred]]
+        if not len(ids):
+            return self, self.rows @ x
+        frame, products = self, -np.inf * signs
+        if not thin:
+            cosines = system.cosines(self.solution(x))
+            wrong = ids[signs[ids] * cosines[ids] <= 0]
+            share = _BROKEN * len(x)
+            worst = wrong[np.argsort(signs[wrong] * cosines[wrong])[:share]]
+            frame = self.sharpened(system, np.union1d(worst, wrong[:: 1 + len(wrong) // share]))[0]
+            products = np.inf * signs
+        return frame, np.where(frame.errors <= _BLUR, frame.rows @ x, products)
 
     def floats(self) -> Float[np.ndarray, "D rank"]:
         """The basis, rounded, and divided so that no entry is larger than 1."""

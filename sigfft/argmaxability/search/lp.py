@@ -3,6 +3,7 @@
 HiGHS's tolerances stop at 1e-10 and it drops matrix entries below 1e-9, so its answers are only ever proposals.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,11 @@ from jaxtyping import Bool, Float, Int
 
 from sigfft.argmaxability.search.clock import Clock
 
+Look = Callable[[np.ndarray, bool], tuple[np.ndarray, np.ndarray]]
+
 _TOLERANCES = (1e-10, 1e-9, 1e-8, 1e-7)  # HiGHS accepts no less; where it gives up, it is asked for less
 _ROUNDS = 200
+_PIVOTS = 50  # per row and column: one that pivots longer goes in circles, and was seen to do so for ever
 _THIN = 1e-6  # margins below this, in units of x, are hard on HiGHS, and a frame that is stretched makes them large
 
 
@@ -34,6 +38,7 @@ def max_margin(
     asks: Bool[np.ndarray, " rows"],
     working: Int[np.ndarray, " working"],
     clock: Clock,
+    look: Look | None = None,
 ) -> Optimum:
     """Maximise t with s_i row_i·x >= t and |x_j| <= 1 over few rows, adding those that the optimum violates.
 
@@ -45,6 +50,8 @@ def max_margin(
       asks: rows that ask anything.
       working: ids of the first rows.
       clock: how long it may take.
+      look: of x, and whether the working rows leave a thin cone at most: the rows, of which more may be known now, and
+        row·x of each. Default: `rows`, in floats.
 
     Raises:
       NoAnswer: HiGHS stopped without an answer.
@@ -55,13 +62,14 @@ def max_margin(
     for _ in range(_ROUNDS):
         clock.look()
         x, multipliers = _solve(rows[working] * signs[working, None], clock)
-        margins = np.where(asks, signs * (rows @ x), np.inf)
+        thin = bool((signs[working] * (rows[working] @ x)).min() <= _THIN * np.abs(x).max())
+        rows, products = look(x, thin) if look else (rows, rows @ x)
+        margins = np.where(asks, signs * products, np.inf)
         violated = np.flatnonzero(margins < margins[working].min())
         joining = violated[np.argsort(margins[violated])[:rank]]
         optimum = Optimum(x, margins, working, multipliers)
         working = np.union1d(working, joining)
-        least = margins[optimum.working].min()
-        if margins.min() > 0 or least <= _THIN * np.abs(x).max() or len(working) == len(optimum.working):
+        if margins.min() > 0 or thin or len(working) == len(optimum.working):
             break  # an x, or rows that contradict each other or nearly do, or the optimum over all rows
     return optimum
 
@@ -84,6 +92,7 @@ def _solve(
                 "primal_feasibility_tolerance": tolerance,
                 "dual_feasibility_tolerance": tolerance,
                 "time_limit": min(max(clock.left, 1e-3), 1e9),
+                "maxiter": _PIVOTS * sum(rows.shape),
             },
         )
         if result.status == 0 and result.x is not None:

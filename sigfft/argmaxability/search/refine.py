@@ -24,7 +24,7 @@ from sigfft.argmaxability.search.system import System
 
 _NEAR = 1e-7  # rows within this margin of the optimum shape the next frame
 _FIRST = 5  # rows of the first program, per dimension, of those that the search worked on
-_FRAMES = 20
+_FRAMES = 100  # a set of steep curves took 16 s in frames, and 239 s in the pivots that follow the last one
 
 
 def proposals(
@@ -44,12 +44,18 @@ def proposals(
     """
     signs, asks = system.signs(label_set[None])[0], ~system.silent
     frame, upper = basis.frame, earlier.upper
+
+    def look(x: np.ndarray, thin: bool) -> tuple[np.ndarray, np.ndarray]:
+        nonlocal frame
+        frame, products = frame.look(system, signs, x, thin)
+        return frame.rows, products
+
     least = np.argsort(signs[earlier.working] * (system.units[earlier.working] @ earlier.solution))
     working = earlier.working[least[: _FIRST * system.width]]
     for _ in range(_FRAMES):
         clock.look()
         try:
-            optimum = lp.max_margin(frame.rows, signs, asks, working, clock)
+            optimum = lp.max_margin(frame.rows, signs, asks, working, clock, look)
         except lp.NoAnswer:
             break
         signed = system.units[optimum.working] * signs[optimum.working, None]
@@ -78,7 +84,7 @@ def proposals(
                 near = margins <= max(10 * margins.min(), _NEAR * np.abs(optimum.x).max())
                 shaping = np.union1d(working[near], holding)
         frame = frame.stretched(shaping)
-        frame = frame.cleared(system, np.union1d(working, frame.blurred))
+        frame = frame.cleared(system, working)
     frame = basis.frame if basis.is_sharp else basis.frame.sharpened(system, np.arange(len(signs)))[0]
     end = simplex.solve(system, frame, signs, clock)
     if end.x is None:

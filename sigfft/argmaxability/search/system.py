@@ -1,11 +1,14 @@
 """The sign system of a layer: a label set asks for z with s_i (row_i · z) > 0 for every i."""
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
+from flint import fmpz_mat
 from jaxtyping import Bool, Float, Int
 
 from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.proofs.exact import matrix
 
 EPS = float(np.finfo(np.float64).eps)
 _CANCELLED = 1 / 64  # a projected row so much shorter than its terms is made exactly
@@ -50,6 +53,23 @@ class System:
     def whole(self, ids: Int[np.ndarray, " ids"]) -> tuple[np.ndarray, Int[np.ndarray, " ids"]]:
         """Some rows exactly: each is its whole numbers times 2^exponent."""
         return self.layer.whole(ids, self.exponents)
+
+    @functools.cached_property
+    def _every(self) -> tuple[fmpz_mat, Int[np.ndarray, " constraints"]]:
+        """All rows exactly, as a matrix that is multiplied fast; and the bits of each row."""
+        whole, _ = self.whole(np.arange(len(self.rows)))
+        return matrix(whole), np.array([max(map(int.bit_length, row)) for row in whole.tolist()])
+
+    def cosines(self, solution: list[int]) -> Float[np.ndarray, " constraints"]:
+        """row·solution of all rows, exactly but for the last rounding, and divided by the sizes of both.
+
+        Sizes are those of the largest entry, up to a factor of 2; the signs are exact.
+        """
+        every, sizes = self._every
+        made = [int(value) for value in (every * fmpz_mat(len(solution), 1, solution)).entries()]
+        shifts = [max(0, value.bit_length() - 60) for value in made]
+        floats = np.array([value >> shift for value, shift in zip(made, shifts, strict=True)], float)
+        return np.ldexp(floats, shifts - sizes - max(map(int.bit_length, solution)))
 
     @property
     def unit_error(self) -> float:

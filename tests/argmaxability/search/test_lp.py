@@ -124,3 +124,16 @@ def test_it_stops_when_time_is_up(monkeypatch):
     with pytest.raises(OutOfTime):
         solved(system, Basis.of(system), np.array([0]), Once())
     assert limits == [1e-3]
+
+
+def test_a_program_that_goes_in_circles_is_given_up(monkeypatch):
+    system = system_of(np.random.default_rng(0).standard_normal((40, 4)), None, "threshold")
+    label_set = system.layer.pad([[1, 5]])[0]
+    assert solved(system, Basis.of(system), label_set).margins.shape == (40,)
+    asked = []
+    solve = scipy.optimize.linprog
+    monkeypatch.setattr(scipy.optimize, "linprog", lambda *a, **k: asked.append(k["options"]) or solve(*a, **k))
+    monkeypatch.setattr(lp, "_PIVOTS", 0)
+    with pytest.raises(lp.NoAnswer, match="without an answer"):
+        solved(system, Basis.of(system), label_set)
+    assert [options["maxiter"] for options in asked] == [0] * len(lp._TOLERANCES)
