@@ -133,7 +133,7 @@ def test_a_program_that_goes_in_circles_is_given_up(monkeypatch):
     asked = []
     solve = scipy.optimize.linprog
     monkeypatch.setattr(scipy.optimize, "linprog", lambda *a, **k: asked.append(k["options"]) or solve(*a, **k))
-    monkeypatch.setattr(lp, "_PIVOTS", 0)
+    monkeypatch.setattr(lp, "_PIVOTS", (0, 0))
     with pytest.raises(lp.NoAnswer, match="without an answer"):
         solved(system, Basis.of(system), label_set)
-    assert [options["maxiter"] for options in asked] == [0] * len(lp._TOLERANCES)
+    assert [options["maxiter"] for options in asked] == [0] * 2 * len(lp._TOLERANCES)
