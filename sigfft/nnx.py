@@ -1,9 +1,11 @@
 """Any head as a Flax NNX module."""
 
+import jax
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from sigfft.heads import Head, Params
+from sigfft.heads.modules import Initializer, axes, start
 
 
 class OutputHead(nnx.Module):
@@ -11,18 +13,34 @@ class OutputHead(nnx.Module):
 
     Args:
       head: what `sigfft.dft_head`, `bottleneck_head` or `sigmoid_head` returned.
+      dtype: that features are cast to, and logits returned in; default: that of the features.
+      param_dtype: of the parameters; default: float32.
+      kernel_init: of the kernel that features are multiplied by, as in `nnx.Linear`; default: the head's own start.
+      label_axis: the mesh axis over which parameters with a row for each label are sharded, as
+        `nnx.with_partitioning` says it: made under a mesh, they are made so. Default: no axis.
       rngs: its `params` stream seeds the start.
     """
 
-    def __init__(self, head: Head, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        head: Head,
+        *,
+        dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike | None = None,
+        kernel_init: Initializer | None = None,
+        label_axis: str | None = None,
+        rngs: nnx.Rngs,
+    ):
         self.head = head
-        for name, value in head.init(rngs.params()).items():
-            setattr(self, name, nnx.Param(value))
+        self.dtype = dtype
+        for name, value in start(head, rngs.params(), param_dtype, kernel_init).items():
+            names = axes(head, name, value.ndim, label_axis)
+            setattr(self, name, nnx.Param(value) if names is None else nnx.Param(value, out_sharding=names))
 
     def params(self) -> Params:
         """The current `params` that every function of `head` takes."""
         return nnx.to_pure_dict(nnx.state(self, nnx.Param))
 
-    def __call__(self, features: Float[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
+    def __call__(self, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
         """Logits (..., n_labels) of features (..., feature_dim)."""
-        return self.head.logits(self.params(), features)
+        return self.head.logits(self.params(), features if self.dtype is None else features.astype(self.dtype))
