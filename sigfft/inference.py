@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32, Num
 
 from sigfft.heads import Head, Params, per_label_params
 from sigfft.heads.shards import Shards
+from sigfft.meshes import flat
 from sigfft.metrics import Predictions
 from sigfft.precision import compute_dtype
 from sigfft.varying import vary_like
@@ -64,7 +65,7 @@ def top_k(head: Head, params: Params, features: Features, k: int, *, block_size:
         visit = _Visit(head, own, z, block_size, shards)
         return visit.best(visit.all(visit.no_labels(k), visit.merge))
 
-    z = shards.flat(head.project(params, features), 1)
+    z = flat(head.project(params, features), 1)
     found = shards.run(local, per_label_params(head, params), z, TopLabels(False, False))
     return _unflat(shards, found, features.shape[:-1])
 
@@ -110,7 +111,7 @@ def label_sets(
         found = jnp.where(top.scores > -jnp.inf, top.labels, head.n_labels)
         return PredictedSets(*jax.lax.sort((found, top.scores), num_keys=1), shards.over_labels(count))
 
-    z = shards.flat(head.project(params, features), 1)
+    z = flat(head.project(params, features), 1)
     by_label = per_label_params(head, params), _each(head, threshold, z)
     found = shards.run(local, by_label, z, PredictedSets(False, False, False))
     return _unflat(shards, found, features.shape[:-1])
@@ -178,7 +179,7 @@ def predictions(
             per_label=shards.over_examples(blocks.join(tally.per_label)),
         )
 
-    z = shards.flat(head.project(params, features), 1)
+    z = flat(head.project(params, features), 1)
     by_label = per_label_params(head, params), _each(head, threshold, z)
     return shards.run(local, by_label, (z, labels, mask), Predictions(False, False, False, True))
 

@@ -39,6 +39,14 @@ def spec_of(array: Any, *rest: Any, axes: int | None = None) -> PartitionSpec:
     return PartitionSpec(*_entries(array)[:axes], *rest)
 
 
+def flat(array: Any, own: int) -> Any:
+    """An array with one axis of examples before its `own` last axes, sharded as the first of those that there were."""
+    if array.ndim == own + 1:
+        return array
+    shape, spec = (-1, *array.shape[array.ndim - own :]), PartitionSpec(*_entries(array)[: array.ndim - own][:1])
+    return automatic(lambda a: a.reshape(shape), lambda _: spec, array)
+
+
 def labels_axis(per_label: dict[str, Any], *besides: Any) -> Any:
     """The mesh axes over which parameters of one row a label are sharded, as far as that is explicit.
 

@@ -75,7 +75,7 @@ class Shards:
         Args:
           local: what a device does; the methods above are for it.
           by_label: a pytree of arrays (n_labels, ...).
-          by_example: a pytree of arrays (batch, ...); see `flat`.
+          by_example: a pytree of arrays (batch, ...); see `sigfft.meshes.flat`.
           result: a pytree of booleans, whether the first axis of a result is that of the labels, or of examples.
         """
         if self.mesh is None:
@@ -87,13 +87,9 @@ class Shards:
         out_specs = jax.tree.map(lambda of_labels: labels if of_labels else examples, result)
         return jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=out_specs)(*placed)
 
-    def flat(self, array: Shaped[Array, "..."], own: int) -> Shaped[Array, "..."]:
-        """An array with one axis of examples before its `own` last axes, whatever leading axes it has."""
-        shape = (-1, *array.shape[array.ndim - own :])
-        return automatic(lambda a: a.reshape(shape), lambda _: PartitionSpec(self.examples), array)
-
     def unflat(self, array: Shaped[Array, "..."], batch: tuple[int, ...]) -> Shaped[Array, "..."]:
-        """The inverse of `flat`."""
-        shape = (*batch, *array.shape[1:])
-        spec = PartitionSpec(self.examples) if batch else PartitionSpec()
+        """An array of examples, of the leading axes that they had."""
+        if len(batch) == 1:
+            return array
+        shape, spec = (*batch, *array.shape[1:]), PartitionSpec(self.examples) if batch else PartitionSpec()
         return automatic(lambda a: a.reshape(shape), lambda _: spec, array)

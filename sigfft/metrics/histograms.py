@@ -20,8 +20,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float32, Int, Int32, Int64, Shaped
 
+from sigfft.meshes import automatic, flat, spec_of
 from sigfft.metrics.streaming import check_shapes
 from sigfft.precision import compute_dtype
 
@@ -47,9 +49,9 @@ class Histograms(NamedTuple):
       n_labels: number of labels.
       edges: ascending thresholds between the bins; the first bin holds all scores up to the first edge, and NaN.
       init: `init()` -> counts of no examples.
-      update: `update(counts, scores, labels, mask)` -> counts with the batch added; jitted. scores (batch, n_labels),
-        logits or any others; labels (batch, any width) padded with n_labels; mask (batch,) is False where a row only
-        fills up the batch.
+      update: `update(counts, scores, labels, mask)` -> counts with the batch added; jitted. scores (..., n_labels),
+        logits or any others; labels (..., any width) padded with n_labels; mask (...) is False where a row only fills
+        up the batch.
       on_host: `on_host(counts)` -> the same in int64. Leading axes (devices, after `jax.pmap`) are summed. Raises
         ValueError if no example was counted, or the counts have another shape.
     """
@@ -98,7 +100,8 @@ def make_histograms(n_labels: int, low: float = -16.0, high: float = 16.0, resol
         return Counts(jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.int32))
 
     def update(counts: Counts, scores: Batch, labels: Batch, mask: Batch) -> Counts:
-        check_shapes(scores.shape[1:], scores, labels, mask, n_labels)
+        check_shapes(scores.shape[-1:], scores, labels, mask, n_labels)
+        scores, labels, mask = (flat(jnp.asarray(array), own) for array, own in ((scores, 1), (labels, 1), (mask, 0)))
         return _update(counts, scores, labels, mask, first=first, resolution=resolution)
 
     def on_host(counts: Counts) -> HostCounts:
@@ -124,18 +127,24 @@ def _update(
     resolution: float,
 ) -> Counts:
     n_labels, n_bins = counts.every.shape
-    scores = scores.astype(compute_dtype(scores.dtype))
-    # Division by a power of two and rounding up are exact: the bin is the number of edges strictly below the score.
-    steps = jnp.clip(jnp.ceil(scores / resolution), first, first + n_bins - 1)
-    bins = jnp.where(jnp.isnan(scores), 0, steps - first).astype(jnp.int32)
-    labels, counted = labels.astype(jnp.int32), mask.astype(bool).astype(jnp.int32)[:, None]
-    rows = np.arange(len(labels), dtype=np.int32)[:, None]
-    own = bins.at[rows, labels].get(mode="fill", fill_value=0)
-    return Counts(
-        # One index for label and bin: two are slower on CPU.
-        every=counts.every.ravel()
-        .at[bins + np.arange(n_labels, dtype=np.int32)[None] * n_bins]
-        .add(jnp.broadcast_to(counted, bins.shape))
-        .reshape(counts.every.shape),
-        active=counts.active.at[labels, own].add(jnp.broadcast_to(counted, own.shape), mode="drop"),
+
+    def added(counts: Counts, scores: Array, labels: Array, mask: Array) -> Counts:
+        scores = scores.astype(compute_dtype(scores.dtype))
+        # Division by a power of two and rounding up are exact: the bin is the number of edges strictly below the score.
+        steps = jnp.clip(jnp.ceil(scores / resolution), first, first + n_bins - 1)
+        bins = jnp.where(jnp.isnan(scores), 0, steps - first).astype(jnp.int32)
+        labels, counted = labels.astype(jnp.int32), mask.astype(bool).astype(jnp.int32)[:, None]
+        rows = np.arange(len(labels), dtype=np.int32)[:, None]
+        own = bins.at[rows, labels].get(mode="fill", fill_value=0)
+        return Counts(
+            # One index for label and bin: two are slower on CPU.
+            every=counts.every.ravel()
+            .at[bins + np.arange(n_labels, dtype=np.int32)[None] * n_bins]
+            .add(jnp.broadcast_to(counted, bins.shape))
+            .reshape(counts.every.shape),
+            active=counts.active.at[labels, own].add(jnp.broadcast_to(counted, own.shape), mode="drop"),
+        )
+
+    return automatic(
+        added, lambda _, scores, *__: Counts(*[PartitionSpec(spec_of(scores)[1])] * 2), counts, scores, labels, mask
     )

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, Int32, Shaped
 
+from sigfft.meshes import automatic, flat, spec_of
 from sigfft.metrics import ranking
 from sigfft.metrics import threshold as thresholded
 from sigfft.metrics.ranking import RankingSums
@@ -47,8 +49,8 @@ class Metrics(NamedTuple):
       top: how many labels the largest cut-off needs ranked.
       threshold: in logits, above which a label is predicted.
       init: `init()` -> state of no examples.
-      update: `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (batch, n_labels);
-        labels (batch, any width) padded with n_labels; mask (batch,) is False where a row only fills up the batch.
+      update: `update(state, logits, labels, mask)` -> state with the batch added; jitted. logits (..., n_labels);
+        labels (..., any width) padded with n_labels; mask (...) is False where a row only fills up the batch.
       update_predictions: `update_predictions(state, predictions, labels, mask)` -> the same from `Predictions`.
       compute: `compute(state)` -> metrics as fractions, by name. Leading axes of the state (devices, after `jax.pmap`)
         are summed first. Raises ValueError if no example was counted.
@@ -96,7 +98,8 @@ def make_metrics(
         return State(jnp.zeros((), jnp.int32), ranking.init(len(cutoffs)), thresholded.init(n_labels))
 
     def update(state: State, logits: Array, labels: Array, mask: Array) -> State:
-        check_shapes(logits.shape[1:], logits, labels, mask, n_labels)
+        check_shapes(logits.shape[-1:], logits, labels, mask, n_labels)
+        logits, labels, mask = (flat(jnp.asarray(array), own) for array, own in ((logits, 1), (labels, 1), (mask, 0)))
         predictions = predict(logits, labels, mask, top=cutoffs[-1], threshold=threshold)
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
@@ -131,15 +134,23 @@ def predict(
     threshold: float = 0.0,
 ) -> Predictions:
     """The `Predictions` of whole logits, with the `top` best labels of each example."""
-    # Counted by products of 0s and 1s, exact in any precision: integer sums of a whole batch are 5 times slower on CPU.
-    above = (logits > threshold).astype(jnp.float32)
-    rows = np.arange(labels.shape[0], dtype=np.int32)[:, None]
-    return Predictions(
-        top_labels=jax.lax.top_k(logits, top)[1].astype(jnp.int32),
-        active=logits.at[rows, labels].get(mode="fill", fill_value=-jnp.inf) > threshold,
-        per_example=(above @ jnp.ones(logits.shape[1], jnp.float32)).astype(jnp.int32),
-        per_label=(mask.astype(bool).astype(jnp.float32) @ above).astype(jnp.int32),
-    )
+
+    def counted(logits: Array, labels: Array, mask: Array) -> Predictions:
+        # By products of 0s and 1s, exact in any precision: integer sums of a whole batch are 5 times slower on CPU.
+        above = (logits > threshold).astype(jnp.float32)
+        rows = np.arange(labels.shape[0], dtype=np.int32)[:, None]
+        return Predictions(
+            top_labels=jax.lax.top_k(logits, top)[1].astype(jnp.int32),
+            active=logits.at[rows, labels].get(mode="fill", fill_value=-jnp.inf) > threshold,
+            per_example=(above @ jnp.ones(logits.shape[1], jnp.float32)).astype(jnp.int32),
+            per_label=(mask.astype(bool).astype(jnp.float32) @ above).astype(jnp.int32),
+        )
+
+    def specs(logits: Array, *_: Array) -> Predictions:
+        examples, of_labels = spec_of(logits)
+        return Predictions(*[PartitionSpec(examples)] * 3, PartitionSpec(of_labels))
+
+    return automatic(counted, specs, logits, labels, mask)
 
 
 # Like `predict` compiled at module level, so that the heads of one comparison share one compilation.
@@ -154,13 +165,22 @@ def _update(
     n_labels: int,
     ks: tuple[int, ...],
 ) -> State:
-    labels, mask = labels.astype(jnp.int32), mask.astype(bool)
-    top_labels, active, per_example, per_label = predictions
-    return State(
-        examples=state.examples + mask.sum(dtype=jnp.int32),
-        ranking=ranking.update(state.ranking, top_labels, labels, mask, weights, n_labels=n_labels, ks=ks),
-        threshold=thresholded.update(state.threshold, active, per_example, per_label, labels, mask, n_labels=n_labels),
-    )
+
+    def added(state: State, predictions: Predictions, labels: Array, mask: Array, weights: Array | None) -> State:
+        labels, mask = labels.astype(jnp.int32), mask.astype(bool)
+        top_labels, active, per_example, per_label = predictions
+        tallies = active, per_example, per_label, labels, mask
+        return State(
+            examples=state.examples + mask.sum(dtype=jnp.int32),
+            ranking=ranking.update(state.ranking, top_labels, labels, mask, weights, n_labels=n_labels, ks=ks),
+            threshold=thresholded.update(state.threshold, *tallies, n_labels=n_labels),
+        )
+
+    def specs(state: State, predictions: Predictions, *_: Array | None) -> State:
+        of_labels = spec_of(predictions.per_label)
+        return jax.tree.map(lambda leaf: of_labels if leaf.shape == (n_labels,) else PartitionSpec(), state)
+
+    return automatic(added, specs, state, predictions, labels, mask, weights)
 
 
 def check_shapes(
@@ -175,10 +195,10 @@ def check_shapes(
         raise ValueError(f"these metrics are of n_labels={n_labels} labels; given an array of {label_axis} labels")
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise ValueError(f"labels must be padded label ids (sigfft.labels.pad); given {labels.dtype} values")
-    batch = per_example.shape[0]
-    if labels.ndim != 2 or labels.shape[0] != batch or mask.shape != (batch,):
+    batch = per_example.shape[:-1]
+    if labels.ndim != len(batch) + 1 or labels.shape[:-1] != batch or mask.shape != batch:
         raise ValueError(
-            f"labels must be ({batch}, max_cardinality) and mask ({batch},) beside {batch} rows of logits; "
+            f"labels must be {(*batch, 'max_cardinality')} and mask {batch} beside logits of {batch} examples; "
             f"given {labels.shape} and {mask.shape}"
         )
 

@@ -1,6 +1,7 @@
 """Heads, losses and both Flax layers on the meshes that people have, each against the value on one device."""
 
 import contextlib
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -23,161 +24,211 @@ HEADS = {
     "dft order": sigfft.dft_head(N, 3, feature_dim=FEATURES, order=[(5 * i) % N for i in range(N)]),
     "retrofit": sigfft.retrofit_head(N, FEATURES, 2, spread=3),
 }
-MESHES = {
-    "data": ((8,), ("data",), False),
-    "data and model": ((4, 2), ("data", "model"), False),
-    "labels": ((4, 2), ("data", "model"), True),
-}
 LABELS = sigfft.labels.pad([[i, (7 * i + 3) % N] if i % 3 else [] for i in range(BATCH)], N)
 WEIGHTS = np.linspace(0.5, 2, N).astype(np.float32)
 MASK = np.arange(BATCH) < 13
+MESHES = {  # shape, axes, that of the labels' parameters
+    "data": ((8,), ("data",), None),
+    "data and model": ((4, 2), ("data", "model"), None),
+    "labels": ((4, 2), ("data", "model"), "model"),
+}
+PLACES = {
+    "auto data": ("data", AxisType.Auto),
+    "auto labels": ("labels", AxisType.Auto),
+    "explicit data": ("data", AxisType.Explicit),
+    "explicit data and model": ("data and model", AxisType.Explicit),
+    "explicit labels": ("labels", AxisType.Explicit),
+}
+METRICS = sigfft.metrics.make_metrics(N, ks=(1, 3))
+HISTOGRAMS = sigfft.metrics.make_histograms(N, -4.0, 4.0, 1.0)
+BCE = sigfft.losses.binary_cross_entropy()
 
 
-def logits(head, params, features, labels):
-    return head.logits(params, features)
+def loss(head, params, features, labels, block_size, **options):
+    return sigfft.losses.of_head(BCE, head, params, features, labels, block_size, **options)
 
 
-def linen(head, params, features, labels):
-    return sigfft.linen.OutputHead(head).apply({"params": params}, features)
-
-
-def dense_loss(head, params, features, labels):
-    return sigfft.losses.bce(head, params, features, labels)
-
-
-def blocked_loss(head, params, features, labels):
-    return sigfft.losses.bce(head, params, features, labels, 10)
-
-
-def weighted_loss(head, params, features, labels):
-    loss = sigfft.losses.binary_cross_entropy()
-    options = {"label_weights": jnp.asarray(WEIGHTS), "example_weights": jnp.asarray(MASK)}
-    return sigfft.losses.of_head(loss, head, params, features, labels, 10, **options)
-
-
-def gradient(head, params, features, labels):
-    return jax.grad(lambda p, x: blocked_loss(head, p, x, labels), (0, 1))(params, features)
-
-
-def dense_gradient(head, params, features, labels):
-    return jax.grad(lambda p, x: dense_loss(head, p, x, labels), (0, 1))(params, features)
-
-
-def rows(head, params, features, labels):
-    return head.rows(params, jnp.arange(5)), head.bias(params, jnp.arange(5))
-
-
-USES = [logits, linen, dense_loss, blocked_loss, weighted_loss, gradient, dense_gradient, rows]
-
-
-def placed(head, kind, types):
-    shape, axes, by_label = MESHES[kind]
-    mesh = jax.make_mesh(shape, axes, axis_types=(types,) * len(axes))
-    features = jax.random.normal(jax.random.key(5), (BATCH, FEATURES))
-    params, data = random_params(head), NamedSharding(mesh, PartitionSpec("data"))
-    of_label = PartitionSpec("model") if by_label else PartitionSpec()
-    own = per_label_params(head, params)
-    on_mesh = {
-        name: jax.device_put(value, NamedSharding(mesh, of_label if name in own else PartitionSpec()))
-        for name, value in params.items()
+def per_example(head, module, params, features, labels):
+    """Uses whose results have a row for each example."""
+    graph, state = module
+    nnx.replace_by_pure_dict(state, params)
+    thresholds = jnp.asarray(WEIGHTS) / 9
+    return {
+        "logits": head.logits(params, features),
+        "nnx": nnx.merge(graph, state)(features),
+        "linen": sigfft.linen.OutputHead(head).apply({"params": params}, features),
+        "top": sigfft.inference.top_k(head, params, features, 4, block_size=10),
+        "sets": sigfft.inference.label_sets(head, params, features, 5, threshold=thresholds, block_size=9),
     }
-    single = params, features, jnp.asarray(LABELS)
-    return mesh, single, (on_mesh, jax.device_put(features, data), jax.device_put(jnp.asarray(LABELS), data))
 
 
-@pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
-@pytest.mark.parametrize("name", HEADS)
-def test_every_use_on_every_mesh(name, use):
+def losses(head, params, features, labels):
+    """Losses and gradients, dense and by blocks."""
+    every = lambda p, x, size: loss(head, p, x, labels, size)  # noqa: E731
+    weights = {"label_weights": jnp.asarray(WEIGHTS), "example_weights": jnp.ones(len(features))}
+    return {
+        "dense": jax.value_and_grad(every, (0, 1))(params, features, None),
+        "blocks": jax.value_and_grad(every, (0, 1))(params, features, 10),
+        "weighted": loss(head, params, features, labels, 10, **weights),
+    }
+
+
+def totals(head, params, features, labels, mask):
+    """What is summed over examples, and rows of the labels."""
+    found = sigfft.inference.predictions(head, params, features, labels, mask, top=3, block_size=10)
+    ids = jnp.arange(5)
+    return {
+        "masked": loss(head, params, features, labels, 10, example_weights=mask),
+        "from logits": METRICS.update(METRICS.init(), head.logits(params, features), labels, mask),
+        "by blocks": METRICS.update_predictions(METRICS.init(), found, labels, mask),
+        "histograms": HISTOGRAMS.update(HISTOGRAMS.init(), head.logits(params, features), labels, mask),
+        "rows": (head.rows(params, ids), head.bias(params, ids)),
+    }
+
+
+def every_use(head, module, params, features, labels, mask):
+    return (
+        per_example(head, module, params, features, labels)
+        | losses(head, params, features, labels)
+        | totals(head, params, features, labels, mask)
+    )
+
+
+def placed(head, place):
+    kind, types = PLACES[place]
+    shape, axes, of_labels = MESHES[kind]
+    mesh = jax.make_mesh(shape, axes, axis_types=(types,) * len(axes))
+    own, params = per_label_params(head, random_params(head)), random_params(head)
+    spec = lambda name: PartitionSpec(of_labels if name in own else None)  # noqa: E731
+    on_mesh = {name: jax.device_put(value, NamedSharding(mesh, spec(name))) for name, value in params.items()}
+    return mesh, (on_mesh, *jax.device_put(data(), NamedSharding(mesh, PartitionSpec("data"))))
+
+
+def data():
+    return jax.random.normal(jax.random.key(5), (BATCH, FEATURES)), jnp.asarray(LABELS), jnp.asarray(MASK)
+
+
+@functools.cache
+def on_one_device(name):
     head = HEADS[name]
-    jitted = jax.jit(use, static_argnums=0)
-    for kind in MESHES:
-        for types in (AxisType.Explicit, AxisType.Auto):
-            mesh, single, sharded = placed(head, kind, types)
-            expected = jitted(head, *single)
-            with jax.set_mesh(mesh) if types == AxisType.Explicit else contextlib.nullcontext():
-                found = jitted(head, *sharded)
-            close = lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)  # noqa: E731
-            jax.tree.map(close, found, expected)
+    module = nnx.split(sigfft.nnx.OutputHead(head, rngs=nnx.Rngs(0)))
+    return module, jax.jit(every_use, static_argnums=0)(head, module, random_params(head), *data())
+
+
+def context(mesh, types=AxisType.Explicit):
+    return jax.set_mesh(mesh) if types == AxisType.Explicit else contextlib.nullcontext()
+
+
+def same(found, expected):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), found, expected)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", HEADS)
+def test_every_use_on_every_mesh(name, place):
+    head, (mesh, sharded) = HEADS[name], placed(HEADS[name], place)
+    module, expected = on_one_device(name)
+    with context(mesh, PLACES[place][1]):
+        found = jax.jit(every_use, static_argnums=0)(head, module, *sharded)
+    for use in expected:
+        same(found[use], expected[use])
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_without_a_mesh_in_the_context_and_without_jit(name):
-    head = HEADS[name]
-    _, single, sharded = placed(head, "data", AxisType.Explicit)
-    for use in (logits, dense_loss, blocked_loss, rows):
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), use(head, *sharded), use(head, *single)
-        )
+def test_every_use_under_manual_axes(name):
+    head, (mesh, (params, features, labels, _)) = HEADS[name], placed(HEADS[name], "auto data")
+    module, expected = on_one_device(name)
+    split, whole = PartitionSpec("data"), PartitionSpec()
+
+    @jax.jit
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=(whole, split, split), out_specs=(split, whole))
+    def on_each(params, features, labels):
+        value = {size: loss(head, params, features, labels, size) for size in (None, 10)}
+        return per_example(head, module, params, features, labels), jax.lax.pmean(value, "data")
+
+    of_examples, values = on_each(params, features, labels)
+    for use, found in of_examples.items():
+        same(found, expected[use])
+    same(values, {None: expected["dense"][0], 10: expected["blocks"][0]})
+
+
+def test_without_a_mesh_in_the_context_and_without_jit():
+    head, (_, sharded) = HEADS["dft"], placed(HEADS["dft"], "explicit data")
+    params, features, labels, _ = sharded
+    _, expected = on_one_device("dft")
+    same(head.logits(params, features), expected["logits"])
+    same(loss(head, params, features, labels, 10), expected["blocks"][0])
+    same(loss(head, params, features, labels, None), expected["dense"][0])
+    same(sigfft.inference.top_k(head, params, features, 4), expected["top"])
 
 
 def test_results_are_sharded_as_jax_has_it():
-    mesh, _, (params, features, labels) = placed(HEADS["bottleneck"], "labels", AxisType.Explicit)
     head = HEADS["bottleneck"]
-    with jax.set_mesh(mesh):
+    mesh, (params, features, labels, mask) = placed(head, "explicit labels")
+    with context(mesh):
         assert head.logits(params, features).sharding.spec == PartitionSpec("data", "model")
         assert head.project(params, features).sharding.spec == PartitionSpec("data", None)
-        of_loss = jax.jit(jax.grad(lambda p: blocked_loss(head, p, features, labels)))(params)
+        of_loss = jax.jit(jax.grad(lambda p: loss(head, p, features, labels, 10)))(params)
         assert of_loss["weight"].sharding.spec == PartitionSpec("model", None)
+        found = sigfft.inference.predictions(head, params, features, labels, mask, top=3, block_size=10)
+        assert found.per_label.sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec("model")), 1)
+        assert found.top_labels.sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec("data")), 2)
 
 
-@pytest.mark.parametrize("types", [AxisType.Explicit, AxisType.Auto], ids=["explicit", "auto"])
-@pytest.mark.parametrize("use", [logits, dense_loss, blocked_loss, gradient, dense_gradient])
-@pytest.mark.parametrize("name", HEADS)
-def test_nothing_as_long_as_the_label_space_is_gathered(name, use, types):
-    kinds = ["data", "labels"] if types == AxisType.Explicit and use not in (logits, dense_gradient) else ["data"]
-    for kind in kinds:
-        mesh, _, sharded = placed(HEADS[name], kind, types)
-        with jax.set_mesh(mesh) if types == AxisType.Explicit else contextlib.nullcontext():
-            text = jax.jit(use, static_argnums=0).lower(HEADS[name], *sharded).compile().as_text()
-        gathered = [line for line in text.splitlines() if "all-gather(" in line or "all-to-all(" in line]
-        assert [line for line in gathered if f"{N}" in line.split("=")[1].split("all-")[0]] == []
+@pytest.mark.parametrize("place", ["auto data", "explicit data", "explicit labels"])
+@pytest.mark.parametrize("name", ["bottleneck", "dft", "dft order", "retrofit"])
+def test_nothing_as_long_as_the_label_space_is_gathered(name, place):
+    head, (mesh, sharded) = HEADS[name], placed(HEADS[name], place)
 
+    def uses(params, features, labels, mask):
+        every = lambda p, size: loss(head, p, features, labels, size)  # noqa: E731
+        dense = () if place == "explicit labels" else (head.logits(params, features), jax.grad(every)(params, None))
+        blocks = jax.grad(every)(params, 10)
+        return dense, blocks, sigfft.inference.top_k(head, params, features, 4, block_size=10)
 
-def test_flax_nnx_on_an_explicit_mesh():
-    mesh, single, (_, features, _) = placed(HEADS["dft"], "data", AxisType.Explicit)
-    module = sigfft.nnx.OutputHead(HEADS["dft"], rngs=nnx.Rngs(0))
-    expected = module(single[1])
-    with jax.set_mesh(mesh):
-        np.testing.assert_allclose(nnx.jit(lambda m, x: m(x))(module, features), expected, atol=1e-5)
+    with context(mesh, PLACES[place][1]):
+        text = jax.jit(uses).lower(*sharded).compile().as_text()
+    gathered = [line for line in text.splitlines() if "all-gather(" in line or "all-to-all(" in line]
+    assert [line for line in gathered if f"{N}" in line.split("=")[1].split("all-")[0]] == []
 
 
 @pytest.mark.parametrize("block_size", [None, 10])
 def test_any_leading_axes_and_none(block_size):
     head = HEADS["dft"]
-    _, (params, features, labels), _ = placed(head, "data", AxisType.Auto)
-    loss = jax.jit(lambda x, y: sigfft.losses.bce(head, params, x, y, block_size))
-    flat = loss(features, labels)
-    np.testing.assert_allclose(loss(features.reshape(2, 4, 2, -1), labels.reshape(2, 4, 2, -1)), flat, rtol=1e-6)
-    each = [loss(x, y) for x, y in zip(features, labels, strict=True)]
+    params, (features, labels, _) = random_params(head), data()
+    value = jax.jit(lambda x, y: loss(head, params, x, y, block_size))
+    flat = value(features, labels)
+    np.testing.assert_allclose(value(features.reshape(2, 4, 2, -1), labels.reshape(2, 4, 2, -1)), flat, rtol=1e-6)
+    each = [value(x, y) for x, y in zip(features, labels, strict=True)]
     np.testing.assert_allclose(np.mean(each), flat, rtol=1e-5)
 
 
 @pytest.mark.parametrize("block_size", [None, 10])
 def test_weights_are_those_of_the_definition(block_size):
-    head, bce = HEADS["dft"], sigfft.losses.binary_cross_entropy()
-    _, (params, features, labels), _ = placed(head, "data", AxisType.Auto)
+    head = HEADS["dft"]
+    params, (features, labels, _) = random_params(head), data()
     dense = sigfft.labels.to_multi_hot(LABELS, N)
     values = np.logaddexp(0, np.where(dense, -1, 1) * np.asarray(head.logits(params, features)))
     expected = (values @ WEIGHTS)[MASK].mean()
     options = {"label_weights": WEIGHTS, "example_weights": MASK}
-    found = sigfft.losses.of_head(bce, head, params, features, labels, block_size, **options)
+    found = loss(head, params, features, labels, block_size, **options)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_forward_mode_is_the_same_derivative():
     head = HEADS["dft"]
-    _, (params, features, labels), _ = placed(head, "data", AxisType.Auto)
-    loss = lambda x: sigfft.losses.bce(head, params, x, labels, 10)  # noqa: E731
+    params, (features, labels, _) = random_params(head), data()
+    value = lambda x: loss(head, params, x, labels, 10)  # noqa: E731
     direction = jnp.ones_like(features)
-    _, forward = jax.jvp(loss, (features,), (direction,))
-    np.testing.assert_allclose(forward, jnp.vdot(jax.grad(loss)(features), direction), rtol=1e-4)
+    _, forward = jax.jvp(value, (features,), (direction,))
+    np.testing.assert_allclose(forward, jnp.vdot(jax.grad(value)(features), direction), rtol=1e-4)
 
 
 @pytest.mark.loose_types
 @pytest.mark.parametrize("block_size", [None, 10])
 def test_a_matrix_of_zeros_and_ones_is_refused_by_name(block_size):
     head = HEADS["dft"]
-    _, (params, features, _), _ = placed(head, "data", AxisType.Auto)
+    params, (features, _, _) = random_params(head), data()
     dense = sigfft.labels.to_multi_hot(LABELS, N)
     for given in (dense, dense.astype(np.float32), dense.astype(np.int32)):
         with pytest.raises(ValueError, match="from_multi_hot"):
