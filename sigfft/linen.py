@@ -1,10 +1,13 @@
 """Any head as a Flax Linen module."""
 
-import flax.linen as nn
 import jax
 from jaxtyping import Array, Float
 
+from sigfft.extras import needs
 from sigfft.heads import Head
+
+with needs("flax", "sigfft.linen"):
+    import flax.linen as nn
 
 
 class OutputHead(nn.Module):

@@ -1,9 +1,12 @@
 """Any head as a Flax NNX module."""
 
-from flax import nnx
 from jaxtyping import Array, Float
 
+from sigfft.extras import needs
 from sigfft.heads import Head, Params
+
+with needs("flax", "sigfft.nnx"):
+    from flax import nnx
 
 
 class OutputHead(nnx.Module):

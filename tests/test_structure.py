@@ -11,6 +11,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     {
         "labels",
         "domains",
+        "extras",
         "projection",
         "precision",
         "varying",

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sigfft.data.dataset import Batch as Batch
-from sigfft.data.dataset import Dataset as Dataset
-from sigfft.data.dataset import DenseFeatures as DenseFeatures
-from sigfft.data.dataset import SparseFeatures as SparseFeatures
-from sigfft.data.dataset import Splits as Splits
-from sigfft.data.pipeline import batches as batches
-from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec
-from sigfft.data.synthetic import load_synthetic
-from sigfft.data.xmc import load_xmc
+from sigfft.extras import needs
+
+with needs("train", "sigfft.data"):
+    from sigfft.data.dataset import Batch as Batch
+    from sigfft.data.dataset import Dataset as Dataset
+    from sigfft.data.dataset import DenseFeatures as DenseFeatures
+    from sigfft.data.dataset import SparseFeatures as SparseFeatures
+    from sigfft.data.dataset import Splits as Splits
+    from sigfft.data.pipeline import batches as batches
+    from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec
+    from sigfft.data.synthetic import load_synthetic
+    from sigfft.data.xmc import load_xmc
 
 # `source(cache_dir, *, options by name)`: an option that `DataConfig` has is set from a config.
 SOURCES: dict[str, Callable[..., Splits]] = {"synthetic": load_synthetic, "xmc": load_xmc}
