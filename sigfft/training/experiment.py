@@ -8,6 +8,7 @@ from typing import Any
 from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
+from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
@@ -91,7 +92,7 @@ def run(
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)
         if show:
-            print(table(entries))
+            print(fitted(table(entries)))
     return content
 
 
