@@ -18,7 +18,10 @@ COMMANDS = {
     "reach": "reach --weights head.safetensors",
     "retrofit": "retrofit --weights W.npz --cardinality 1 --sets sets.txt --out fitted.safetensors",
 }
-ELSEWHERE = {"train", "predict"}  # tests/test_train.py
+OF_TRAINING = {
+    "train": "train --config=demo --config.optim.steps=5 --workdir=run",
+    "predict": "predict --workdir run --input test.npy --output top.tsv",
+}
 
 
 @pytest.fixture(scope="module")
@@ -79,5 +82,17 @@ def test_retrofit(folder, capsys, monkeypatch):
     assert {"ideal", "deployed", "features"} <= found["after"].keys()
 
 
+def test_train_and_predict(folder, capsys, monkeypatch):
+    def run(config, workdir, *, resume, show):
+        assert (config.name, config.optim.steps, str(workdir), resume, show) == ("demo", 5, "run", False, False)
+        return {"name": config.name, "heads": []}
+
+    monkeypatch.setattr("sigfft.training.command.run", run)
+    trained = answer(folder, OF_TRAINING["train"], capsys, monkeypatch)
+    assert trained == {"workdir": "run", "name": "demo", "heads": []}
+    monkeypatch.setattr("sigfft.training.prediction.predict_file", lambda *_, **__: (3, 0))
+    assert answer(folder, OF_TRAINING["predict"], capsys, monkeypatch)["examples"] == 3
+
+
 def test_every_command_is_tried():
-    assert cli._COMMANDS.keys() == COMMANDS.keys() | ELSEWHERE
+    assert cli._COMMANDS.keys() == COMMANDS.keys() | OF_TRAINING.keys()

@@ -15,7 +15,9 @@ sigmoid                  40  0.8           12"""
 
 def test_columns_stay_whole_and_rows_keep_their_head():
     assert in_blocks(TABLE, 45) == TABLE
-    assert in_blocks(TABLE, 44) == """\
+    assert (
+        in_blocks(TABLE, 44)
+        == """\
 head              best step  P@1
 --------------------------------
 dft k=5 spread=6        500  0.9
@@ -25,6 +27,7 @@ head              on features
 -----------------------------
 dft k=5 spread=6            1
 sigmoid                    12"""
+    )
 
 
 @pytest.mark.parametrize("width", [1, 20, 30, 40])

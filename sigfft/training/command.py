@@ -1,6 +1,7 @@
 """What `sigfft train` does: a config by its name or its file, values that flags set in it, and its run."""
 
 import itertools
+import runpy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,16 @@ def config_of(config: str, overrides: Sequence[str]) -> Config:
     """The config of a name, such as "demo", or of a file with `get_config()`; `--config.key=value` sets a value in it.
 
     Raises:
-      ValueError: an unknown name or key, a value of another type, or a flag that is none of a config.
-      OSError: the file is missing.
+      ValueError: an unknown name or key, a file that is missing, a value of another type, or a flag that is none of a
+        config.
     """
     check_overrides(overrides)
-    arguments = ["sigfft train", f"--config={_file(config)}", *overrides]
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=arguments)
+    path = _file(config)
+    made = runpy.run_path(str(path))["get_config"]()
+    if not isinstance(made, Config):
+        raise ValueError(f"get_config() of {path} must return a sigfft.training.Config; it returns {made!r:.60}")
+    arguments, values = ["sigfft train", *overrides], flags.FlagValues()
+    config_flags.DEFINE_config_dataclass("config", made, flag_values=values, sys_argv=arguments)
     try:
         _, *rest = values(arguments)
     except flags.Error as error:
@@ -85,9 +89,8 @@ def new_workdir(name: str) -> Path:
 
 
 def _file(config: str) -> Path:
-    if config.endswith(".py"):
-        return Path(config)
     shipped = shipped_configs()
-    if config not in shipped:
+    path = shipped.get(config, Path(config))
+    if path.suffix != ".py" or not path.is_file():
         raise ValueError(f"there is no config {config!r}; expected {', '.join(shipped)} or a .py file")
-    return shipped[config]
+    return path
