@@ -3,7 +3,6 @@
 python examples/retrofit_linen.py
 """
 
-import flax.linen as nn
 import jax
 import numpy as np
 import optax
@@ -28,5 +27,7 @@ def fit(model, params, loss, steps=200, optimizer=optax.adam(1e-2)):
 
     for _ in range(steps):
         params, state, value = step(params, state)
-    print(f"loss {float(value):.2f}, P@1 {np.mean((model.apply({'params': params}, embeddings).argmax(1)[:, None] == labels).any(1)):.2f}")
+    print(
+        f"loss {float(value):.2f}, P@1 {np.mean((model.apply({'params': params}, embeddings).argmax(1)[:, None] == labels).any(1)):.2f}"
+    )
     return params

@@ -2,13 +2,14 @@
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sigfft import inputs
+import sigfft
+from sigfft import answers, inputs
+from sigfft.terminal import fitted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,11 +19,15 @@ def main(argv: Sequence[str] | None = None) -> int:
       0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input, or about sets that failed; 130
       where it was interrupted.
     """
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, further = parser.parse_known_args(argv)
+    if further and args.run is not _train:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
+    args.overrides = further
     try:
         return args.run(args)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"sigfft {args.command}: {_in_flags(' '.join(str(error).split()))}", file=sys.stderr)
+    except (ValueError, FloatingPointError, OSError, RuntimeError, ImportError) as error:
+        print(f"sigfft {args.command}: {inputs.in_flags(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"sigfft {args.command}: interrupted", file=sys.stderr)
@@ -31,10 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sigfft", description="Which label sets a trained output layer can output.")
+    parser.add_argument("--version", action="version", version=f"sigfft {sigfft.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (run, options, about) in _COMMANDS.items():
         command = commands.add_parser(name, help=about)
         options(command.add_argument)
+        command.add_argument("--json", action="store_true", help="answer with one JSON document")
         command.set_defaults(run=run)
     return parser
 
@@ -93,7 +100,8 @@ def _check(args: argparse.Namespace) -> int:
     shares = {}
     if args.epsilon is not None:
         shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, box)
-    print(report.table(**shares))
+    content = answers.of_layer(weight, bias) | {"rule": args.rule, "out": str(args.out)}
+    answers.say(args, fitted(report.table(**shares)), content | answers.of_report(report, **shares))
     failed = [verdict.reason for verdict in report.verdicts if verdict.method == "none"]
     if failed:
         again = "again" if args.resume is None else f"again with --resume {args.resume}, which keeps the others"
@@ -120,7 +128,8 @@ def _verify(args: argparse.Namespace) -> int:
     inputs.same_labels(args.labels, n_labels, args.weights, len(weight))
     counts = verify(args.verdicts, weight, bias, sets, projection=inputs.read_projection(args))
     every = "" if sets is None else f"; each of the {len(sets)} label sets of {args.labels} has a verdict"
-    print("verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + every)
+    text = "verified: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + every
+    answers.say(args, text, {"verified": counts, "label_sets": None if sets is None else len(sets)})
     return 0
 
 
@@ -131,9 +140,11 @@ def _count_options(add: Any) -> None:
 
 
 def _count(args: argparse.Namespace) -> int:
-    from sigfft.argmaxability.theory.counts import count_table
+    from sigfft.argmaxability.theory.counts import count_table, counted
 
-    print(count_table(args.labels, args.dim, args.cardinality))
+    sizes = (args.labels, args.dim, args.cardinality)
+    counts = [count.to_json() for count in counted(*sizes)]
+    answers.say(args, count_table(*sizes), {"n_labels": args.labels, "dim": args.dim, "counts": counts})
     return 0
 
 
@@ -161,7 +172,8 @@ def _plan(args: argparse.Namespace) -> int:
     inputs.same_labels(args.sets, n_labels, "--labels", args.labels)
     names = ("share", "confidence", "samples", "domain", "centred", "slack", "n_fft", "thorough")
     settings = {name: getattr(args, name) for name in names}
-    print(plan(args.labels, args.cardinality, args.dtype, label_sets=sets, feature_dim=args.features, **settings))
+    found = plan(args.labels, args.cardinality, args.dtype, label_sets=sets, feature_dim=args.features, **settings)
+    answers.say(args, str(found), answers.of_plan(found))
     return 0
 
 
@@ -192,7 +204,8 @@ def _reach(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.proof} does not prove that {found}, of the head of {args.weights}")
     if args.out is not None:
         found.save(args.out)
-    print(f"{head.name}, {head.feature_dim} features ({json.dumps(found.domain)}), d = {head.dim}: {found}")
+    text = f"{head.name}, {head.feature_dim} features ({json.dumps(found.domain)}), d = {head.dim}: {found}"
+    answers.say(args, text, answers.of_reach(head, found))
     return 0
 
 
@@ -216,10 +229,13 @@ def _retrofit(args: argparse.Namespace) -> int:
     weight, bias, padded = inputs.read_layer_and_sets(args, args.sets)
     head, params = retrofit(weight, bias, args.cardinality, spread=args.spread, n_fft=args.n_fft)
     save_head(args.out, head, params)
-    print(f"{inputs.summary(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions")
+    text = f"{inputs.summary(weight, bias)}; with the guarantee for {args.cardinality} labels: {head.dim} dimensions"
+    content = answers.of_layer(weight, bias) | {"head": head.arguments, "head_dim": head.dim, "out": str(args.out)}
     if len(padded):
-        report = check_head(head, params, padded)
-        print(f"before\n{check(weight, padded, bias).table()}\nafter: {report.reach}\n{report.truths()}")
+        before, after = check(weight, padded, bias), check_head(head, params, padded)
+        text += f"\nbefore\n{fitted(before.table())}\nafter: {after.reach}\n{fitted(after.truths())}"
+        content |= {"before": answers.of_report(before), "after": answers.of_head_report(after)}
+    answers.say(args, text, content)
     return 0
 
 
@@ -237,16 +253,30 @@ def _predict(args: argparse.Namespace) -> int:
 
     options = {"head": args.head, "top": args.top, "threshold": args.threshold}
     points, cut = predict_file(args.workdir, args.input, args.output, **options)
-    print(f"{args.output}: labels of {points} examples")
+    content = {"output": str(args.output), "examples": points, "cut": cut}
+    answers.say(args, f"{args.output}: labels of {points} examples", content)
     if cut:
         print(f"{cut} examples have more than {args.top} labels above the threshold; raise --top", file=sys.stderr)
     return 0
 
 
-def _in_flags(message: str) -> str:
-    """A library's message, with the arguments that it names as the flags that set them."""
-    flag = re.compile(r"(?<=\s)(tensor|bias|transposed)=(?:True)?(?=(['\"])?)")
-    return flag.sub(lambda found: f"--{found[1]}{' ' if found[2] else ''}", message)
+def _train_options(add: Any) -> None:
+    add(
+        "--config", default="demo", help="demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value (default: demo)"
+    )
+    add("--workdir", help="folder of the run (default: a new one below runs/)")
+    add("--resume", action="store_true", help="go on with the run that --workdir holds")
+    add("--distributed", action="store_true", help="one process of several: call jax.distributed.initialize()")
+
+
+def _train(args: argparse.Namespace) -> int:
+    from sigfft.training import CONTENTS, is_first_process, launch
+
+    options = {"resume": args.resume, "distributed": args.distributed, "show": not args.json}
+    workdir, report = launch(args.config, args.overrides, args.workdir, **options)
+    if is_first_process():
+        answers.say(args, f"\n{workdir}: {', '.join(CONTENTS)}", {"workdir": str(workdir), **report})
+    return 0
 
 
 _COMMANDS = {
@@ -256,5 +286,6 @@ _COMMANDS = {
     "plan": (_plan, _plan_options, "find the spread that lets a guarantee survive floating point"),
     "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
+    "train": (_train, _train_options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
 }

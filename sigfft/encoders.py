@@ -12,8 +12,12 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, Key, Shaped
+
+from sigfft.extras import needs
+
+with needs("flax", "sigfft.encoders"):
+    from flax import nnx
 
 Examples = Mapping[str, Shaped[Array | np.ndarray, "batch ..."]]
 

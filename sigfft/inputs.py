@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,9 @@ def domain_in(text: str) -> Any:
         return tuple(map(float, bounds)) if len(bounds) > 1 else text
     except ValueError:
         return text
+
+
+def in_flags(message: str) -> str:
+    """A library's message, with the arguments that it names as the flags that set them."""
+    flag = re.compile(r"(?<=\s)(tensor|bias|transposed)=(?:True)?(?=(['\"])?)")
+    return flag.sub(lambda found: f"--{found[1]}{' ' if found[2] else ''}", message)

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
 import jax
 from jaxtyping import Array, Float, Num
 
+from sigfft.extras import needs
 from sigfft.heads import Head
 from sigfft.heads.modules import Initializer, axes, start
+
+with needs("flax", "sigfft.linen"):
+    import flax.linen as nn
 
 
 class OutputHead(nn.Module):

@@ -1,11 +1,14 @@
 """Any head as a Flax NNX module."""
 
 import jax
-from flax import nnx
 from jaxtyping import Array, Float, Num
 
+from sigfft.extras import needs
 from sigfft.heads import Head, Params
 from sigfft.heads.modules import Initializer, axes, start
+
+with needs("flax", "sigfft.nnx"):
+    from flax import nnx
 
 
 class OutputHead(nnx.Module):

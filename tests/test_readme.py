@@ -49,8 +49,15 @@ def test_the_example_of_features_shows_what_they_do_not_reach(tmp_path):
     assert enough == ["2", "2", "2", "2", "2"]
 
 
-def test_flax_examples_take_about_twenty_lines():
-    assert len(EXAMPLES) == 4
+def test_arrays_in_memory_are_trained_on(tmp_path):
+    (code,) = (code for code in EXAMPLES if "splits=" in code)
+    counts = ast.literal_eval(printed(code, tmp_path)[-1])
+    assert counts["checked"] == counts["argmaxable"] + counts["unargmaxable"] > 50
+    assert (tmp_path / "runs" / "arrays" / "report.json").exists()
+
+
+def test_examples_take_about_twenty_lines():
+    assert len(EXAMPLES) == 5
     assert all(len(code.strip().splitlines()) <= 21 for code in EXAMPLES)
 
 

@@ -11,6 +11,8 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     {
         "labels",
         "domains",
+        "extras",
+        "terminal",
         "projection",
         "precision",
         "varying",
@@ -25,8 +27,9 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     {"heads", "data", "figures"},
     {"losses", "inference", "predict", "linen", "nnx", "argmaxability"},
     {"", "training"},
-    {"trained", "inputs"},
+    {"trained", "inputs", "answers"},
     {"cli"},
+    {"__main__"},
 ]
 SOLVERS = ("scipy.", "highspy.", "jax.", "sigfft.argmaxability.search.", "sigfft.heads.")
 

@@ -9,25 +9,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sigfft.data.dataset import Batch as Batch
-from sigfft.data.dataset import Dataset as Dataset
-from sigfft.data.dataset import DenseFeatures as DenseFeatures
-from sigfft.data.dataset import SparseFeatures as SparseFeatures
-from sigfft.data.dataset import Splits as Splits
-from sigfft.data.pipeline import batches as batches
-from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec
-from sigfft.data.synthetic import load_synthetic
-from sigfft.data.xmc import load_xmc
+from sigfft.extras import needs
+
+with needs("train", "sigfft.data"):
+    from sigfft.data.dataset import Batch as Batch
+    from sigfft.data.dataset import Dataset as Dataset
+    from sigfft.data.dataset import DenseFeatures as DenseFeatures
+    from sigfft.data.dataset import SparseFeatures as SparseFeatures
+    from sigfft.data.dataset import Splits as Splits
+    from sigfft.data.npy import load_npy
+    from sigfft.data.pipeline import batches as batches
+    from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec
+    from sigfft.data.synthetic import load_synthetic
+    from sigfft.data.xmc import load_xmc
 
 # `source(cache_dir, *, options by name)`: an option that `DataConfig` has is set from a config.
-SOURCES: dict[str, Callable[..., Splits]] = {"synthetic": load_synthetic, "xmc": load_xmc}
+SOURCES: dict[str, Callable[..., Splits]] = {"npy": load_npy, "synthetic": load_synthetic, "xmc": load_xmc}
 
 
 def load(source: str, cache_dir: Path | str, **options: Any) -> Splits:
     """The splits of a data set, by name: "train", "test", and "dev" where the source has one.
 
-    The source is a name in `SOURCES`, with its own options: see `load_xmc` and `load_synthetic`. Prepared records are
-    kept in `cache_dir`; the second call reads them from there.
+    The source is a name in `SOURCES`, with its own options: see `load_npy`, `load_xmc` and
+    `load_synthetic`. Records that the latter two prepare are kept in `cache_dir`: the second call reads them there.
 
     Raises:
       ValueError: an unknown source, an option that it does not take or lacks, or what the source refuses.

@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Int32, Shaped
+from jaxtyping import Bool, Float32, Int, Int32, Real, Shaped
 
 Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
 
@@ -52,20 +52,20 @@ class SparseFeatures:
 
 @dataclasses.dataclass(frozen=True)
 class DenseFeatures:
-    """One vector per point."""
+    """One vector per point, of any real dtype, in memory or mapped from a file; batches are float32."""
 
-    values: Float32[np.ndarray, "points feature_dim"]
+    values: Real[np.ndarray, "points feature_dim"]
 
     def __len__(self) -> int:
         return len(self.values)
 
     def select(self, indices: Int[np.ndarray, " chosen"]) -> "DenseFeatures":
-        """The points at `indices` alone."""
+        """The points at `indices` alone, in memory."""
         return dataclasses.replace(self, values=self.values[indices])
 
     def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
         """`features`, float32 (batch, feature_dim); zeros where there is no point."""
-        return {"features": self.values[indices] * present[:, None].astype(np.float32)}
+        return {"features": np.asarray(self.values[indices], np.float32) * present[:, None].astype(np.float32)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,8 +4,11 @@ Each function takes plain data and returns a `Figure`; `save` writes it. A head 
 style, by its place in the comparison: figures can be read in print and by colour-blind readers.
 """
 
-from sigfft.figures.heads import argmaxable_share, learning_curve, metric_against_k
-from sigfft.figures.measurements import Panel, lines
-from sigfft.figures.style import save
+from sigfft.extras import needs
+
+with needs("plot", "sigfft.figures"):
+    from sigfft.figures.heads import argmaxable_share, learning_curve, metric_against_k
+    from sigfft.figures.measurements import Panel, lines
+    from sigfft.figures.style import save
 
 __all__ = ["Panel", "argmaxable_share", "learning_curve", "lines", "metric_against_k", "save"]

@@ -16,7 +16,7 @@ _POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.ever
 _NOT_NEGATIVE = (
     *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
-    *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.dev_share"),
+    *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
 )
 _CHOSEN = ("encoder.dim", "head.spread", "baseline.spread")  # -1 leaves the choice to the sizes of the data
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
@@ -26,8 +26,11 @@ _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
 class DataConfig:
     """Where examples come from."""
 
-    source: str = "synthetic"  # a name in `sigfft.data.SOURCES`: "synthetic" or "xmc"
-    dir: str = ""  # folder of an "xmc" data set: train.txt.gz, test.txt.gz and perhaps dev.txt.gz
+    source: str = "synthetic"  # a name in `sigfft.data.SOURCES`: "npy", "synthetic" or "xmc"
+    # folder of a data set. Of "xmc": train.txt.gz, test.txt.gz and perhaps dev.txt.gz; of "npy": features in train.npy,
+    # test.npy and perhaps dev.npy, label sets in train.txt, test.txt and dev.txt
+    dir: str = ""
+    n_labels: int = 0  # of "npy"; 0: as its files say, or one more than the largest id
     max_features: int = 0  # of each example of "xmc", keep this many features of largest |value|; 0 keeps all
     # share of the training examples held out as dev split where the source has none; 0: no dev split
     dev_share: float = 0.0

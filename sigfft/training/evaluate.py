@@ -1,5 +1,6 @@
 """Metrics of a model on a split, and the check of the label sets that it should be able to output."""
 
+import sys
 from collections.abc import Callable
 
 import jax
@@ -68,7 +69,7 @@ def check_label_sets(
     distinct, _, _ = labels.dedupe(data.labels)
     if 0 < max_sets < len(distinct):
         distinct = distinct[np.linspace(0, len(distinct) - 1, max_sets).astype(int)]
-    report = check_head(head, params, distinct, domain=domain, progress=True)
+    report = check_head(head, params, distinct, domain=domain, progress=sys.stderr.isatty())
     return report, report.on_features
 
 

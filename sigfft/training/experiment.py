@@ -1,5 +1,6 @@
 """One experiment from its config to its report: every head trained, evaluated and checked on the same data."""
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
+from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
@@ -18,12 +20,28 @@ from sigfft.training.step import make_loss
 from sigfft.training.workdir import Workdir, first_process_first, is_first_process
 
 
-def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[str, Any]:
+def run(
+    config: Config, workdir: Path | str, *, resume: bool = False, splits: Splits | None = None, show: bool = True
+) -> dict[str, Any]:
     """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
 
     Everything is written below the folder `workdir`; where it holds a run of this config, `resume` goes on with it. Of
     several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and the
     first one writes.
+
+    Data of one's own need no file. With features (examples, feature_dim) and label sets in memory, a split is
+
+        Dataset(DenseFeatures(features), sigfft.labels.pad(label_sets, n_labels), n_labels)
+
+    of `sigfft.data`, and `splits={"train": ..., "dev": ..., "test": ...}` takes the place of the config's source.
+
+    Args:
+      config: the experiment.
+      workdir: folder of the run.
+      resume: go on with the run that the folder holds.
+      splits: "train", "test" and perhaps "dev"; None: those of `config.data`, of which only `dev_share` counts for
+        given ones. config.json names their source "given", and a run that resumes needs the same splits again.
+      show: print the table.
 
     Returns:
       The content of report.json.
@@ -33,12 +51,15 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
       FloatingPointError: the loss of a step was not finite.
     """
     folder = Workdir(workdir)
+    if splits is not None:
+        _check_splits(splits)
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
     folder.check(config, resume)
     check_values(config)
     check_devices(config.optim)
     make_loss(config.optim)  # refuses what is wrong before anything is written
     with first_process_first("data"):
-        splits = load_splits(config)
+        splits = _with_dev(load_splits(config) if splits is None else splits, config)
     models = make_models(config, splits["train"])
     metrics = make_metrics(
         splits["train"].n_labels,
@@ -70,20 +91,39 @@ def run(config: Config, workdir: Path | str, *, resume: bool = False) -> dict[st
     content = content_of(config.name, splits, entries)
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)
-        print(table(entries))
+        if show:
+            print(fitted(table(entries)))
     return content
 
 
 def load_splits(config: Config) -> Splits:
-    """The splits of a config's data, with a dev split held out of the training examples where it asks for one."""
+    """The splits of a config's data source."""
     data = config.data
     cache = Path(data.cache_dir).expanduser()
     source = functools.partial(chosen(SOURCES, data.source, "data.source"), cache)
     apart = ("source", "cache_dir", "dev_share")
-    splits = source(**arguments_for(source, data, "data", data.source, apart=apart))
-    if "dev" not in splits and data.dev_share:
-        splits["train"], splits["dev"] = splits["train"].hold_out(data.dev_share, config.seed)
-    return splits
+    return source(**arguments_for(source, data, "data", data.source, apart=apart))
+
+
+def _with_dev(splits: Splits, config: Config) -> Splits:
+    """The splits, with a dev split held out of the training examples where the config asks for one."""
+    if "dev" in splits or not config.data.dev_share:
+        return splits
+    train, dev = splits["train"].hold_out(config.data.dev_share, config.seed)
+    return {**splits, "train": train, "dev": dev}
+
+
+def _check_splits(splits: Splits) -> None:
+    """Raises ValueError unless these are a train, a test and perhaps a dev split of one data set."""
+    if not {"train", "test"} <= splits.keys() <= {"train", "dev", "test"}:
+        raise ValueError(f"splits must be train, test and perhaps dev; given {', '.join(splits) or 'none'}")
+    for name, split in splits.items():
+        for size in ("n_labels", "n_features", "feature_dim"):
+            own, of_train = getattr(split, size), getattr(splits["train"], size)
+            if own != of_train:
+                raise ValueError(f"the {name} split has {size}={own}, the train split {of_train}; they must agree")
+        if not len(split):
+            raise ValueError(f"the {name} split has no example")
 
 
 def _check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:

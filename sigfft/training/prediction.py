@@ -12,6 +12,7 @@ import numpy as np
 
 from sigfft import inference
 from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
+from sigfft.data.npy import float32_rows
 from sigfft.files import check_writable, replacing, xmc
 from sigfft.files.arrays import read_npy
 from sigfft.training.checkpoint import load_model
@@ -113,13 +114,7 @@ def _dense(path: Path, feature_dim: int, batch_size: int) -> Iterator[DenseFeatu
     if values.dtype.kind not in "fiu":
         raise ValueError(f"{path} holds {values.dtype}; the model takes real numbers: save the array as float32")
     for start in range(0, len(values), batch_size):
-        with np.errstate(over="ignore"):
-            part = values[start : start + batch_size].astype(np.float32)
-        bad = np.argwhere(~np.isfinite(part))
-        if len(bad):
-            row, column = start + bad[0][0], bad[0][1]
-            raise ValueError(f"{path}: row {row} must be finite in float32; it has {values[row, column]} at {column}")
-        yield DenseFeatures(part)
+        yield DenseFeatures(float32_rows(values, slice(start, start + batch_size), path))
 
 
 def _sparse(path: Path, n_features: int, max_features: int) -> Iterator[SparseFeatures]:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ class RunLog:
     """Scalars of one head's training, to metrics.jsonl (shared by the heads of a run), events and a progress bar.
 
     Training starts or goes on at `first_step` and ends at `n_steps` at the latest. Of several processes only the first
-    one writes and shows.
+    one writes and shows; the bar is for a terminal, and no part of a log file.
     """
 
     def __init__(self, workdir: Workdir, head: str, first_step: int, n_steps: int):
@@ -100,7 +101,8 @@ class RunLog:
         first = is_first_process()
         self._lines = (workdir.metrics if first else Path(os.devnull)).open("a", encoding="utf-8")
         self._events = SummaryWriter(str(workdir.events(head)), write_to_disk=first)
-        looks = {"desc": head, "unit": "step", "dynamic_ncols": True, "disable": not first}
+        unseen = not (first and sys.stderr.isatty())
+        looks = {"desc": head, "unit": "step", "dynamic_ncols": True, "disable": unseen}
         self._bar = tqdm(total=n_steps, initial=first_step, **looks)
 
     def write(self, step: int, scalars: dict[str, float]) -> None:

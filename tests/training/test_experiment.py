@@ -179,7 +179,7 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
         ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
         ("head", {"kind": "dct"}, "head.kind='dct' must be one of: bottleneck, dft"),
         ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or chains"),
-        ("data", {"source": "csv"}, "data.source='csv' must be one of: synthetic, xmc"),
+        ("data", {"source": "csv"}, "data.source='csv' must be one of: npy, synthetic, xmc"),
         ("data", {"source": "xmc", "synthetic": SyntheticSpec()}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
         ("eval", {"every": 0}, "eval.every=0 must be at least 1"),

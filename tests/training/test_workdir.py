@@ -1,11 +1,12 @@
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from sigfft.training.config import Config, HeadConfig
-from sigfft.training.workdir import Workdir
+from sigfft.training.workdir import RunLog, Workdir
 
 
 def began(path, config, **changes):
@@ -57,3 +58,12 @@ def test_a_config_that_json_cannot_hold_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="options of a config must be what JSON can hold"):
         Workdir(tmp_path / "run").write_config(config)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_log_file_has_no_bar_and_a_terminal_has_one(tmp_path, capsys, monkeypatch):
+    for shown in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda shown=shown: shown)
+        log = RunLog(Workdir(tmp_path), "dft", 0, 4)
+        log.progress(2, loss="0.5")
+        log.close()
+        assert ("2/4" in capsys.readouterr().err) == shown

@@ -1,0 +1,96 @@
+"""What `sigfft train` does: a config by its name or its file, values that flags set in it, and its run."""
+
+import itertools
+import runpy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from absl import flags, logging
+from ml_collections import config_flags
+
+import sigfft
+from sigfft.training.config import Config, check_overrides
+from sigfft.training.experiment import run
+
+
+def launch(
+    config: str,
+    overrides: Sequence[str],
+    workdir: str | None = None,
+    *,
+    resume: bool = False,
+    distributed: bool = False,
+    show: bool = True,
+) -> tuple[Path, dict[str, Any]]:
+    """Runs an experiment.
+
+    Args:
+      config: as `config_of`, and so are overrides.
+      overrides: such as "--config.optim.steps=500".
+      workdir: folder of the run; None or "": a new one below runs/.
+      resume: go on with the run that the folder holds.
+      distributed: this process is one of several, which JAX finds.
+      show: print the table.
+
+    Returns:
+      The folder, and the content of its report.json.
+
+    Raises:
+      ValueError: as `config_of` and `run`; or there is no folder to go on with.
+      FloatingPointError: as `run`.
+    """
+    logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
+    chosen = config_of(config, overrides)
+    if resume and not workdir:
+        raise ValueError("--resume needs the --workdir of the run to go on with")
+    if distributed:
+        jax.distributed.initialize()
+    folder = Path(workdir) if workdir else new_workdir(chosen.name)
+    return folder, run(chosen, folder, resume=resume, show=show)
+
+
+def config_of(config: str, overrides: Sequence[str]) -> Config:
+    """The config of a name, such as "demo", or of a file with `get_config()`; `--config.key=value` sets a value in it.
+
+    Raises:
+      ValueError: an unknown name or key, a file that is missing, a value of another type, or a flag that is none of a
+        config.
+    """
+    check_overrides(overrides)
+    path = _file(config)
+    made = runpy.run_path(str(path))["get_config"]()
+    if not isinstance(made, Config):
+        raise ValueError(f"get_config() of {path} must return a sigfft.training.Config; it returns {made!r:.60}")
+    arguments, values = ["sigfft train", *overrides], flags.FlagValues()
+    config_flags.DEFINE_config_dataclass("config", made, flag_values=values, sys_argv=arguments)
+    try:
+        _, *rest = values(arguments)
+    except flags.Error as error:
+        raise ValueError(str(error)) from error
+    if rest:
+        raise ValueError(f"{rest[0]!r} is no option; values of the config are set by --config.key=value")
+    return values.config
+
+
+def shipped_configs() -> dict[str, Path]:
+    """The configs that come with this package, by name."""
+    package = Path(sigfft.__file__).parent
+    inside = package / "configs"  # of a wheel; a checkout has them beside the package
+    folder = inside if inside.is_dir() else package.parent / "configs"
+    return {path.stem: path for path in sorted(folder.glob("*.py"))}
+
+
+def new_workdir(name: str) -> Path:
+    """The first of runs/name, runs/name-2, ... that is not there yet."""
+    names = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
+    return next(path for path in map(Path("runs").joinpath, names) if not path.exists())
+
+
+def _file(config: str) -> Path:
+    shipped = shipped_configs()
+    path = shipped.get(config, Path(config))
+    if path.suffix != ".py" or not path.is_file():
+        raise ValueError(f"there is no config {config!r}; expected {', '.join(shipped)} or a .py file")
+    return path
