@@ -23,7 +23,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
         "encoders",
     },
     {"heads", "data", "figures"},
-    {"losses", "inference", "predict", "linen", "nnx", "argmaxability"},
+    {"losses", "inference", "predict", "linen", "nnx", "argmaxability", "serving"},
     {"", "training"},
     {"trained", "inputs"},
     {"cli"},
