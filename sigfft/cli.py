@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sigfft import inputs
+from sigfft import exports, inputs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -257,4 +257,5 @@ _COMMANDS = {
     "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
+    "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
 }

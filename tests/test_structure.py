@@ -25,7 +25,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     {"heads", "data", "figures"},
     {"losses", "inference", "predict", "linen", "nnx", "argmaxability", "serving"},
     {"", "training"},
-    {"trained", "inputs"},
+    {"trained", "inputs", "exports"},
     {"cli"},
 ]
 SOLVERS = ("scipy.", "highspy.", "jax.", "sigfft.argmaxability.search.", "sigfft.heads.")

@@ -3,4 +3,5 @@
 from sigfft.training.checkpoint import load_model as load_model
 from sigfft.training.config import Config as Config
 from sigfft.training.config import check_overrides as check_overrides
+from sigfft.training.deployment import export_run as export_run
 from sigfft.training.experiment import run as run
