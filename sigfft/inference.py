@@ -1,6 +1,7 @@
 """Predictions of a head block by block: the best labels and the predicted sets, never (batch, n_labels) logits.
 
-Every function takes features (batch, feature_dim) and is jitted for its head, sizes and options.
+Every function is jitted for its head, sizes and options. Where the parameters of the labels are sharded over explicit
+axes of a mesh, each device ranks its own labels, and what travels is the best of each.
 """
 
 import functools
@@ -13,12 +14,15 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32, Num
 
 from sigfft.heads import Head, Params, per_label_params
-from sigfft.heads.blocks import Blocks
+from sigfft.heads.shards import Shards
 from sigfft.metrics import Predictions
 from sigfft.precision import compute_dtype
 from sigfft.varying import vary_like
 
 BLOCK_SIZE = 4096
+
+Features = Num[Array | np.ndarray, "*batch feature_dim"]
+Threshold = float | Float[Array | np.ndarray, ""] | Float[Array | np.ndarray, " labels"]
 
 
 class TopLabels(NamedTuple):
@@ -29,12 +33,12 @@ class TopLabels(NamedTuple):
       scores: their logits, in float32 at least.
     """
 
-    labels: Int32[Array, "batch k"]
-    scores: Float[Array, "batch k"]
+    labels: Int32[Array, "*batch k"]
+    scores: Float[Array, "*batch k"]
 
 
 class PredictedSets(NamedTuple):
-    """The labels whose logit exceeds the threshold.
+    """The labels whose logit exceeds their threshold.
 
     Attributes:
       labels: ids, ascending, padded with n_labels; of a set that is too large those of the largest logits.
@@ -42,64 +46,86 @@ class PredictedSets(NamedTuple):
       cardinality: how many labels exceed the threshold; more than the width of `labels` where the set did not fit.
     """
 
-    labels: Int32[Array, "batch max_cardinality"]
-    scores: Float[Array, "batch max_cardinality"]
-    cardinality: Int32[Array, " batch"]
+    labels: Int32[Array, "*batch max_cardinality"]
+    scores: Float[Array, "*batch max_cardinality"]
+    cardinality: Int32[Array, "*batch"]
 
 
 @functools.partial(jax.jit, static_argnames=("head", "k", "block_size"))
-def top_k(
-    head: Head, params: Params, features: Num[Array, "batch feature_dim"], k: int, *, block_size: int = BLOCK_SIZE
-) -> TopLabels:
+def top_k(head: Head, params: Params, features: Features, k: int, *, block_size: int = BLOCK_SIZE) -> TopLabels:
     """The `k` labels of the largest logits.
 
     Raises:
       ValueError: `k` is not within 1 .. n_labels, or `block_size` is below 1.
     """
-    z, blocks = head.project(params, features), head.blocks(block_size)
-    return _visit_all(head, params, z, blocks, _no_labels(head, z, k), functools.partial(_merge, blocks))
+    shards = Shards.of(head, params, features)
+
+    def local(own: Params, z: Array) -> TopLabels:
+        visit = _Visit(head, own, z, block_size, shards)
+        return visit.best(visit.all(visit.no_labels(k), visit.merge))
+
+    z = shards.flat(head.project(params, features), 1)
+    found = shards.run(local, per_label_params(head, params), z, TopLabels(False, False))
+    return _unflat(shards, found, features.shape[:-1])
 
 
 @functools.partial(jax.jit, static_argnames=("head", "max_cardinality", "block_size"))
 def label_sets(
     head: Head,
     params: Params,
-    features: Num[Array, "batch feature_dim"],
+    features: Features,
     max_cardinality: int,
     *,
-    threshold: float | Float[Array, ""] = 0.0,
+    threshold: Threshold = 0.0,
     block_size: int = BLOCK_SIZE,
 ) -> PredictedSets:
-    """The labels whose logit exceeds `threshold`, up to `max_cardinality` of them; 0 is probability one half.
+    """The labels whose logit exceeds `threshold`, up to `max_cardinality` of them.
+
+    Args:
+      head: the output layer.
+      params: its parameters.
+      features: (..., feature_dim).
+      max_cardinality: of a larger set those of the largest logits are left.
+      threshold: in logits, one for all labels or one for each; 0 is probability one half.
+      block_size: labels a block.
 
     Raises:
-      ValueError: `max_cardinality` is not within 1 .. n_labels, or `block_size` is below 1.
+      ValueError: `max_cardinality` is not within 1 .. n_labels, `block_size` is below 1, or `threshold` is of another
+        shape than () and (n_labels,).
     """
-    z, blocks = head.project(params, features), head.blocks(block_size)
+    shards = Shards.of(head, params, features)
 
-    def visit(carry, logits, block):
-        top, count = carry
-        return _merge(blocks, top, logits, block), count + _count(logits > threshold)
+    def local(by_label: tuple[Params, Array], z: Array) -> PredictedSets:
+        own, thresholds = by_label
+        visit = _Visit(head, own, z, block_size, shards)
+        thresholds = visit.blocks.split(thresholds)
 
-    start = (_no_labels(head, z, max_cardinality), jnp.zeros(len(z), jnp.int32))
-    top, count = _visit_all(head, params, z, blocks, start, visit)
-    above = top.scores > threshold
-    ids, scores = jax.lax.sort(
-        (jnp.where(above, top.labels, head.n_labels), jnp.where(above, top.scores, -jnp.inf)), num_keys=1
-    )
-    return PredictedSets(ids, scores, count)
+        def step(carry: tuple[TopLabels, Array], logits: Array, block: Array) -> tuple[TopLabels, Array]:
+            top, count = carry
+            above = logits > visit.blocks.take(thresholds, block)[None]
+            return visit.merge(top, jnp.where(above, logits, -jnp.inf), block), count + _count(above)
+
+        top, count = visit.all((visit.no_labels(max_cardinality), jnp.zeros(len(z), jnp.int32)), step)
+        top = visit.best(top)
+        found = jnp.where(top.scores > -jnp.inf, top.labels, head.n_labels)
+        return PredictedSets(*jax.lax.sort((found, top.scores), num_keys=1), shards.over_labels(count))
+
+    z = shards.flat(head.project(params, features), 1)
+    by_label = per_label_params(head, params), _each(head, threshold, z)
+    found = shards.run(local, by_label, z, PredictedSets(False, False, False))
+    return _unflat(shards, found, features.shape[:-1])
 
 
 @functools.partial(jax.jit, static_argnames=("head", "top", "block_size"))
 def predictions(
     head: Head,
     params: Params,
-    features: Num[Array, "batch feature_dim"],
+    features: Features,
     labels: Int[Array, "batch cardinality"],
     mask: Bool[Array, " batch"],
     *,
     top: int,
-    threshold: float | Float[Array, ""] = 0.0,
+    threshold: Threshold = 0.0,
     block_size: int = BLOCK_SIZE,
 ) -> Predictions:
     """What `Metrics.update_predictions` needs of a batch: `sigfft.metrics.predict` without whole logits.
@@ -111,71 +137,114 @@ def predictions(
       labels: the true label sets, padded with n_labels.
       mask: which examples count.
       top: how many labels to rank: the largest cut-off of the metrics.
-      threshold: a label of a larger logit is predicted.
+      threshold: a label of a larger logit is predicted; one for all labels or one for each.
       block_size: labels a block.
 
     Raises:
-      ValueError: `top` is not within 1 .. n_labels, or `block_size` is below 1.
+      ValueError: `top` is not within 1 .. n_labels, `block_size` is below 1, or `threshold` is of another shape than ()
+        and (n_labels,).
     """
-    z, blocks = head.project(params, features), head.blocks(block_size)
-    own_ids = jnp.where(labels < head.n_labels, labels, -1).astype(jnp.int32)
-    counted = mask.astype(jnp.float32)
+    shards = Shards.of(head, params, features)
 
-    def visit(carry, logits, block):
-        above = logits > threshold
-        found = jnp.take_along_axis(above, blocks.positions(block, own_ids), axis=1, mode="fill", fill_value=False)
-        per_label = (counted @ above.astype(jnp.float32)).astype(jnp.int32)
-        best, tally = carry
-        return _merge(blocks, best, logits, block), tally._replace(
-            active=tally.active | found,
-            per_example=tally.per_example + _count(above),
-            per_label=blocks.add(tally.per_label, per_label, block),
+    def local(by_label: tuple[Params, Array], by_example: tuple[Array, Array, Array]) -> Predictions:
+        (own, thresholds), (z, labels, mask) = by_label, by_example
+        visit = _Visit(head, own, z, block_size, shards)
+        blocks, thresholds = visit.blocks, visit.blocks.split(thresholds)
+        own_ids = jnp.where(labels < head.n_labels, labels - visit.offset, -1).astype(jnp.int32)
+        counted = mask.astype(jnp.float32)
+
+        def step(carry: tuple[TopLabels, Predictions], logits: Array, block: Array) -> tuple[TopLabels, Predictions]:
+            best, tally = carry
+            above = logits > blocks.take(thresholds, block)[None]
+            found = jnp.take_along_axis(above, blocks.positions(block, own_ids), axis=1, mode="fill", fill_value=False)
+            per_label = (counted @ above.astype(jnp.float32)).astype(jnp.int32)
+            return visit.merge(best, logits, block), tally._replace(
+                active=tally.active | found,
+                per_example=tally.per_example + _count(above),
+                per_label=blocks.add(tally.per_label, per_label, block),
+            )
+
+        nothing = Predictions(
+            top_labels=jnp.zeros((len(z), 0), jnp.int32),
+            active=jnp.zeros(labels.shape, bool),
+            per_example=jnp.zeros(len(z), jnp.int32),
+            per_label=blocks.split(jnp.zeros(blocks.held, jnp.int32)),
+        )
+        best, tally = visit.all((visit.no_labels(top), nothing), step)
+        return Predictions(
+            top_labels=visit.best(best).labels,
+            active=shards.over_labels(tally.active.astype(jnp.int32)) > 0,
+            per_example=shards.over_labels(tally.per_example),
+            per_label=shards.over_examples(blocks.join(tally.per_label)),
         )
 
-    nothing = Predictions(
-        top_labels=jnp.zeros((len(features), 0), jnp.int32),
-        active=jnp.zeros(labels.shape, bool),
-        per_example=jnp.zeros(len(features), jnp.int32),
-        per_label=blocks.split(jnp.zeros(head.n_labels, jnp.int32)),
-    )
-    best, tally = _visit_all(head, params, z, blocks, (_no_labels(head, z, top), nothing), visit)
-    return tally._replace(top_labels=best.labels, per_label=blocks.join(tally.per_label))
+    z = shards.flat(head.project(params, features), 1)
+    by_label = per_label_params(head, params), _each(head, threshold, z)
+    return shards.run(local, by_label, (z, labels, mask), Predictions(False, False, False, True))
 
 
-def _visit_all(head: Head, params: Params, z: Array, blocks: Blocks, start: Any, visit: Callable[..., Any]) -> Any:
-    """`visit(carry, logits, block)` over all blocks; logits of labels that are not counted are -inf.
+class _Visit:
+    """All blocks of the labels that a device holds."""
 
-    Those that are counted are finite or inf: NaN is the least, so that no label is lost to it.
-    """
-    own, decode = blocks.split(per_label_params(head, params)), head.block_decoder(blocks, z.dtype)
-    z = z.astype(compute_dtype(z.dtype))
-    least, offset = jnp.finfo(z.dtype).min, jnp.zeros((), jnp.int32)
+    def __init__(self, head: Head, own: Params, z: Float[Array, "batch dim"], block_size: int, shards: Shards):
+        self.shards, self.offset, self.n_labels = shards, shards.offset(), head.n_labels
+        self.blocks = head.blocks(block_size, None if shards.labels is None else shards.held)
+        self.own, self.decode = self.blocks.split(own), head.block_decoder(self.blocks, z.dtype)
+        self.z = z.astype(compute_dtype(z.dtype))
 
-    def step(carry, block):
-        logits = decode(blocks.take(own, block), z, blocks.labels(block))
-        logits = jnp.where(logits >= least, logits, least)
-        logits = jnp.where(blocks.counted(block, offset)[None], logits, -jnp.inf)
-        return visit(carry, logits, block), None
+    def all(self, start: Any, step: Callable[..., Any]) -> Any:
+        """`step(carry, logits, block)` over all blocks; logits of labels that are not counted are -inf.
 
-    return jax.lax.scan(step, vary_like(start, z, own), blocks.ids())[0]
+        Those that are counted are finite or inf: NaN is the least, so that no label is lost to it.
+        """
+        least, offset = jnp.finfo(self.z.dtype).min, jnp.asarray(self.offset, jnp.int32)
+
+        def visit(carry: Any, block: Array) -> tuple[Any, None]:
+            logits = self.decode(self.blocks.take(self.own, block), self.z, self.blocks.labels(block) + self.offset)
+            logits = jnp.where(logits >= least, logits, least)
+            logits = jnp.where(self.blocks.counted(block, offset)[None], logits, -jnp.inf)
+            return step(carry, logits, block), None
+
+        return jax.lax.scan(visit, vary_like(start, self.z, self.own, offset), self.blocks.ids())[0]
+
+    def no_labels(self, k: int) -> TopLabels:
+        """What `merge` begins with."""
+        if not 1 <= k <= self.n_labels:
+            raise ValueError(f"k={k} labels are asked for; expected 1 .. n_labels={self.n_labels}")
+        shape = (len(self.z), k)
+        scores = jnp.full(shape, -jnp.inf, self.z.dtype)
+        return TopLabels(jnp.full(shape, self.n_labels, jnp.int32), scores)
+
+    def merge(self, top: TopLabels, logits: Float[Array, "batch width"], block: Int[Array, ""]) -> TopLabels:
+        """The best labels so far, with those of a block."""
+        best, positions = jax.lax.top_k(logits, min(top.labels.shape[1], self.blocks.width))
+        ids = jnp.concatenate([top.labels, self.blocks.labels(block)[positions] + self.offset], axis=1)
+        scores = jnp.concatenate([top.scores, best], axis=1)
+        return _first(ids, scores, top.labels.shape[1])
+
+    def best(self, top: TopLabels) -> TopLabels:
+        """The best labels of all devices."""
+        k = top.labels.shape[1]
+        return top if self.shards.labels is None else _first(*self.shards.gathered(top), k)
 
 
-def _no_labels(head: Head, z: Array, k: int) -> TopLabels:
-    if not 1 <= k <= head.n_labels:
-        raise ValueError(f"k={k} labels are asked for; expected 1 .. n_labels={head.n_labels}")
-    shape = (len(z), k)
-    scores = jnp.full(shape, -jnp.inf, compute_dtype(z.dtype))
-    return TopLabels(jnp.full(shape, head.n_labels, jnp.int32), scores)
-
-
-def _merge(blocks: Blocks, top: TopLabels, logits: Float[Array, "batch width"], block: Int[Array, ""]) -> TopLabels:
-    k = top.labels.shape[1]
-    best, positions = jax.lax.top_k(logits, min(k, blocks.width))
-    ids = jnp.concatenate([top.labels, blocks.labels(block)[positions]], axis=1)
-    scores = jnp.concatenate([top.scores, best], axis=1)
+def _first(ids: Int[Array, "batch m"], scores: Float[Array, "batch m"], k: int) -> TopLabels:
     # Two keys: blocks of residue classes do not bring equal logits in the order of their ids.
     falling, ids = jax.lax.sort((-scores, ids), num_keys=2)
     return TopLabels(ids[:, :k], -falling[:, :k])
+
+
+def _each(head: Head, threshold: Threshold, z: Array) -> Float[Array, " labels"]:
+    if np.shape(threshold) not in ((), (head.n_labels,)):
+        raise ValueError(
+            f"threshold must be a number or one for each of n_labels={head.n_labels} labels; given shape "
+            f"{np.shape(threshold)}"
+        )
+    return jnp.broadcast_to(jnp.asarray(threshold, compute_dtype(z.dtype)), (head.n_labels,))
+
+
+def _unflat(shards: Shards, tree: Any, batch: tuple[int, ...]) -> Any:
+    return jax.tree.map(lambda array: shards.unflat(array, batch), tree)
 
 
 def _count(above: Bool[Array, "batch width"]) -> Int32[Array, " batch"]:

@@ -20,13 +20,18 @@ def automatic(function: Callable[..., Result], specs: Callable[..., Any], *args:
       specs: of the same arguments: a pytree of PartitionSpecs for the result, or for parts of it.
       *args: arrays, on any mesh or none. Where no axis is explicit, nothing but the function is called.
     """
-    meshes = (jax.typeof(leaf).sharding.mesh for leaf in jax.tree.leaves(args))
-    mesh = next((mesh for mesh in meshes if AxisType.Explicit in mesh.axis_types), None)
+    mesh = explicit_mesh(args)
     if mesh is None:
         return function(*args)
     is_spec = lambda leaf: isinstance(leaf, PartitionSpec)  # noqa: E731
     shardings = jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs(*args), is_leaf=is_spec)
     return jax.sharding.auto_axes(function, out_sharding=shardings)(*args)
+
+
+def explicit_mesh(arrays: Any) -> Any:
+    """The mesh of a pytree's arrays that has explicit axes, or None."""
+    meshes = (jax.typeof(leaf).sharding.mesh for leaf in jax.tree.leaves(arrays))
+    return next((mesh for mesh in meshes if AxisType.Explicit in mesh.axis_types), None)
 
 
 def spec_of(array: Any, *rest: Any, axes: int | None = None) -> PartitionSpec:

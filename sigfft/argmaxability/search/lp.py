@@ -3,6 +3,7 @@
 HiGHS's tolerances stop at 1e-10 and it drops matrix entries below 1e-9, so its answers are only ever proposals.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ Look = Callable[[np.ndarray, bool], tuple[np.ndarray, np.ndarray]]
 
 _TOLERANCES = (1e-10, 1e-9, 1e-8, 1e-7)  # HiGHS accepts no less; where it gives up, it is asked for less
 _ROUNDS = 200
-_PIVOTS = 50  # per row and column: one that pivots longer goes in circles, and was seen to do so for ever
+_PIVOTS = (10, 50)  # per row and column, at first and again: few need more than 3, and some go in circles for ever
 _THIN = 1e-6  # margins below this, in units of x, are hard on HiGHS, and a frame that is stretched makes them large
 
 
@@ -81,7 +82,7 @@ def _solve(
     from scipy.optimize import linprog  # takes longer to import than all of sigfft; most checks never get here
 
     bounds: list[tuple[float | None, float | None]] = [(-1, 1)] * rows.shape[1] + [(None, None)]
-    for tolerance in _TOLERANCES:
+    for pivots, tolerance in itertools.product(_PIVOTS, _TOLERANCES):
         result = linprog(
             np.append(np.zeros(rows.shape[1]), -1.0),
             A_ub=np.column_stack([-rows, np.ones(len(rows))]),
@@ -92,7 +93,7 @@ def _solve(
                 "primal_feasibility_tolerance": tolerance,
                 "dual_feasibility_tolerance": tolerance,
                 "time_limit": min(max(clock.left, 1e-3), 1e9),
-                "maxiter": _PIVOTS * sum(rows.shape),
+                "maxiter": pivots * sum(rows.shape),
             },
         )
         if result.status == 0 and result.x is not None:

@@ -94,8 +94,8 @@ def test_a_solver_that_fails_is_never_an_optimum(monkeypatch):
     system = system_of(np.eye(2))
     with pytest.raises(lp.NoAnswer, match="numerical difficulties"):
         solved(system, Basis.of(system), np.array([0]))
-    assert asked == sorted(asked)
-    assert len(asked) > 2  # it was asked for less each time
+    assert asked == 2 * sorted(set(asked))
+    assert len(asked) > 4  # it was asked for less each time, and once more for all of that
 
 
 def test_it_stops_when_time_is_up(monkeypatch):
@@ -133,7 +133,7 @@ def test_a_program_that_goes_in_circles_is_given_up(monkeypatch):
     asked = []
     solve = scipy.optimize.linprog
     monkeypatch.setattr(scipy.optimize, "linprog", lambda *a, **k: asked.append(k["options"]) or solve(*a, **k))
-    monkeypatch.setattr(lp, "_PIVOTS", 0)
+    monkeypatch.setattr(lp, "_PIVOTS", (0, 0))
     with pytest.raises(lp.NoAnswer, match="without an answer"):
         solved(system, Basis.of(system), label_set)
-    assert [options["maxiter"] for options in asked] == [0] * len(lp._TOLERANCES)
+    assert [options["maxiter"] for options in asked] == [0] * 2 * len(lp._TOLERANCES)
