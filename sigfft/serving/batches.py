@@ -52,22 +52,23 @@ def batch_of(specs: Specs, leaf: Any) -> Any:
 def padded(specs: Specs, inputs: Any) -> tuple[Any, int]:
     """A batch on the host, filled with zeros up to the next power of two: few sizes are few compilations.
 
+    Nested lists of numbers are welcome as well; an array must have the dtype already.
+
     Returns:
       The batch, and how many examples it had.
 
     Raises:
-      ValueError: arrays are missing or too many, of another shape or dtype, or not of one length. Nested lists of
-        numbers are welcome; an array must have the dtype already.
+      ValueError: arrays are missing or too many, of another shape or dtype, or not of one length.
     """
     names = [spec.name for spec in specs]
     given = dict(inputs) if isinstance(inputs, Mapping) else {None: inputs}
     if set(given) != set(names):
         raise ValueError(f"inputs must be {_described(specs)}; given {_names(given)}")
     arrays = {spec.name: _fitting(spec, given[spec.name]) for spec in specs}
-    sizes = {len(array) for array in arrays.values()}
-    if len(sizes) > 1:
-        raise ValueError(f"inputs must be of one length; given { ({n: len(a) for n, a in arrays.items()}) }")
-    size = sizes.pop()
+    sizes = {name: len(array) for name, array in arrays.items()}
+    size = min(sizes.values())
+    if size < max(sizes.values()):
+        raise ValueError(f"inputs must be of one length; given {sizes}")
     length = 1 << max(size - 1, 0).bit_length()
 
     def filled(spec: InputSpec) -> np.ndarray:

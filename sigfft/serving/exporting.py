@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from sigfft import inference
 from sigfft.files import check_writable
 from sigfft.heads import Head, Params
+from sigfft.heads.head import whole
 from sigfft.inference import PredictedSets, TopLabels
 from sigfft.serving import archive
 from sigfft.serving.batches import Inputs, Specs, batch_of, specs_of
@@ -54,7 +55,8 @@ def save(
       example_input: a batch such as will be asked about, of any size: an array (batch, ...), or a dict of them. Of its
         values only shapes and dtypes matter.
       top: labels of `Served.top_k`, at most n_labels.
-      max_cardinality: labels of `Served.label_sets` at most; default: what the head guarantees, or else `top`.
+      max_cardinality: labels of `Served.label_sets` at most, of a larger set those of the largest logits; default:
+        what the head guarantees, or else `top`.
       threshold: in logits, of all labels or of each (n_labels,); a label of a larger logit is predicted.
       names: of the labels, one each.
       platforms: that the file will run on, some of `PLATFORMS`; default: the one in use.
@@ -75,8 +77,11 @@ def save(
     specs, thresholds = specs_of(example_input), _thresholds(threshold, head.n_labels)
     about = {"inputs": specs, "n_labels": head.n_labels, "names": _names(names, head.n_labels)}
     about |= {"head": {"kind": head.kind, "arguments": head.arguments}, "versions": _versions()}
-    top = min(top, head.n_labels)
-    cardinality = min(max_cardinality or head.max_cardinality or top, head.n_labels)
+    top = min(whole("top", top, 1), head.n_labels)
+    cardinality = (
+        (head.max_cardinality or top) if max_cardinality is None else whole("max_cardinality", max_cardinality, 1)
+    )
+    cardinality = min(cardinality, head.n_labels)
     encoder_leaves, encoder = jax.tree.flatten(params.get("encoder"))
     arrays = {f"encoder/{i}": leaf for i, leaf in enumerate(encoder_leaves)}
     arrays |= {f"head/{name}": value for name, value in params["head"].items()} | {"thresholds": thresholds}
@@ -98,8 +103,8 @@ def save(
         return inference.top_k(head, own(arrays), features(arrays, inputs), top, block_size=block_size)
 
     def label_sets(arrays: Arrays, inputs: Any) -> PredictedSets:
-        found = features(arrays, inputs)
-        return _label_sets(head, own(arrays), found, cardinality, arrays["thresholds"], block_size)
+        options = {"threshold": arrays["thresholds"], "block_size": block_size}
+        return inference.label_sets(head, own(arrays), features(arrays, inputs), cardinality, **options)
 
     functions = {f.__name__: _exported(f, arrays, specs, platforms) for f in (logits, top_k, label_sets)}
     about["platforms"] = functions["logits"].platforms
@@ -125,27 +130,6 @@ def _exported(
     batch = batch_of(specs, lambda spec: jax.ShapeDtypeStruct((size, *spec.shape), jnp.dtype(spec.dtype)))
     shapes = {name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in arrays.items()}
     return export.export(of_batch, platforms=platforms)(shapes, batch)
-
-
-def _label_sets(
-    head: Head,
-    params: Params,
-    features: Float[Array, "batch feature_dim"],
-    max_cardinality: int,
-    thresholds: Float[Array, "..."],
-    block_size: int,
-) -> PredictedSets:
-    """Those of `inference.label_sets`; with a threshold for each label, from whole logits."""
-    if not thresholds.ndim:
-        options = {"threshold": thresholds, "block_size": block_size}
-        return inference.label_sets(head, params, features, max_cardinality, **options)
-    logits = head.logits(params, features).astype(thresholds.dtype)
-    excess = logits - jnp.broadcast_to(thresholds, logits.shape)
-    most, ids = jax.lax.top_k(excess, max_cardinality)
-    kept = most > 0
-    scores = jnp.where(kept, jnp.take_along_axis(logits, ids, axis=-1), -jnp.inf)
-    ids, scores = jax.lax.sort((jnp.where(kept, ids, head.n_labels), scores), num_keys=1)
-    return PredictedSets(ids, scores, jnp.sum(excess > 0, axis=-1, dtype=jnp.int32))
 
 
 def _thresholds(threshold: Thresholds, n_labels: int) -> np.ndarray:

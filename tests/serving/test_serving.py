@@ -71,7 +71,7 @@ def test_each_label_has_its_threshold(served):
     assert found.cardinality.tolist() == (excess > 0).sum(1).tolist()
     assert found.cardinality.max() > 4  # some do not fit
     for ids, own, scores, logits in zip(found.labels, excess, found.scores, LOGITS, strict=True):
-        most = [i for i in np.argsort(-own)[:4].tolist() if own[i] > 0]
+        most = [i for i in np.argsort(-logits).tolist() if own[i] > 0][:4]
         assert ids[: len(most)].tolist() == sorted(most)
         assert set(ids[len(most) :].tolist()) <= {30}
         np.testing.assert_allclose(scores[: len(most)], logits[ids[: len(most)]], rtol=1e-5)
@@ -190,7 +190,8 @@ def test_what_cannot_be_saved_leaves_no_file(tmp_path):
         (PARAMS, INPUTS, {"names": range(30)}, "names must be 30 strings"),
         (PARAMS, INPUTS, {"threshold": THRESHOLDS[:3]}, r"threshold must be a number, or one for each label \(30,\)"),
         (PARAMS, INPUTS, {"threshold": np.nan}, "threshold must be a number"),
-        (PARAMS, INPUTS, {"top": 0}, r"k=0"),
+        (PARAMS, INPUTS, {"top": 0}, "top=0 must be a whole number of at least 1"),
+        (PARAMS, INPUTS, {"max_cardinality": 0}, "max_cardinality=0 must be a whole number of at least 1"),
         (PARAMS, INPUTS, {"platforms": ("gpu",)}, r"platforms must be some of cpu, cuda, rocm, tpu; given gpu"),
     ]:
         with pytest.raises(ValueError, match=message):
