@@ -242,6 +242,17 @@ def comparable(contents):
     return contents.about, contents.functions, {name: a.tobytes() for name, a in contents.arrays.items()}
 
 
+def test_arrays_of_any_dtype_come_back(tmp_path):
+    values = [jnp.ones((2, 3), jnp.bfloat16), np.zeros((0, 4), np.int8), np.bool_(True), RNG.random((3, 2)).T]
+    arrays = {str(i): np.asarray(value) for i, value in enumerate(values)}
+    serving.archive.write(tmp_path / "m", serving.archive.Contents({"note": "é"}, arrays, {"f": b"123"}))
+    about, read, functions = serving.archive.read(tmp_path / "m")
+    assert (about["note"], functions) == ("é", {"f": b"123"})
+    for name, array in arrays.items():
+        assert read[name].dtype == array.dtype
+        np.testing.assert_array_equal(read[name], array)
+
+
 def test_a_file_for_other_platforms_says_so(tmp_path):
     serving.save(tmp_path / "m", None, HEAD, {"head": PARAMS["head"]}, FEATURES, platforms=("tpu",))
     with pytest.raises(ValueError, match=r"for tpu, and this process runs on cpu; .*platforms=\('tpu', 'cpu'\)"):
