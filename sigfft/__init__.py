@@ -6,6 +6,7 @@ from sigfft import inference as inference
 from sigfft import labels as labels
 from sigfft import losses as losses
 from sigfft import metrics as metrics
+from sigfft import serving as serving
 from sigfft import spectrum as spectrum
 from sigfft.argmaxability import check as check
 from sigfft.argmaxability import check_head as check_head

@@ -21,6 +21,7 @@ COMMANDS = {
 OF_TRAINING = {
     "train": "train --config=demo --config.optim.steps=5 --workdir=run",
     "predict": "predict --workdir run --input test.npy --output top.tsv",
+    "export": "export --workdir run --out served.zip",
 }
 
 

@@ -56,8 +56,15 @@ def test_arrays_in_memory_are_trained_on(tmp_path):
     assert (tmp_path / "runs" / "arrays" / "report.json").exists()
 
 
+def test_the_example_of_serving_answers_with_names(tmp_path):
+    (code,) = (code for code in EXAMPLES if "serving.save" in code)
+    answers = ast.literal_eval(printed(code, tmp_path)[0].replace("Named(name=", "(").replace("probability=", ""))
+    assert [len(answer) for answer in answers] == [3, 3]
+    assert all(name.startswith("label ") and 0 < probability < 1 for answer in answers for name, probability in answer)
+
+
 def test_examples_take_about_twenty_lines():
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     assert all(len(code.strip().splitlines()) <= 21 for code in EXAMPLES)
 
 
@@ -68,7 +75,7 @@ def test_links_lead_somewhere():
 
 
 def test_files_that_are_named_exist():
-    named = re.findall(r"\b((?:benchmarks|configs|notebooks|sigfft)/[\w./]*\w)", TEXT)
+    named = re.findall(r"\b((?:benchmarks|configs|examples|notebooks|sigfft)/[\w./]*\w)", TEXT)
     assert len(named) > 10
     assert [path for path in named if not (ROOT / path).exists()] == []
 

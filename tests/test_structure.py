@@ -25,9 +25,10 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
         "encoders",
     },
     {"heads", "data", "figures"},
-    {"losses", "inference", "predict", "linen", "nnx", "argmaxability"},
+    {"losses", "inference", "predict", "linen", "nnx", "argmaxability", "serving"},
     {"", "training"},
     {"trained", "inputs", "answers"},
+    {"exports"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,53 @@
+"""A trained run as one file that a server reloads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sigfft import serving
+from sigfft.training.checkpoint import load_model
+from sigfft.training.workdir import Workdir
+
+
+def export_run(
+    workdir: Path | str,
+    output: Path | str,
+    *,
+    head: str | None = None,
+    max_features: int | None = None,
+    names: Sequence[str] | None = None,
+    **options: Any,
+) -> None:
+    """Writes a model of a finished run, its best checkpoint, to a file for `sigfft.serving.load`.
+
+    The inputs of the file are batches of the run's examples: "features" (batch, feature_dim) of a dense model; of a
+    sparse one "feature_ids" and "feature_values", both (batch, max_features), padded with n_features and with 0.
+
+    Args:
+      workdir: folder of the run.
+      output: the file.
+      head: name of the head, as the run's table shows it; default: the last one.
+      max_features: of a sparse model, features of an example at most; default: what the run was trained with.
+      names: of the labels, one each.
+      **options: of `sigfft.serving.save`: top, max_cardinality, threshold, platforms, block_size.
+
+    Raises:
+      ValueError: the run is not what it must be, `max_features` is not known, or as `sigfft.serving.save`.
+      OSError: nothing can be written to `output`.
+    """
+    model, params = load_model(workdir, head)
+    run = Workdir(Path(workdir))
+    data = run.read(run.report)["data"]
+    width = max_features or run.read(run.config).get("data", {}).get("max_features", 0)
+    if data["n_features"] is None:
+        examples = {"features": np.zeros((1, data["feature_dim"]), np.float32)}
+    elif width:
+        ids = np.full((1, width), data["n_features"], np.int32)
+        examples = {"feature_ids": ids, "feature_values": np.zeros((1, width), np.float32)}
+    else:
+        raise ValueError(
+            f"{workdir} was trained with all features of its examples; say how many one may have, as max_features"
+        )
+    serving.save(output, model.features, model.head, params, examples, names=names, **options)
