@@ -24,8 +24,8 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     },
     {"heads", "data", "figures"},
     {"losses", "inference", "predict", "linen", "nnx", "argmaxability"},
-    {"", "training"},
-    {"trained", "inputs"},
+    {"", "training", "trained"},
+    {"inputs"},
     {"cli"},
 ]
 SOLVERS = ("scipy.", "highspy.", "jax.", "sigfft.argmaxability.search.", "sigfft.heads.")

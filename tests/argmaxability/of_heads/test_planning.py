@@ -88,6 +88,7 @@ def test_a_centred_head_is_served_by_fewer_features(monkeypatch):
     assert [plan.features.serves for plan in plans] == [False, True]
 
 
+@pytest.mark.loose_types  # the command line passes on what it was given
 def test_plan_command(capsys, monkeypatch):
     monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.full(len(padded), head.spread >= 3))
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5"]) == 0
@@ -101,6 +102,7 @@ def test_plan_command(capsys, monkeypatch):
     assert "domain must be 'any', 'nonnegative' or two numbers (low, high); given '2,one'" in capsys.readouterr().err
 
 
+@pytest.mark.loose_types  # the command line passes on what it was given
 def test_plan_command_names_an_unknown_dtype(capsys):
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--dtype", "int8"]) == 2
     assert "dtype must be one of" in capsys.readouterr().err
