@@ -12,7 +12,7 @@ from jaxtyping import Shaped
 
 ROWS = 20  # of a table
 LABELS = 8  # of a label set, in one line
-_CELL = "text-align:left;vertical-align:top;padding:0.15em 0.8em 0.15em 0;border-top:1px solid rgba(128,128,128,0.4)"
+_CELL = "text-align:left;padding:0.2em 0.8em 0.2em 0"  # notebooks align numbers' columns and text alike, to the right
 
 Names = Sequence[str] | Shaped[np.ndarray, " labels"]
 

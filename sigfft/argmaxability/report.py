@@ -154,7 +154,7 @@ class Report:
         of = "dimensions" if layer.projection is None else "features"
         domain = "" if layer.domain == "any" else f" in the domain {layer.domain}"
         lines = [
-            f"{len(self):,} label sets: " + ", ".join(f"{counts[name]:,} {name}" for name in STATUSES),
+            f"{len(self):,} label set{'' if len(self) == 1 else 's'}: " + ", ".join(f"{counts[name]:,} {name}" for name in STATUSES),
             f"{layer.rule} rule, {layer.n_labels:,} labels, {layer.dim:,} {of}{domain}",
         ]
         if len(self):
@@ -169,12 +169,12 @@ class Report:
     def _told(self, i: int) -> str:
         return f"set {i}, {label_list(self._labels(i), self.names)}"
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write JSON lines, one for each set, atomically: the file is whole or not there."""
         write(path, self.label_sets, self.verdicts, self.layer)
 
     @staticmethod
-    def load(path: str | os.PathLike) -> "Report":
+    def load(path: str | os.PathLike[str]) -> "Report":
         """Read what `save` wrote. This proves nothing: `verify` does.
 
         Raises:

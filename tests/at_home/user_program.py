@@ -37,7 +37,7 @@ def checked(folder: Path) -> list[dict[str, Any]]:
     report.save(folder / "verdicts.jsonl")
     counts = sigfft.verify(folder / "verdicts.jsonl", weight.T, bias, sets, transposed=True)
     ranked = sigfft.check(weight.T, [np.array([4]), np.array([6])], rule="argmax", transposed=True)
-    assert sum(counts.values()) == len(report) and len(ranked) == 2
+    assert (sum(counts.values()), len(ranked)) == (len(report), 2)
     proofs: list[sigfft.Certificate] = [proof for proof in report.certificate if proof is not None]
     try:
         sigfft.verify(folder / "verdicts.jsonl", weight, None)
