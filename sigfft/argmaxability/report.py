@@ -154,7 +154,8 @@ class Report:
         of = "dimensions" if layer.projection is None else "features"
         domain = "" if layer.domain == "any" else f" in the domain {layer.domain}"
         lines = [
-            f"{len(self):,} label set{'' if len(self) == 1 else 's'}: " + ", ".join(f"{counts[name]:,} {name}" for name in STATUSES),
+            f"{len(self):,} label set{'' if len(self) == 1 else 's'}: "
+            + ", ".join(f"{counts[name]:,} {name}" for name in STATUSES),
             f"{layer.rule} rule, {layer.n_labels:,} labels, {layer.dim:,} {of}{domain}",
         ]
         if len(self):

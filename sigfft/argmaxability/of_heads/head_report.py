@@ -6,7 +6,7 @@ what the stored weights still allow. Each is decided by itself.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -94,7 +94,7 @@ class HeadReport(Report):
         features = np.where(served | (on_features.status != "argmaxable"), on_features.status, "undecided")
         return replace(made, on_features=on_features, features=features, reach=reached)
 
-    def named(self, names: Names) -> Self:
+    def named(self, names: Names) -> "HeadReport":
         """As `Report.named`; what features yield shows names as well."""
         of_z = super().named(names)
         return of_z if self.on_features is None else replace(of_z, on_features=self.on_features.named(names))
