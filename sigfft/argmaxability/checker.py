@@ -22,7 +22,7 @@ _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
 
 
 def check(
-    weight: Float[np.ndarray | Array, "labels dim"],
+    weight: Float[np.ndarray | Array, "_labels _dim"],
     label_sets: LabelSets,
     bias: Float[np.ndarray | Array, " labels"] | None = None,
     rule: RuleName | Rule = "threshold",

@@ -5,7 +5,7 @@ import html
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Shaped
@@ -14,6 +14,7 @@ ROWS = 20  # of a table
 LABELS = 8  # of a label set, in one line
 _CELL = "text-align:left;padding:0.2em 0.8em 0.2em 0"  # notebooks align numbers' columns and text alike, to the right
 
+Told = TypeVar("Told", bound="OfLabels")
 Names = Sequence[str] | Shaped[np.ndarray, " labels"]
 
 
@@ -92,7 +93,7 @@ class OfLabels(abc.ABC):
         rows = self.to_dicts()
         return html_table(repr(self), rows, len(rows))
 
-    def named(self, names: Names) -> Self:
+    def named(self: Told, names: Names) -> Told:
         """The same, showing names: n_labels strings.
 
         Raises:

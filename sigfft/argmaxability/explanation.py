@@ -77,7 +77,7 @@ class Nearest(OfLabels):
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # as `batches`: its products are small
 def explain(
-    weight: Float[np.ndarray | Array, "labels dim"],
+    weight: Float[np.ndarray | Array, "_labels _dim"],
     label_set: Sequence[int] | Int[np.ndarray | Array, " ids"],
     bias: Float[np.ndarray | Array, " labels"] | None = None,
     rule: RuleName | Rule = "threshold",
@@ -101,7 +101,7 @@ def explain(
 
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def nearest(
-    weight: Float[np.ndarray | Array, "labels dim"],
+    weight: Float[np.ndarray | Array, "_labels _dim"],
     label_set: Sequence[int] | Int[np.ndarray | Array, " ids"],
     bias: Float[np.ndarray | Array, " labels"] | None = None,
     rule: RuleName | Rule = "threshold",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -37,7 +37,7 @@ class Report:
     def _repr_html_(self) -> str:
         return html_table(repr(self), map(self._cells, range(len(self))), len(self))
 
-    def named(self, names: Names) -> Self:
+    def named(self, names: Names) -> "Report":
         """The same report, showing names: n_labels strings. Files are written without them.
 
         Raises:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from sigfft import labels
 from sigfft.argmaxability.checker import check
-from sigfft.argmaxability.display import Names
+from sigfft.argmaxability.display import Names, checked_names
 from sigfft.argmaxability.of_heads.forward import DtypeName, check_dtype, deployed, reproduced
 from sigfft.argmaxability.of_heads.on_features import check_features, reproduced_by_features
 from sigfft.argmaxability.of_heads.reachability import Reach
@@ -96,8 +96,8 @@ class HeadReport(Report):
 
     def named(self, names: Names) -> "HeadReport":
         """As `Report.named`; what features yield shows names as well."""
-        of_z = super().named(names)
-        return of_z if self.on_features is None else replace(of_z, on_features=self.on_features.named(names))
+        on_features = None if self.on_features is None else self.on_features.named(names)
+        return replace(self, names=checked_names(names, self.layer.n_labels), on_features=on_features)
 
     def _truths(self) -> dict[str, np.ndarray]:
         truths = {"ideal": self.ideal, "stored": self.stored, "deployed": self.deployed}

@@ -26,7 +26,7 @@ PROOFS = {"argmaxable": "witness", "unargmaxable": "certificate"}
 @threadpool_limits.wrap(limits=1, user_api="blas")  # threads that wait for each other slow small inverses 20-fold
 def verify(
     path: str | Path,
-    weight: Float[np.ndarray | Array, "labels dim"],
+    weight: Float[np.ndarray | Array, "_labels _dim"],
     bias: Float[np.ndarray | Array, " labels"] | None = None,
     label_sets: labels.LabelSets | None = None,
     *,

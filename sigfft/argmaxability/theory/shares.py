@@ -56,7 +56,7 @@ class Share:
 
 
 def coverage(
-    weight: Float[np.ndarray | Array, "labels dim"],
+    weight: Float[np.ndarray | Array, "_labels _dim"],
     max_cardinality: int | np.integer,
     bias: Float[np.ndarray | Array, " labels"] | None = None,
     rule: RuleName | Rule = "threshold",
