@@ -107,5 +107,6 @@ class OfLabels(abc.ABC):
 
 
 def _row(tag: str, cells: Iterable[Any]) -> str:
-    written = "".join(f'<{tag} style="{_CELL}">{html.escape(str(cell))}</{tag}>' for cell in cells)
+    texts = (f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells)
+    written = "".join(f'<{tag} style="{_CELL}">{html.escape(text)}</{tag}>' for text in texts)
     return f'<tr style="color:inherit;background:none">{written}</tr>'

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from at_home import user_program
+
+import sigfft
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "at_home" / "user_program.py"
@@ -43,5 +46,8 @@ def test_mypy_finds_mistakes_and_nothing_else(tmp_path):
 
 @pytest.mark.loose_types  # metrics take NumPy arrays, though they are annotated for JAX's alone
 def test_the_program_runs(tmp_path, capsys):
-    user_program.main(tmp_path)
+    head = sigfft.bottleneck_head(12, 3, feature_dim=16)  # `promised`, for seconds, is in argmaxability/of_heads
+    found = user_program.scores(head, np.ones((4, 16), np.float32), sigfft.labels.pad([[1], [2, 5], [0, 7], []], 12))
+    assert found["loss"] > found["P@1"] >= 0
+    assert [record["names"][0] for record in user_program.checked(tmp_path)] == ["topic 1", "topic 2", "topic 0"]
     assert "the verdict is about other weights" in capsys.readouterr().out

@@ -48,14 +48,18 @@ def checked(folder: Path) -> list[dict[str, Any]]:
     return report.named(NAMES).to_dicts()
 
 
+def promised(labels: npt.NDArray[np.int32]) -> sigfft.Head:
+    """A head whose guarantee was planned, is checked, and holds for its features or not."""
+    plan = sigfft.plan(np.int64(12), np.int64(2), "bfloat16", samples=np.int64(20), share=0.5, feature_dim=16)
+    head = sigfft.dft_head(12, 2, feature_dim=16, spread=0 if plan.chosen is None else plan.chosen.spread)
+    params = head.init(jax.random.key(0))
+    print(plan, sigfft.reach(head, params, domain="nonnegative").status)
+    print(sigfft.check_head(head, params, labels, "threshold", domain="nonnegative", dtype="bfloat16").truths())
+    return head
+
+
 def main(folder: Path) -> None:
-    """All of it."""
+    """Plan a head, look at its scores, and check the layer that is there."""
     features = rng.normal(size=(4, 16)).astype(np.float32)
     labels = sigfft.labels.pad([[1], [2, 5], [0, 7], []], n_labels=12)
-    head = sigfft.dft_head(n_labels=12, max_cardinality=2, feature_dim=16, spread=2)
-    print(scores(head, features, labels), checked(folder))
-    params = head.init(jax.random.key(0))
-    print(sigfft.check_head(head, params, labels, "threshold", domain="nonnegative", dtype="bfloat16").truths())
-    print(sigfft.reach(head, params, domain="nonnegative").status)
-    plan = sigfft.plan(np.int64(12), np.int64(1), "float32", samples=np.int64(20), share=0.5, feature_dim=16)
-    print(plan, None if plan.chosen is None else plan.chosen.spread)
+    print(scores(promised(labels), features, labels), checked(folder))
