@@ -40,7 +40,7 @@ from sigfft.argmaxability.search.system import System
 from sigfft.argmaxability.theory.sampling import every_set
 from sigfft.figures import Panel
 from sigfft.files.label_sets import load_label_sets
-from sigfft.trained import load_layer
+from sigfft.trained import load_weights
 
 CARDINALITY = 10
 HEADER = (
@@ -162,7 +162,7 @@ def speed(args: argparse.Namespace) -> Iterator[Row]:
         weight = generated(8921, dim)
         yield compare("generated", weight, None, mixed(weight, None, args.sets), lp_sets, args.n_jobs)
     if args.weights:
-        weight, bias = load_layer(args.weights)
+        weight, bias = load_weights(args.weights)
         yield compare("trained, k = 10", weight, bias, mixed(weight, bias, args.sets), 2, args.n_jobs)
         if args.label_sets:
             given = [s for s in load_label_sets(args.label_sets)[0] if s][: 4 * args.sets]

@@ -8,9 +8,14 @@ from sigfft import losses as losses
 from sigfft import metrics as metrics
 from sigfft import serving as serving
 from sigfft import spectrum as spectrum
+from sigfft.argmaxability import Certificate as Certificate
+from sigfft.argmaxability import Report as Report
+from sigfft.argmaxability import VerificationError as VerificationError
 from sigfft.argmaxability import check as check
 from sigfft.argmaxability import check_head as check_head
 from sigfft.argmaxability import coverage as coverage
+from sigfft.argmaxability import explain as explain
+from sigfft.argmaxability import nearest as nearest
 from sigfft.argmaxability import plan as plan
 from sigfft.argmaxability import reach as reach
 from sigfft.argmaxability import verify as verify
@@ -24,6 +29,7 @@ from sigfft.heads import retrofit_head as retrofit_head
 from sigfft.heads import save_head as save_head
 from sigfft.heads import sigmoid_head as sigmoid_head
 from sigfft.seriation import label_order as label_order
+from sigfft.trained import load_weights as load_weights
 
 __version__ = "0.1.0"
 

@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal, SupportsFloat, get_args
 
 import numpy as np
 
-DomainLike = str | tuple[float | None, float | None] | list[float | None]
+DomainName = Literal["any", "nonnegative"]
+Bound = SupportsFloat | None
+DomainLike = DomainName | tuple[Bound, Bound] | list[float | None]
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,18 @@ class Domain:
         """Whether each vector (..., size) of floats is a member."""
         return np.asarray(((values > self.low) & (values < self.high)).all(axis=-1))
 
-    def to_json(self) -> str | list[float | None]:
+    def to_json(self) -> DomainName | list[float | None]:
         """As verdict files name it: "any", "nonnegative" or two bounds, null for none."""
         bounds = [bound if math.isfinite(bound) else None for bound in (self.low, self.high)]
-        return next((name for name, domain in DOMAINS.items() if domain == self), bounds)
+        return next((name for name in _NAMES if DOMAINS[name] == self), bounds)
 
 
 _NO_BOUNDS = (-math.inf, math.inf)
-DOMAINS = {"any": Domain(), "nonnegative": Domain(low=0.0)}
+_NAMES: tuple[DomainName, ...] = get_args(DomainName)
+DOMAINS: dict[str, Domain] = {"any": Domain(), "nonnegative": Domain(low=0.0)}
 
 
-def domain_of(domain: DomainLike | Domain) -> Domain:
+def domain_of(domain: DomainLike | Domain | str) -> Domain:
     """The domain that is meant by a name in `DOMAINS`, or by two bounds, low < high; None is no bound.
 
     Raises:

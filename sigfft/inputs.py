@@ -19,10 +19,10 @@ def read_layer_and_sets(args: argparse.Namespace, path: Path | None) -> tuple[An
     return weight, bias, labels.pad(sets, len(weight))
 
 
-def read_layer(args: argparse.Namespace, **known: int | None) -> tuple[Any, Any]:
-    from sigfft.trained import load_layer
+def read_layer(args: argparse.Namespace, **known: Any) -> tuple[Any, Any]:
+    from sigfft.trained import load_weights
 
-    return load_layer(args.weights, args.tensor, args.bias, args.transposed, **known)
+    return load_weights(args.weights, args.tensor, args.bias, args.transposed, **known)
 
 
 def read_projection(args: argparse.Namespace) -> Any:

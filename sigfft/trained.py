@@ -1,32 +1,44 @@
 """Trained layers wherever they are stored: in a run's folder, in a head's file, or as arrays of any framework."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from sigfft.files.layers import holds_head, load_weights
+from sigfft.files import layers
 from sigfft.heads import Head, Params, load_head, stored_layer
 
 
-def load_layer(
-    path: str | Path, tensor: str | None = None, bias: str | None = None, transposed: bool = False, **known: Any
+def load_weights(
+    path: str | Path,
+    tensor: str | None = None,
+    bias: str | None = None,
+    transposed: bool = False,
+    n_labels: int | None = None,
+    largest_label: int = -1,
 ) -> tuple[Float[np.ndarray, "labels dim"], Float[np.ndarray, " labels"] | None]:
-    """The weight and bias of a trained layer: those stored, or those that a head makes.
+    """The weight (n_labels, dim) and bias (n_labels,) of a trained layer, as `sigfft check --weights` reads them.
 
-    `path` is a folder that `train.py` wrote, a file that `sigfft.save_head` wrote, or any file of `load_weights`, whose
-    other arguments these are: `known` may be `n_labels` and `largest_label`. Of a run, `tensor` names the head, by
-    default the last one.
+    Args:
+      path: a .npy, .npz or .safetensors file, of which nothing is unpickled; a file that `sigfft.save_head` wrote; or a
+        folder that `train.py` wrote. Of a head come the rows that it makes.
+      tensor: name of the weight in an archive, by default `weight`, `W` or `kernel`, or the only two-dimensional array;
+        of a run, name of the head, by default the last one.
+      bias: name of the bias in an archive; for .npy, the path of another .npy file; "": there is none. Default: the
+        array that its name says is the bias.
+      transposed: the file holds (dim, n_labels), as Flax kernels do; what is returned is (n_labels, dim).
+      n_labels: number of labels, where something else knows it: a weight that it fits transposed alone is transposed.
+      largest_label: the largest label id in use, where it is known.
 
     Raises:
-      ValueError: as `load_weights`, `load_head` and `training.load_model`; or an argument that a head answers itself.
+      ValueError: a format, name, dtype or shape that is not understood, or a value that is not finite; arrays of which
+        it is not clear what they are; or an argument that a head answers itself.
     """
     path = Path(path)
-    if path.is_dir() or holds_head(path):
+    if path.is_dir() or layers.holds_head(path):
         _refuse(f"{path} is {_kind(path)}", bias=bias, transposed=transposed)
         return stored_layer(*load_trained_head(path, tensor))
-    return load_weights(path, tensor, bias, transposed, **known)
+    return layers.load_weights(path, tensor, bias, transposed, n_labels, largest_label)
 
 
 def load_trained_head(path: str | Path, tensor: str | None = None) -> tuple[Head, Params]:
@@ -41,7 +53,7 @@ def load_trained_head(path: str | Path, tensor: str | None = None) -> tuple[Head
 
         model, params = load_model(path, tensor)
         return model.head, params["head"]
-    if not holds_head(path):
+    if not layers.holds_head(path):
         raise ValueError(
             f"{path} holds no head, and so no projection of features: a run's folder or a head's file does"
         )

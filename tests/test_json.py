@@ -93,6 +93,8 @@ def test_train_and_predict(folder, capsys, monkeypatch):
     assert trained == {"workdir": "run", "name": "demo", "heads": []}
     monkeypatch.setattr("sigfft.training.prediction.predict_file", lambda *_, **__: (3, 0))
     assert answer(folder, OF_TRAINING["predict"], capsys, monkeypatch)["examples"] == 3
+    monkeypatch.setattr("sigfft.training.export_run", lambda _, out, **__: out.write_bytes(b"served"))
+    assert answer(folder, OF_TRAINING["export"], capsys, monkeypatch) == {"out": "served.zip", "bytes": 6}
 
 
 def test_every_command_is_tried():

@@ -94,3 +94,4 @@ def test_importing_sigfft_imports_no_tensorflow_and_no_training():
     loaded = set(done.stdout.split())
     assert "sigfft.heads" in loaded
     assert not loaded & {"tensorflow", "tensorflow_datasets", "torch", "grain", "sigfft.data", "sigfft.training"}
+    assert not loaded & {"flax", "optax", "orbax", "orbax.checkpoint", "matplotlib"}

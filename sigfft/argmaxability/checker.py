@@ -2,16 +2,17 @@
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tqdm
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from sigfft.argmaxability.batches import Batches
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
-from sigfft.argmaxability.rules import Rule
+from sigfft.argmaxability.rules import Rule, RuleName
 from sigfft.argmaxability.stages import Problem
 from sigfft.domains import DomainLike
 from sigfft.labels import LabelSets, dedupe
@@ -21,21 +22,22 @@ _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
 
 
 def check(
-    weight: Float[np.ndarray, "labels dim"],
+    weight: Float[np.ndarray | Array, "_labels _dim"],
     label_sets: LabelSets,
-    bias: Float[np.ndarray, " labels"] | None = None,
-    rule: str | Rule = "threshold",
+    bias: Float[np.ndarray | Array, " labels"] | None = None,
+    rule: RuleName | Rule = "threshold",
     *,
     domain: DomainLike = "any",
     projection: Projection | None = None,
+    transposed: bool = False,
     time_limit: float | None = None,
-    batch_size: int | None = None,
-    probes: int = 0,
+    batch_size: int | np.integer | None = None,
+    probes: int | np.integer = 0,
     progress: bool = False,
     resume_dir: str | Path | None = None,
-    n_jobs: int = 1,
+    n_jobs: int | np.integer = 1,
     backend: str | None = None,
-    on_error: str = "undecided",
+    on_error: Literal["undecided", "raise"] = "undecided",
 ) -> Report:
     """Which label sets some activation yields, with a proof of each verdict.
 
@@ -48,11 +50,12 @@ def check(
       weight: (n_labels, dim), float16, bfloat16, float32 or float64; the stored values are taken as exact.
       label_sets: integer lists, or an int array padded with n_labels. Repeated sets are worked on once.
       bias: (n_labels,) or None.
-      rule: "threshold" (logit > 0), "argmax" (one label) or "top_k" (the set's size is k); see `rules.RULES`.
+      rule: "threshold" (logit > 0), "argmax" (one label) or "top_k" (the set's size is k); or a `rules.Rule`.
       domain: what each entry of the input can be: "any", "nonnegative" (after a ReLU), or two bounds (low, high). The
         bounds themselves are left out, which loses nothing: a set that a point on them yields strictly, others yield.
       projection: of the head, where the input is not z but features: z = matrix @ features + offset. The layer that
         they see, W times the matrix, is decided exactly, without rounding that product.
+      transposed: the weight is a kernel (dim, n_labels), as Flax stores it. It alters no verdict and no file.
       time_limit: seconds after which a set is left undecided; default: none, and every set is decided.
       batch_size: label sets worked on together; default: as many as keep their margins within 64 MB, at most 256.
       probes: random activations tried for each set before the search; worth it on accelerators, not on cores.
@@ -77,7 +80,7 @@ def check(
         )
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"time_limit must be a positive number of seconds, or None; given {time_limit}")
-    layer = Layer.of(weight, bias, rule, domain, projection)
+    layer = Layer.of(weight, bias, rule, domain, projection, transposed)
     padded = layer.pad(label_sets)
     if not len(padded):
         return Report(layer.digest, padded, [])
@@ -89,10 +92,10 @@ def check(
     batches = [distinct[i : i + batch_size] for i in range(0, len(distinct), batch_size)]
     folder = None if resume_dir is None else Path(resume_dir).resolve()
     limit = math.inf if time_limit is None else time_limit
-    run = Batches(Problem.of(layer), probes, folder, on_error, limit)
+    run = Batches(Problem.of(layer), int(probes), folder, on_error, limit)
     finished: list[Verdict] = []
     with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar:
-        for verdicts in run.stream(batches, n_jobs, backend):
+        for verdicts in run.stream(batches, int(n_jobs), backend):
             finished += verdicts
             bar.update(len(verdicts))
     return Report(layer.digest, padded, [finished[i] for i in inverse])

@@ -2,18 +2,20 @@
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 from threadpoolctl import threadpool_limits
 
 from sigfft.argmaxability.conflict import irreducible
+from sigfft.argmaxability.display import OfLabels, label_list
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.proofs.witness import Witness
-from sigfft.argmaxability.rules import Rule
+from sigfft.argmaxability.rules import Rule, RuleName
 from sigfft.argmaxability.search.basis import start, unit
 from sigfft.argmaxability.search.system import lengths
 from sigfft.argmaxability.stages import Problem, decide
@@ -22,8 +24,8 @@ _DIRECTIONS = 512  # activations tried where not every set of one cardinality is
 _BATCH = 64
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(OfLabels):
     """The conflict of an unargmaxable set: no activation puts `on` above and `off` below at the same time.
 
     Both are empty unless the set is unargmaxable. Leaving out any one of the labels resolves it, whatever the bias; the
@@ -34,14 +36,21 @@ class Explanation:
     on: tuple[int, ...]
     off: tuple[int, ...]
 
-    def __str__(self) -> str:
+    def told(self, most: int | None = None) -> str:
         if self.verdict.status != "unargmaxable":
             return f"the set is {self.verdict.status}; its margin is in {list(self.verdict.margin)}"
-        return f"no activation has labels {list(self.on)} on and labels {list(self.off)} off"
+        on, off = (label_list(labels, self.names, most) for labels in (self.on, self.off))
+        return f"no activation has labels {on} on and labels {off} off"
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict for each label of the conflict: "label"; "name", where named; "on"; "multiplier" in the proof."""
+        proof = self.verdict.certificate
+        shares = {} if proof is None else dict(zip(proof.labels, proof.multipliers, strict=True))
+        return [{**self.record(i), "on": i in self.on, "multiplier": shares[i]} for i in sorted(self.on + self.off)]
 
 
-@dataclass(frozen=True)
-class Nearest:
+@dataclass(frozen=True, repr=False)
+class Nearest(OfLabels):
     """An argmaxable set near a given one: `flips` labels differ, and no single one of them can be flipped back.
 
     Under a free level (argmax, top_k) the cardinality is kept: one label swapped for another is two flips.
@@ -52,6 +61,14 @@ class Nearest:
     removed: tuple[int, ...]
     witness: Witness
 
+    def told(self, most: int | None = None) -> str:
+        labels, added, removed = (label_list(ids, self.names, most) for ids in (self.labels, self.added, self.removed))
+        return f"{labels} is argmaxable: {f'{added} added, {removed} removed' if self.flips else 'no label differs'}"
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict for each label that differs: "label"; "name", where named; "added", or else it was removed."""
+        return [{**self.record(i), "added": i in self.added} for i in sorted(self.added + self.removed)]
+
     @property
     def flips(self) -> int:
         """Number of labels that differ."""
@@ -60,30 +77,37 @@ class Nearest:
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # as `batches`: its products are small
 def explain(
-    weight: Float[np.ndarray, "labels dim"],
-    label_set: list[int],
-    bias: Float[np.ndarray, " labels"] | None = None,
-    rule: str | Rule = "threshold",
+    weight: Float[np.ndarray | Array, "_labels _dim"],
+    label_set: Sequence[int] | Int[np.ndarray | Array, " ids"],
+    bias: Float[np.ndarray | Array, " labels"] | None = None,
+    rule: RuleName | Rule = "threshold",
+    *,
+    transposed: bool = False,
 ) -> Explanation:
-    """Labels of a set that conflict, none of them to spare. Arguments and errors as `check`, for one set."""
-    problem, wanted = Problem.of(Layer.of(weight, bias, rule)), frozenset(label_set)
+    """Labels of a set that conflict, none of them to spare. Arguments and errors as `check`, for one set.
+
+    The set is a list of label ids, or an array of them, which may be padded with n_labels.
+    """
+    problem = Problem.of(Layer.of(weight, bias, rule, transposed=transposed))
+    n_labels, wanted = problem.layer.n_labels, _wanted(problem.layer, label_set)
     verdict = _decide(problem, wanted)
     if verdict.certificate is None:
-        return Explanation(verdict, (), ())
+        return Explanation(verdict, (), (), n_labels=n_labels)
     certificate = irreducible(problem.layer, wanted, verdict.certificate)
-    core = [i for i in certificate.labels if i < problem.layer.n_labels]
+    core = [i for i in certificate.labels if i < n_labels]
     on, off = (tuple(i for i in core if (i in wanted) == active) for active in (True, False))
-    return Explanation(replace(verdict, certificate=certificate), on, off)
+    return Explanation(replace(verdict, certificate=certificate), on, off, n_labels=n_labels)
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def nearest(
-    weight: Float[np.ndarray, "labels dim"],
-    label_set: list[int],
-    bias: Float[np.ndarray, " labels"] | None = None,
-    rule: str | Rule = "threshold",
+    weight: Float[np.ndarray | Array, "_labels _dim"],
+    label_set: Sequence[int] | Int[np.ndarray | Array, " ids"],
+    bias: Float[np.ndarray | Array, " labels"] | None = None,
+    rule: RuleName | Rule = "threshold",
     *,
-    few: int = 1 << 12,
+    transposed: bool = False,
+    few: int | np.integer = 1 << 12,
 ) -> Nearest:
     """An argmaxable set with few flips: not always the fewest, which is hard to find.
 
@@ -92,16 +116,16 @@ def nearest(
     others are tried: every set of this cardinality if they are few, or what activations around the best one yield.
     Then flips are undone one by one as long as the set stays argmaxable.
 
-    Arguments and errors as `check`, for one set; `few` is how many sets of one cardinality are tried one and all.
+    Arguments and errors as `explain`; `few` is how many sets of one cardinality are tried one and all.
 
     Raises:
-      ValueError: as `check`; or none of the sets that were tried is argmaxable, as where all rows are equal.
+      ValueError: as `explain`; or none of the sets that were tried is argmaxable, as where all rows are equal.
     """
-    problem = Problem.of(Layer.of(weight, bias, rule))
-    wanted = frozenset(problem.layer.pad([label_set])[0].tolist()) - {problem.layer.n_labels}
+    problem = Problem.of(Layer.of(weight, bias, rule, transposed=transposed))
+    n_labels, wanted = problem.layer.n_labels, _wanted(problem.layer, label_set)
     verdict = _decide(problem, wanted)
     if verdict.witness is not None:
-        return Nearest(tuple(sorted(wanted)), (), (), verdict.witness)
+        return Nearest(tuple(sorted(wanted)), (), (), verdict.witness, n_labels=n_labels)
     x = start(problem.system, problem.basis, problem.layer.pad([sorted(wanted)]))
     best = unit(x @ problem.basis.to_solution.T)[0]
     candidates = [_yielded(problem, best, len(wanted))]
@@ -109,12 +133,18 @@ def nearest(
         candidates.append(_flip_conflicts(problem, wanted, verdict))
     proved = [(found, v) for found in candidates if (v := _decide(problem, found)).witness is not None]
     found, verdict = min(
-        proved or _others(problem, wanted, best, few), key=lambda candidate: len(candidate[0] ^ wanted)
+        proved or _others(problem, wanted, best, int(few)), key=lambda candidate: len(candidate[0] ^ wanted)
     )
     found, verdict = _undo(problem, wanted, found, verdict)
     if verdict.witness is None:
         raise ValueError("the nearest set lost its witness")
-    return Nearest(tuple(sorted(found)), tuple(sorted(found - wanted)), tuple(sorted(wanted - found)), verdict.witness)
+    added, removed = tuple(sorted(found - wanted)), tuple(sorted(wanted - found))
+    return Nearest(tuple(sorted(found)), added, removed, verdict.witness, n_labels=n_labels)
+
+
+def _wanted(layer: Layer, label_set: Sequence[int] | Int[np.ndarray | Array, " ids"]) -> frozenset[int]:
+    padded = layer.pad([label_set] if isinstance(label_set, Sequence) else np.asarray(label_set)[None])
+    return frozenset(padded[0].tolist()) - {layer.n_labels}
 
 
 def _decide(problem: Problem, labels: frozenset[int]) -> Verdict:

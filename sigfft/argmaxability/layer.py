@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from sigfft import labels
 from sigfft.argmaxability.proofs.exact import entries, exact64, matrix, whole_rows
@@ -45,35 +45,42 @@ class Layer:
     rule: Rule
     domain: Domain = DOMAINS["any"]
     projection: Projection | None = None
+    transposed: bool = False  # as the weight was given: (dim, n_labels)
 
     @classmethod
     def of(
         cls,
-        weight: np.ndarray,
-        bias: np.ndarray | None = None,
+        weight: np.ndarray | Array,
+        bias: np.ndarray | Array | None = None,
         rule: str | Rule = "threshold",
         domain: DomainLike | Domain = "any",
         projection: Projection | None = None,
+        transposed: bool = False,
     ) -> "Layer":
         """The layer of these stored values, which are taken as exact.
 
         Args:
-          weight: (n_labels, dim), float16, bfloat16, float32 or float64, finite.
+          weight: (n_labels, dim), or (dim, n_labels) if transposed; float16, bfloat16, float32 or float64, finite.
           bias: (n_labels,) or None.
           rule: one of `rules.RULES`.
           domain: of each entry of the input; see `domains.domain_of`.
           projection: from features to z; None: z is the input.
+          transposed: the weight is a kernel (dim, n_labels), as Flax stores it.
 
         Raises:
           ValueError: an array has the wrong shape or dtype, or holds NaN or infinity; or rule or domain are unknown.
         """
         weight = _finite(weight, "weight")
         if weight.ndim != 2 or not weight.size:
-            raise ValueError(f"weight must be (n_labels, dim), both at least 1; given shape {weight.shape}")
+            expected = "(dim, n_labels)" if transposed else "(n_labels, dim)"
+            raise ValueError(f"weight must be {expected}, both at least 1; given shape {weight.shape}")
+        if transposed:
+            weight = np.ascontiguousarray(weight.T)
         if bias is not None:
             bias = _finite(bias, "bias")
             if bias.shape != (len(weight),):
-                raise ValueError(f"bias must be (n_labels,) = ({len(weight)},); given shape {bias.shape}")
+                hint = f"; {layout_hint(transposed)}" if bias.shape == weight.shape[1:] else ""
+                raise ValueError(f"bias must be (n_labels,) = ({len(weight)},); given shape {bias.shape}{hint}")
         if projection is not None:
             kernel, offset = (_finite(array, "the projection") for array in projection)
             dim = weight.shape[1]
@@ -83,7 +90,7 @@ class Layer:
                     f"offset ({dim},); given shapes {kernel.shape} and {offset.shape}"
                 )
             projection = Projection(kernel.astype(np.float64), offset.astype(np.float64))
-        return cls(weight, bias, named(rule), domain_of(domain), projection)
+        return cls(weight, bias, named(rule), domain_of(domain), projection, transposed)
 
     @property
     def n_labels(self) -> int:
@@ -180,7 +187,13 @@ class Layer:
         Raises:
           ValueError: an id is out of range or repeated, or the rule has no set of this size.
         """
-        padded = labels.pad(label_sets, self.n_labels)
+        try:
+            padded = labels.pad(label_sets, self.n_labels)
+        except ValueError as error:
+            other = self.weight.shape[1]
+            if other > self.n_labels and _are_ids(label_sets, other):
+                raise ValueError(f"{error}; {layout_hint(self.transposed)}") from error
+            raise
         self.rule.check_sets(padded, self.n_labels)
         return padded
 
@@ -220,14 +233,29 @@ class Layer:
         return rows
 
 
+def layout_hint(transposed: bool) -> str:
+    """What to do where the other axis of the weight has as many entries as there seem to be labels."""
+    if transposed:
+        return "the weight looks like (n_labels, dim), not (dim, n_labels): leave out transposed=True if it is"
+    return "the weight looks like (dim, n_labels), not (n_labels, dim): give transposed=True if it is"
+
+
+def _are_ids(label_sets: labels.LabelSets, n_labels: int) -> bool:
+    try:
+        labels.pad(label_sets, n_labels)
+    except ValueError:
+        return False
+    return True
+
+
 def array_digest(array: np.ndarray) -> dict:
     """Name an array by its content: dtype, shape, and the SHA-256 of its C-order little-endian bytes."""
     raw = array.byteswap() if array.dtype.str[0] == ">" else array
     return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": hashlib.sha256(raw.tobytes()).hexdigest()}
 
 
-def _finite(array: np.ndarray, name: str) -> np.ndarray:
-    array = np.asarray(array)
+def _finite(given: np.ndarray | Array, name: str) -> np.ndarray:
+    array = np.asarray(given)
     exact64(np.empty(0, array.dtype), name)  # the dtype alone
     finite = np.isfinite(array)
     if not finite.all():

@@ -2,28 +2,56 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sigfft import labels as label_sets
+from sigfft.argmaxability.display import Names, checked_names, html_table, label_list, name_fields
 from sigfft.argmaxability.layer import Digest
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.proofs.verdicts import STATUSES, Verdict, read_lines, write
 from sigfft.argmaxability.proofs.witness import Witness
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
-    """Verdicts by given label set; equal sets share one verdict."""
+    """Verdicts by given label set; equal sets share one verdict.
+
+    Its `repr`, and the table that a notebook shows, are summaries; `to_dicts` is for `pandas.DataFrame` or JSON.
+    """
 
     layer: Digest
     label_sets: Int[np.ndarray, "sets width"]  # padded with n_labels
     verdicts: Sequence[Verdict]
+    names: Sequence[str] | None = field(default=None, kw_only=True)  # of all labels; see `named`
 
     def __len__(self) -> int:
         return len(self.verdicts)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} on " + "\n".join(self._summary())
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self), map(self._cells, range(len(self))), len(self))
+
+    def named(self, names: Names) -> "Report":
+        """The same report, showing names: n_labels strings. Files are written without them.
+
+        Raises:
+          ValueError: there are more or fewer names than labels, or one of them is no string.
+        """
+        return replace(self, names=checked_names(names, self.layer.n_labels))
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict of plain values for each label set, as `pandas.DataFrame` or `json.dumps` take them.
+
+        Each has "labels"; "names", where the report is `named`; "status", "method", "margin_lower", "margin_upper",
+        "seconds" and "reason"; and "proof_size": labels of the certificate, numbers of the witness, or None.
+        """
+        return [self._record(i) for i in range(len(self))]
 
     @property
     def status(self) -> np.ndarray:
@@ -84,12 +112,70 @@ class Report:
             lines.append(line + "".join(f" {holds[chosen].mean() if total else 0:14.2%}" for holds in shares.values()))
         return "\n".join(lines)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def _labels(self, i: int) -> list[int]:
+        return label_sets.unpack(self.label_sets[i : i + 1], self.layer.n_labels)[0]
+
+    def _further(self, i: int) -> dict[str, Any]:
+        """What a kind of report adds to the record of a set."""
+        return {}
+
+    def _record(self, i: int) -> dict[str, Any]:
+        verdict, ids = self.verdicts[i], self._labels(i)
+        low, high = map(float, verdict.margin)
+        return {
+            "labels": ids,
+            **name_fields(ids, self.names),
+            "status": verdict.status,
+            "method": verdict.method,
+            "margin_lower": low,
+            "margin_upper": high,
+            "seconds": float(verdict.seconds),
+            "proof_size": _proof_size(verdict),
+            "reason": verdict.reason,
+            **self._further(i),
+        }
+
+    def _cells(self, i: int) -> dict[str, Any]:
+        verdict, size = self.verdicts[i], _proof_size(self.verdicts[i])
+        low, high = verdict.margin
+        return {
+            "set": i,
+            "labels": label_list(self._labels(i), self.names),
+            "status": verdict.status,
+            "method": verdict.method,
+            "margin": f"{low:.3g} to {high:.3g}",
+            "seconds": f"{verdict.seconds:.2g}",
+            "proof": verdict.reason if size is None else f"{size} {'labels' if verdict.witness is None else 'numbers'}",
+            **self._further(i),
+        }
+
+    def _summary(self) -> list[str]:
+        counts, layer, seconds = self.counts(), self.layer, self.seconds
+        of = "dimensions" if layer.projection is None else "features"
+        domain = "" if layer.domain == "any" else f" in the domain {layer.domain}"
+        lines = [
+            f"{len(self):,} label set{'' if len(self) == 1 else 's'}: "
+            + ", ".join(f"{counts[name]:,} {name}" for name in STATUSES),
+            f"{layer.rule} rule, {layer.n_labels:,} labels, {layer.dim:,} {of}{domain}",
+        ]
+        if len(self):
+            slowest = int(seconds.argmax())
+            lines.append(f"{seconds.sum():.2g} s, of which {seconds[slowest]:.2g} s for {self._told(slowest)}")
+        if counts["undecided"]:
+            first = int((self.status == "undecided").argmax())
+            reason = self.verdicts[first].reason
+            lines.append(f"first undecided: {self._told(first)}{f': {reason}' if reason else ''}")
+        return lines
+
+    def _told(self, i: int) -> str:
+        return f"set {i}, {label_list(self._labels(i), self.names)}"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write JSON lines, one for each set, atomically: the file is whole or not there."""
         write(path, self.label_sets, self.verdicts, self.layer)
 
     @staticmethod
-    def load(path: str | os.PathLike) -> "Report":
+    def load(path: str | os.PathLike[str]) -> "Report":
         """Read what `save` wrote. This proves nothing: `verify` does.
 
         Raises:
@@ -104,3 +190,10 @@ class Report:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         return Report(layer, padded, [line.verdict for line in lines])
+
+
+def _proof_size(verdict: Verdict) -> int | None:
+    """Labels of the certificate, or numbers of the witness."""
+    if verdict.certificate is not None:
+        return len(verdict.certificate.labels)
+    return None if verdict.witness is None else len(verdict.witness)

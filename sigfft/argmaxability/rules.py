@@ -1,10 +1,13 @@
 """Decision rules: which labels are on, given their logits."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+RuleName = Literal["threshold", "argmax", "top_k"]
 
 
 @dataclass(frozen=True)

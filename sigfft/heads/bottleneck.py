@@ -7,8 +7,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Key
 
-from sigfft.heads.head import Head, affine, prior_logit
+from sigfft.heads.head import Head, Params, affine, prior_logit
 from sigfft.precision import matmul
 
 
@@ -54,7 +55,7 @@ class BottleneckHead(Head):
     def name(self) -> str:
         return f"bottleneck d={self.dim}"
 
-    def init(self, key):
+    def init(self, key: Key[Array, ""]) -> Params:
         kernel_key, bias_key, weight_key = jax.random.split(key, 3)
         n_labels, dim, feature_dim = self.n_labels, self.dim, self.feature_dim
         if self.random_start:

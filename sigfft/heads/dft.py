@@ -9,11 +9,11 @@ from typing import ClassVar, Literal, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Array, Int, Key
 
 from sigfft import spectrum
 from sigfft.heads import dft_blocks
-from sigfft.heads.head import Circle, Head, affine, prior_logit, whole
+from sigfft.heads.head import Circle, Head, Params, affine, prior_logit, whole
 from sigfft.heads.sizes import enough_spread
 from sigfft.precision import compute_dtype, matmul, product
 
@@ -146,7 +146,7 @@ class DFTHead(Head):
         scattered = spectrum.spread_frequencies(self.n_points, self.max_cardinality, self._pairs - self.max_cardinality)
         return np.concatenate([spectrum.low_frequencies(self.max_cardinality), scattered])
 
-    def init(self, key):
+    def init(self, key: Key[Array, ""]) -> Params:
         kernel_key, slack_key = jax.random.split(key)
         shape, bound = (self.feature_dim, self.dim), 1 / math.sqrt(self.feature_dim)
         if self.random_start:

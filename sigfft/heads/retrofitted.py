@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Key
 
 from sigfft.heads.dft import DFTHead
 from sigfft.heads.head import Circle, Head, Params
@@ -85,7 +85,7 @@ class RetrofitHead(Head):
     def circle(self) -> Circle:  # type: ignore[override]
         return self._added.circle._replace(column=self.old_dim, alone=False)
 
-    def init(self, key):
+    def init(self, key: Key[Array, ""]) -> Params:
         params = jax.tree.map(jnp.zeros_like, self._added.init(key))
         params["weight"] = jax.random.normal(key, (self.n_labels, self.old_dim)) / math.sqrt(self.old_dim)
         return params | ({"bias": jnp.zeros((self.n_labels,))} if self.has_bias else {})

@@ -7,8 +7,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Key
 
-from sigfft.heads.head import Head, prior_logit
+from sigfft.heads.head import Head, Params, prior_logit
 from sigfft.precision import add, matmul
 
 
@@ -53,7 +54,7 @@ class SigmoidHead(Head):
     def name(self) -> str:
         return "sigmoid"
 
-    def init(self, key):
+    def init(self, key: Key[Array, ""]) -> Params:
         weight_key, bias_key = jax.random.split(key)
         shape, bound = (self.n_labels, self.feature_dim), 1 / math.sqrt(self.feature_dim)
         if self.random_start:

@@ -20,8 +20,10 @@ for rule, sets in {"threshold": [[], [1, 2], [3]], "argmax": [[1], [5]], "top_k"
         report.save("verdicts.jsonl")
         assert sigfft.verify("verdicts.jsonl", weight, offset)["undecided"] == 0
         assert len(type(report).load("verdicts.jsonl")) == len(sets)
-        sigfft.argmaxability.explain(weight, sets[1], offset, rule)
-        assert sigfft.argmaxability.nearest(weight, sets[1], offset, rule).flips >= 0
+        explained = sigfft.explain(weight.T, np.array(sets[1]), offset, rule, transposed=True)
+        near = sigfft.nearest(weight, sets[1], offset, rule)
+        for told in (report, explained, near):
+            assert repr(told.named(list("abcdefghi"))) and told._repr_html_() and told.to_dicts() is not None
         search.enumerate_sets(weight, offset, rule, cardinality=2, n_directions=50)
 apart = np.array([[1e-200, 0.0], [0.0, 1e200], [-1.0, 1.0]])  # decided by frames, with an exact witness
 fed = Projection(random.standard_normal((2, 4)), random.standard_normal(2))

@@ -126,3 +126,37 @@ def test_what_is_near_does_not_depend_on_the_scale_of_the_weights(scale):
 def test_nothing_is_near_where_nothing_is_argmaxable():
     with pytest.raises(ValueError, match="no argmaxable set was found"):
         nearest(np.array([[1.0], [1.0]]) * 0, [0], np.zeros(2), "top_k")
+
+
+def test_results_are_shown_with_names_and_as_dicts():
+    weight = np.vstack([np.eye(3), np.eye(3)[2]])
+    names = ["a", "b", "<c>", "d"]
+    found = explain(weight, [2]).named(names)
+    assert str(found) == "no activation has labels [<c> (2)] on and labels [d (3)] off"
+    assert repr(found) == f"Explanation: {found}"
+    assert [(row["label"], row["name"], row["on"]) for row in found.to_dicts()] == [(2, "<c>", True), (3, "d", False)]
+    assert [row["multiplier"] for row in found.to_dicts()] == list(found.verdict.certificate.multipliers)
+    near = nearest(weight, [2]).named(names)
+    (row,) = near.to_dicts()
+    assert (
+        row == {"label": 3, "name": "d", "added": True} if near.added else {"label": 2, "name": "<c>", "added": False}
+    )
+    assert str(nearest(weight, [0])) == "[0] is argmaxable: no label differs"
+    assert repr(near).startswith("Nearest: [")
+    assert "&lt;c&gt; (2)" in found._repr_html_()
+    assert "<c>" not in found._repr_html_() + near._repr_html_()
+    with pytest.raises(ValueError, match="the 4 labels, in their order; given 3 names"):
+        found.named(names[:3])
+    everything = explain(np.ones((30, 1)) * (-1.0) ** np.arange(30)[:, None], range(30))
+    assert everything.to_dicts() != []
+    assert everything.named([str(i) for i in range(30)]).verdict == everything.verdict
+
+
+def test_a_set_is_a_list_or_an_array_padded_or_not():
+    labels = everything("threshold", 0)[40]
+    told = str(explain(WEIGHT, labels))
+    for given in (tuple(labels), np.array(labels), np.array([*labels, 7, 7])):
+        assert str(explain(WEIGHT, given)) == told
+        assert nearest(WEIGHT, given).labels == nearest(WEIGHT, labels).labels
+    with pytest.raises(ValueError, match="label id 7"):
+        explain(WEIGHT, [*labels, 7])

@@ -1,9 +1,12 @@
 import json
+from dataclasses import replace
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from sigfft.argmaxability import Report, check, verify
+from sigfft.argmaxability.proofs.verdicts import Verdict
 
 RNG = np.random.default_rng(0)
 WEIGHT, BIAS = RNG.standard_normal((10, 3)).astype(np.float32), RNG.standard_normal(10).astype(np.float32)
@@ -100,3 +103,106 @@ def test_files_that_do_not_say_how_many_lines_they_have_are_read(tmp_path):
     path.write_text("".join(json.dumps({k: v for k, v in r.items() if k != "sets"}) + "\n" for r in records[:3]))
     assert len(Report.load(path)) == 3
     assert sum(verify(path, WEIGHT).values()) == 3
+
+
+NAMES = [f"<b>{i} & co</b>" for i in range(10)]
+
+
+class Table(HTMLParser):
+    """The cells of a page's rows, and whether every tag is closed in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.rows, self.open = [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        if tag != "br":
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open[-1:] in (["td"], ["th"]):
+            self.rows[-1][-1] += text
+
+
+def test_a_report_is_told_in_a_few_lines():
+    report = check(WEIGHT, SETS, BIAS, "threshold", domain="nonnegative")
+    verdicts = [replace(verdict, seconds=0.25 if i == 4 else 0.0) for i, verdict in enumerate(report.verdicts)]
+    verdicts[2] = Verdict("undecided", (-1.0, 1.0), "none", reason="out of memory")
+    report = replace(report, verdicts=verdicts)
+    yes, no = (int((report.status == status).sum()) for status in ("argmaxable", "unargmaxable"))
+    assert repr(report).splitlines() == [
+        f"Report on 7 label sets: {yes} argmaxable, {no} unargmaxable, 1 undecided",
+        "threshold rule, 10 labels, 3 dimensions in the domain nonnegative",
+        "0.25 s, of which 0.25 s for set 4, [1, 4, 7]",
+        "first undecided: set 2, [1, 2]: out of memory",
+    ]
+    assert "set 2, [one (1), two (2)]: out" in repr(report.named(["", "one", "two", *"3456789"]))
+    assert repr(check(WEIGHT, [])).startswith("Report on 0 label sets: 0 argmaxable, 0 unargmaxable, 0 undecided\n")
+    assert repr(check(WEIGHT, [range(9)])).endswith(", [0, 1, 2, 3, 4, 5, 6, 7, and 1 more]")
+
+
+def test_dicts_are_plain_and_hold_each_verdict():
+    report = check(WEIGHT, SETS)
+    records = json.loads(json.dumps(report.to_dicts()))
+    assert [record["labels"] for record in records] == SETS
+    assert "names" not in records[0]
+    for name in ("status", "method", "seconds", "reason"):
+        assert [record[name] for record in records] == getattr(report, name).tolist()
+    bounds = [[record["margin_lower"], record["margin_upper"]] for record in records]
+    assert bounds == report.margin.tolist()
+    for record, witness, certificate in zip(records, report.witness, report.certificate, strict=True):
+        assert record["proof_size"] == (len(witness) if certificate is None else len(certificate.labels))
+    assert report.named(NAMES).to_dicts()[2]["names"] == ["<b>1 & co</b>", "<b>2 & co</b>"]
+    undecided = replace(report, verdicts=[Verdict("undecided", (-1.0, 1.0), "none")] * 7)
+    assert undecided.to_dicts()[0]["proof_size"] is None
+
+
+def test_names_are_shown_and_do_not_change_what_is_saved(tmp_path):
+    report = check(WEIGHT, SETS)
+    for name, saved in (("plain", report), ("named", report.named(np.array(NAMES)))):
+        saved.save(tmp_path / name)
+    assert (tmp_path / "plain").read_bytes() == (tmp_path / "named").read_bytes()
+    assert report.names is None
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a"], "one for each of the 10 labels, in their order; given 1 names"),
+        ([*NAMES, "a"], "one for each of the 10 labels, in their order; given 11 names"),
+        ("abcdefghij", "a sequence of 10 strings, one for each label; given 'abcdefghij'"),
+        (dict.fromkeys(range(10), "a"), "a sequence of 10 strings, one for each label; given {0: 'a'"),
+        ([*NAMES[:9], 9], "names must be strings; the name of label 9 is 9"),
+        (np.arange(10), "names must be strings; the name of label 0 is"),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(names, message):
+    with pytest.raises(ValueError, match=message):
+        check(WEIGHT, []).named(names)
+
+
+def test_a_notebook_shows_an_escaped_table_that_ends():
+    report = check(WEIGHT, SETS).named(NAMES)
+    page = report._repr_html_()
+    assert "<b>" not in page
+    assert not any(word in page for word in ("color:#", "<script", "<style", "http"))
+    header, *rows = Table(page).rows
+    assert header == ["set", "labels", "status", "method", "margin", "seconds", "proof"]
+    assert [row[2] for row in rows] == report.status.tolist()
+    assert rows[2][1] == "[<b>1 & co</b> (1), <b>2 & co</b> (2)]"
+    assert "not shown" not in page
+    many = replace(report, label_sets=np.tile(report.label_sets, (300, 1)), verdicts=list(report.verdicts) * 300)
+    page = many._repr_html_()
+    assert len(Table(page).rows) == 1 + 20
+    assert "2,080 more are not shown" in page
+    assert Table(check(WEIGHT, [])._repr_html_()).rows == []

@@ -1,6 +1,7 @@
 """The forward pass that serves a head: which label sets an activation in its dtype yields there."""
 
 from functools import partial
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,8 @@ from sigfft.argmaxability.search.system import System
 from sigfft.argmaxability.search.working_set import search
 from sigfft.heads import Head, Params, stored_layer
 
-DTYPES = ("float32", "bfloat16", "float16")
+DtypeName = Literal["float32", "bfloat16", "float16"]
+DTYPES = get_args(DtypeName)
 _LARGEST = 1024.0  # of an activation: far from float16's overflow, and its logits far from underflow
 _SCALES = 2.0 ** (np.arange(8) / 8)  # each rounds the same direction differently
 _ENOUGH = 2.0**-5  # bfloat16 moves a unit z by 2**-10 or so, a logit by that / √dim: some 30 standard deviations

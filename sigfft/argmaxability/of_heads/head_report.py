@@ -13,12 +13,13 @@ from jaxtyping import Float, Int
 
 from sigfft import labels
 from sigfft.argmaxability.checker import check
-from sigfft.argmaxability.of_heads.forward import check_dtype, deployed, reproduced
+from sigfft.argmaxability.display import Names, checked_names
+from sigfft.argmaxability.of_heads.forward import DtypeName, check_dtype, deployed, reproduced
 from sigfft.argmaxability.of_heads.on_features import check_features, reproduced_by_features
 from sigfft.argmaxability.of_heads.reachability import Reach
 from sigfft.argmaxability.of_heads.streamed import HELD, check_streamed
 from sigfft.argmaxability.report import Report
-from sigfft.argmaxability.rules import Rule, named
+from sigfft.argmaxability.rules import Rule, RuleName, named
 from sigfft.argmaxability.theory import cyclic
 from sigfft.domains import DomainLike, domain_of
 from sigfft.heads import Circle, Head, Params, stored_layer
@@ -26,7 +27,7 @@ from sigfft.heads import Circle, Head, Params, stored_layer
 _LARGE = 1 << 21  # entries of W from which the transform's search, compiled for seconds, comes first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HeadReport(Report):
     """A report on the head's stored weights, with the closed form and the forward pass beside it.
 
@@ -93,6 +94,24 @@ class HeadReport(Report):
         features = np.where(served | (on_features.status != "argmaxable"), on_features.status, "undecided")
         return replace(made, on_features=on_features, features=features, reach=reached)
 
+    def named(self, names: Names) -> "HeadReport":
+        """As `Report.named`; what features yield shows names as well."""
+        on_features = None if self.on_features is None else self.on_features.named(names)
+        return replace(self, names=checked_names(names, self.layer.n_labels), on_features=on_features)
+
+    def _truths(self) -> dict[str, np.ndarray]:
+        truths = {"ideal": self.ideal, "stored": self.stored, "deployed": self.deployed}
+        return truths if self.features is None else truths | {"features": self.features}
+
+    def _further(self, i: int) -> dict[str, Any]:
+        return {name: str(status[i]) for name, status in self._truths().items() if name != "stored"}
+
+    def _summary(self) -> list[str]:
+        counts = {name: int((status == "argmaxable").sum()) for name, status in self._truths().items()}
+        told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        about = "" if self.reach is None else f"; {self.reach}"
+        return [*super()._summary(), f"argmaxable of {self.head.name}: {told}; {self.dtype}{about}"]
+
     @property
     def stored(self) -> np.ndarray:
         """(m,) what is proved of the weights as stored: `status`."""
@@ -106,8 +125,7 @@ class HeadReport(Report):
     def truths(self) -> str:
         """How many sets are argmaxable in each sense, by cardinality."""
         cardinality = labels.cardinality(self.label_sets, self.layer.n_labels)
-        truths = {"ideal": self.ideal, "stored": self.stored, "deployed": self.deployed}
-        truths |= {} if self.features is None else {"features": self.features}
+        truths = self._truths()
         lines = [f"{'labels':>8} {'sets':>9} " + " ".join(f"{name:>9}" for name in truths) + f"  {self.dtype}"]
         for k in [*np.unique(cardinality).tolist(), None]:
             chosen = np.ones(len(self), bool) if k is None else cardinality == k
@@ -120,11 +138,11 @@ def check_head(
     head: Head,
     params: Params,
     label_sets: labels.LabelSets,
-    rule: str | Rule = "threshold",
+    rule: RuleName | Rule = "threshold",
     *,
     domain: DomainLike = "any",
-    dtype: str = "float32",
-    held: int = HELD,
+    dtype: DtypeName = "float32",
+    held: int | np.integer = HELD,
     **options: Any,
 ) -> HeadReport:
     """`check` of a head's rows and biases, with the closed form and the forward pass beside it.
@@ -149,6 +167,8 @@ def check_head(
     """
     check_dtype(dtype)
     domain_of(domain)
+    if "transposed" in options:
+        raise ValueError("a head makes its own rows; leave out transposed=, which is about the weight of `check`")
     if head.n_labels * head.dim <= held:
         report = check_rows(head, params, label_sets, rule, **options)
         with_features = domain if head.n_labels * head.feature_dim <= held else None
@@ -162,7 +182,7 @@ def check_head(
 
 
 def check_rows(
-    head: Head, params: Params, label_sets: labels.LabelSets, rule: str | Rule = "threshold", **options: Any
+    head: Head, params: Params, label_sets: labels.LabelSets, rule: RuleName | Rule = "threshold", **options: Any
 ) -> Report:
     """`check` of a head's rows and biases.
 

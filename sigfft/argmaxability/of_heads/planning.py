@@ -2,9 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
 
 from sigfft import labels
+from sigfft.argmaxability.display import html_table
+from sigfft.argmaxability.of_heads.forward import DtypeName
 from sigfft.argmaxability.of_heads.trials import Sets, Trial, distinct_sets, try_head
 from sigfft.argmaxability.theory.sampling import clopper_pearson, random_sets
 from sigfft.domains import DomainLike, domain_of
@@ -16,7 +21,7 @@ from sigfft.spectrum import smooth_length
 _FINE = 0.06  # the spread is found to within this share of itself
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """The answer of `plan`.
 
@@ -40,6 +45,30 @@ class Plan:
     def features(self) -> Service | None:
         """Whether the features can serve the chosen head, and what is missing; None where no head is."""
         return None if self.chosen is None else Service(self.chosen.head, self.domain)
+
+    def __repr__(self) -> str:
+        head, spreads = self.trials[0].head, ", ".join(str(trial.spread) for trial in self.trials)
+        found = "no spread that was tried reaches" if self.chosen is None else f"spread {self.chosen.spread} reaches"
+        asked = f"{head.n_labels:,} labels, every set of up to {head.max_cardinality}, {self.dtype}"
+        served = "" if self.features is None else f"\n{self.features}"
+        return f"Plan for {asked}: {found} a share of {self.share:g}; tried {spreads}{served}"
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self), self.to_dicts(), len(self.trials))
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict of plain values for each spread that was tried, in ascending order.
+
+        Each has "spread"; "dim" and "parameters" of the head; "reproduced", "of", "low" and "high" of random sets; the
+        same with "given_" before them, where sets were given; and "chosen".
+        """
+        return [
+            {"spread": trial.spread, "dim": trial.head.dim, "parameters": trial.head.n_parameters()}
+            | asdict(trial.random)
+            | ({} if trial.given is None else {f"given_{name}": value for name, value in asdict(trial.given).items()})
+            | {"chosen": trial is self.chosen}
+            for trial in self.trials
+        ]
 
     def __str__(self) -> str:
         head = self.trials[0].head
@@ -67,21 +96,21 @@ class Plan:
 
 
 def plan(
-    n_labels: int,
-    max_cardinality: int,
-    dtype: str = "float32",
+    n_labels: int | np.integer,
+    max_cardinality: int | np.integer,
+    dtype: DtypeName = "float32",
     *,
     label_sets: labels.LabelSets | None = None,
     share: float = 0.95,
     confidence: float = 0.95,
-    samples: int = 100,
-    feature_dim: int = 768,
+    samples: int | np.integer = 100,
+    feature_dim: int | np.integer = 768,
     domain: DomainLike = "any",
     centred: bool = False,
-    slack: int = 0,
-    n_fft: int | None = None,
+    slack: int | np.integer = 0,
+    n_fft: int | np.integer | None = None,
     thorough: bool = False,
-    seed: int = 0,
+    seed: int | np.integer = 0,
 ) -> Plan:
     """The least spread with which the forward pass reproduces a stated share of label sets.
 
@@ -113,35 +142,34 @@ def plan(
         of reach.
     """
     sizes = {"n_labels": n_labels, "max_cardinality": max_cardinality, "samples": samples, "feature_dim": feature_dim}
-    for name, size in sizes.items():
-        whole(name, size, 1)
+    n, k, count, width = (whole(name, size, 1) for name, size in sizes.items())
     domain_of(domain)
-    points = smooth_length(n_labels) if n_fft is None else n_fft
-    room = (points - 1) // 2 - max_cardinality
+    points = smooth_length(n) if n_fft is None else int(n_fft)
+    room = (points - 1) // 2 - k
     if room < 0:
         raise ValueError(
-            f"max_cardinality={max_cardinality} needs at least {2 * max_cardinality + 1} points; n_labels={n_labels} "
-            f"have {points}: lower max_cardinality or raise n_fft"
+            f"max_cardinality={k} needs at least {2 * k + 1} points; n_labels={n} have {points}: "
+            "lower max_cardinality or raise n_fft"
         )
-    best = clopper_pearson(samples, samples, confidence)[0]
+    best = clopper_pearson(count, count, confidence)[0]
     if not 0 < share <= best:
         raise ValueError(
             f"with samples={samples} the interval lies above {best:.4f} at most; share={share} must be positive and no "
             "larger, or raise samples"
         )
-    random = Sets(random_sets(n_labels, max_cardinality, samples, seed))
-    given = None if label_sets is None else distinct_sets(label_sets, n_labels, max_cardinality, samples, seed)
+    random = Sets(random_sets(n, k, count, int(seed)))
+    given = None if label_sets is None else distinct_sets(label_sets, n, k, count, int(seed))
     trials: dict[int, Trial] = {}
 
     def reaches(spread: int) -> bool:
         if spread not in trials:
-            options = {"spread": spread, "slack": slack, "n_fft": n_fft, "centred": centred}
-            head = dft_head(n_labels, max_cardinality, feature_dim=feature_dim, **options)  # type: ignore[arg-type]
-            settings = {"dtype": dtype, "confidence": confidence, "thorough": thorough, "seed": seed}
+            options = {"spread": spread, "slack": int(slack), "n_fft": None if n_fft is None else points}
+            head = dft_head(n, k, feature_dim=width, centred=centred, **options)  # type: ignore[arg-type]
+            settings = {"dtype": dtype, "confidence": confidence, "thorough": thorough, "seed": int(seed)}
             trials[spread] = try_head(head, random, given, **settings)  # type: ignore[arg-type]
         return trials[spread].reaches(share)
 
-    least = _least(reaches, room, enough_spread(n_labels, max_cardinality, points))
+    least = _least(reaches, room, enough_spread(n, k, points))
     tried = [trials[spread] for spread in sorted(trials)]
     return Plan(dtype, share, confidence, tried, None if least is None else trials[least], domain)
 

@@ -11,6 +11,7 @@ import scipy.linalg
 import scipy.special
 from jaxtyping import Float, Int
 
+from sigfft.argmaxability.display import html_table
 from sigfft.argmaxability.layer import array_digest
 from sigfft.argmaxability.proofs import interior
 from sigfft.domains import Domain, DomainLike, domain_of
@@ -21,7 +22,7 @@ from sigfft.projection import Projection
 _STEPS = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reach:
     """What the features of a head reach: its proof is checked by `proves`, without a solver.
 
@@ -55,6 +56,16 @@ class Reach:
         if self.rank < self.dim:
             return f"features reach a part of z: {self.dim - self.rank} of its {self.dim} dimensions are missing"
         return f"whether features reach every z: {self.status}"
+
+    def __repr__(self) -> str:
+        return f"Reach: {self}; domain {self.domain}, rank {self.rank} of {self.dim}"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Reach: {self}", self.to_dicts(), 1)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dict of plain values: the claim without its proof."""
+        return [{name: getattr(self, name) for name in ("status", "domain", "up_to_scale", "dim", "rank")}]
 
     def proves(self, projection: Projection) -> bool:
         """Whether a claim of "every z" or "part" is true of a projection, by exact or verified arithmetic alone."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Array, Float
 from threadpoolctl import threadpool_limits
 
 from sigfft import labels
-from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.layer import Layer, array_digest, layout_hint
 from sigfft.argmaxability.proofs.certificate import proves_certificates
 from sigfft.argmaxability.proofs.verdicts import STATUSES, Line, VerificationError, read_lines
 from sigfft.argmaxability.proofs.witness import proves_witnesses
@@ -25,12 +26,13 @@ PROOFS = {"argmaxable": "witness", "unargmaxable": "certificate"}
 @threadpool_limits.wrap(limits=1, user_api="blas")  # threads that wait for each other slow small inverses 20-fold
 def verify(
     path: str | Path,
-    weight: np.ndarray,
-    bias: np.ndarray | None = None,
+    weight: Float[np.ndarray | Array, "_labels _dim"],
+    bias: Float[np.ndarray | Array, " labels"] | None = None,
     label_sets: labels.LabelSets | None = None,
     *,
     projection: Projection | None = None,
-    batch_size: int = 1024,
+    transposed: bool = False,
+    batch_size: int | np.integer = 1024,
 ) -> dict[str, int]:
     """Prove every verdict of a file that `Report.save` wrote, against the weights it claims to be about.
 
@@ -39,11 +41,12 @@ def verify(
 
     Args:
       path: the file.
-      weight: (n_labels, dim).
+      weight: (n_labels, dim), or (dim, n_labels) if transposed.
       bias: (n_labels,) or None.
       label_sets: sets that must each have a verdict in the file, whatever its status; as `check`. In any order, and
         the file may hold verdicts on other sets. None: the file alone says what it is about.
       projection: that of the head, where the verdicts are about features.
+      transposed: the weight is a kernel (dim, n_labels), as Flax stores it.
       batch_size: verdicts proved at a time.
 
     Returns:
@@ -54,7 +57,7 @@ def verify(
         missing; or one of the label sets has no verdict.
       ValueError: weight and bias do not fit each other, or ids of the label sets are out of range.
     """
-    layer = Layer.of(weight, bias, projection=projection)
+    layer = Layer.of(weight, bias, projection=projection, transposed=transposed)
     asked = [] if label_sets is None else labels.unpack(layer.pad(label_sets), layer.n_labels)
     decided: set[tuple[int, ...]] = set()
     counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
@@ -86,7 +89,9 @@ def _check(line: Line, layer: Layer) -> None:
             )
             raise ValueError(f"the verdict is about {which[0]} projection= (on the command line: {which[1]})")
         if claimed != given:
-            raise ValueError(f"{name} is {claimed}, but {given} was given: the verdict is about other weights")
+            swapped = line.layer.weight == array_digest(layer.weight.T)
+            hint = f"; {layout_hint(layer.transposed)}" if swapped else ""
+            raise ValueError(f"{name} is {claimed}, but {given} was given: the verdict is about other weights{hint}")
     status, (low, high) = line.verdict.status, line.verdict.margin
     consistent = {"argmaxable": high > 0, "unargmaxable": low <= 0, "undecided": low <= 0 <= high}
     if not (low <= high and consistent[status]):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from sigfft.argmaxability.checker import check
-from sigfft.argmaxability.rules import Rule
+from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.rules import Rule, RuleName
 from sigfft.argmaxability.theory.sampling import clopper_pearson, every_set, random_sets
 
 
@@ -55,24 +56,26 @@ class Share:
 
 
 def coverage(
-    weight: Float[np.ndarray, "labels dim"],
-    max_cardinality: int,
-    bias: Float[np.ndarray, " labels"] | None = None,
-    rule: str | Rule = "threshold",
+    weight: Float[np.ndarray | Array, "_labels _dim"],
+    max_cardinality: int | np.integer,
+    bias: Float[np.ndarray | Array, " labels"] | None = None,
+    rule: RuleName | Rule = "threshold",
     *,
-    samples: int = 200,
+    transposed: bool = False,
+    samples: int | np.integer = 200,
     confidence: float = 0.95,
-    exhaustive: int = 5_000,
-    seed: int = 0,
+    exhaustive: int | np.integer = 5_000,
+    seed: int | np.integer = 0,
     **options: Any,
 ) -> list[Share]:
     """The share of all label sets of each size 1..k that a layer can output.
 
     Args:
-      weight: (n_labels, dim), as `check`.
+      weight: (n_labels, dim), or (dim, n_labels) if transposed, as `check`.
       max_cardinality: the largest size k.
       bias: (n_labels,) or None.
       rule: as `check`; under argmax only size 1 makes sense.
+      transposed: as `check`.
       samples: random sets of each size.
       confidence: of each interval.
       exhaustive: single labels are all checked, and so are larger sets where there are at most this many.
@@ -82,12 +85,13 @@ def coverage(
     Raises:
       ValueError: as `check`; sizes below 1, or a confidence outside (0, 1).
     """
-    n_labels = len(weight)
+    layer = Layer.of(weight, bias, rule, transposed=transposed)
+    n_labels = layer.n_labels
     if not 1 <= max_cardinality <= n_labels:
         raise ValueError(f"max_cardinality must be in 1 .. n_labels={n_labels}; given {max_cardinality}")
     found = []
-    for j in range(1, max_cardinality + 1):
-        exact = j == 1 or math.comb(n_labels, j) <= exhaustive
-        padded = every_set(n_labels, j) if exact else random_sets(n_labels, j, samples, seed + j)
-        found.append(Share.of(j, check(weight, padded, bias, rule, **options).status, exact, confidence))
+    for j in range(1, int(max_cardinality) + 1):
+        exact = j == 1 or math.comb(n_labels, j) <= int(exhaustive)
+        padded = every_set(n_labels, j) if exact else random_sets(n_labels, j, int(samples), int(seed) + j)
+        found.append(Share.of(j, check(layer.weight, padded, layer.bias, rule, **options).status, exact, confidence))
     return found

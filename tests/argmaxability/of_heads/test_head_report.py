@@ -146,6 +146,7 @@ def test_a_large_head_begins_with_its_transform_and_decides_the_rest(monkeypatch
         head_report.check_rows(head, params, sets[:1], n_jobs=0)
 
 
+@pytest.mark.loose_types
 def test_a_head_report_is_a_report():
     head = sigfft.dft_head(11, 2, feature_dim=2)
     report = sigfft.check_head(head, init(head), [[1], [1, 4], [1, 4, 8], [1]], dtype="bfloat16")
@@ -164,3 +165,18 @@ def test_narrow_parameters_do_not_narrow_a_fixed_matrix():
     narrow = sigfft.check_head(head, jax.tree.map(lambda p: p.astype("bfloat16"), init(head)), sets)
     assert narrow.status.tolist() == report.status.tolist()
     assert narrow.layer == report.layer
+
+
+def test_a_head_report_tells_its_truths():
+    head = sigfft.dft_head(11, 2, feature_dim=2)
+    report = sigfft.check_head(head, init(head), [[1], [1, 4], [1, 4, 8]])
+    lines = repr(report).splitlines()
+    assert lines[0] == "HeadReport on 3 label sets: 2 argmaxable, 1 unargmaxable, 0 undecided"
+    assert lines[-1].startswith("argmaxable of dft k=2: ideal 2, stored 2, deployed 2, features 1; float32; features")
+    records = report.to_dicts()
+    for name in ("status", "ideal", "deployed", "features"):
+        assert [record[name] for record in records] == getattr(report, name).tolist()
+    named = report.named(list("abcdefghijk"))
+    assert named.to_dicts()[1]["names"] == named.on_features.to_dicts()[1]["names"] == ["b", "e"]
+    assert "<th" in named._repr_html_()
+    assert named._repr_html_().count("</tr>") == 4

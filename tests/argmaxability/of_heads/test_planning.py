@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,7 @@ def test_a_centred_head_is_served_by_fewer_features(monkeypatch):
     assert [plan.features.serves for plan in plans] == [False, True]
 
 
+@pytest.mark.loose_types  # the command line passes on what it was given
 def test_plan_command(capsys, monkeypatch):
     monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.full(len(padded), head.spread >= 3))
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--samples", "60", "--share", "0.5"]) == 0
@@ -101,6 +104,24 @@ def test_plan_command(capsys, monkeypatch):
     assert "domain must be 'any', 'nonnegative' or two numbers (low, high); given '2,one'" in capsys.readouterr().err
 
 
+@pytest.mark.loose_types  # the command line passes on what it was given
 def test_plan_command_names_an_unknown_dtype(capsys):
     assert cli.main(["plan", "--labels", "60", "--cardinality", "1", "--dtype", "int8"]) == 2
     assert "dtype must be one of" in capsys.readouterr().err
+
+
+def test_a_plan_is_told_in_two_lines_and_its_trials_in_a_table(monkeypatch):
+    monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.full(len(padded), head.spread >= 3))
+    plan = sigfft.plan(np.int64(60), np.int32(1), samples=np.int64(60), share=0.5, label_sets=[[1], [2]], n_fft=None)
+    first, second = repr(plan).splitlines()
+    assert first.startswith(
+        "Plan for 60 labels, every set of up to 1, float32: spread 3 reaches a share of 0.5; tried 0,"
+    )
+    assert second == str(plan.features)
+    records = json.loads(json.dumps(plan.to_dicts()))
+    assert [record["spread"] for record in records if record["chosen"]] == [3]
+    assert records[0]["reproduced"] == 0
+    assert {"dim", "parameters", "of", "low", "high", "given_reproduced", "given_high"} <= records[0].keys()
+    assert plan._repr_html_().count("</tr>") == 1 + len(plan.trials)
+    monkeypatch.setattr(trials, "deployed", lambda head, params, padded, **_: np.zeros(len(padded), bool))
+    assert "no spread that was tried reaches" in repr(sigfft.plan(41, 20))

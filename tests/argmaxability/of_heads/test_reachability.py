@@ -190,3 +190,11 @@ def test_a_report_without_a_domain_says_nothing_of_features():
 def _reordered(head, params):
     weight, bias = stored_layer(head, params)
     return weight, [[0], [1]], bias
+
+
+def test_what_is_reached_is_told_without_its_proof():
+    head = sigfft.bottleneck_head(5, 3, feature_dim=8)
+    found = sigfft.reach(head, head.init(jax.random.key(0)))
+    assert repr(found) == "Reach: features reach every z; domain any, rank 3 of 3"
+    assert found.to_dicts() == [{"status": "every z", "domain": "any", "up_to_scale": False, "dim": 3, "rank": 3}]
+    assert "features reach every z" in found._repr_html_()
