@@ -61,12 +61,12 @@ def top_k(head: Head, params: Params, features: Features, k: int, *, block_size:
     """
     shards = Shards.of(head, params, features)
 
-    def local(own: Params, z: Array) -> TopLabels:
+    def local(own: Params, z: Array) -> tuple[TopLabels, None]:
         visit = _Visit(head, own, z, block_size, shards)
-        return visit.best(visit.all(visit.no_labels(k), visit.merge))
+        return visit.best(visit.all(visit.no_labels(k), visit.merge)), None
 
     z = flat(head.project(params, features), 1)
-    found = shards.run(local, per_label_params(head, params), z, TopLabels(False, False))
+    found, _ = shards.run(local, per_label_params(head, params), z)
     return _unflat(shards, found, features.shape[:-1])
 
 
@@ -96,7 +96,7 @@ def label_sets(
     """
     shards = Shards.of(head, params, features)
 
-    def local(by_label: tuple[Params, Array], z: Array) -> PredictedSets:
+    def local(by_label: tuple[Params, Array], z: Array) -> tuple[PredictedSets, None]:
         own, thresholds = by_label
         visit = _Visit(head, own, z, block_size, shards)
         thresholds = visit.blocks.split(thresholds)
@@ -109,11 +109,12 @@ def label_sets(
         top, count = visit.all((visit.no_labels(max_cardinality), jnp.zeros(len(z), jnp.int32)), step)
         top = visit.best(top)
         found = jnp.where(top.scores > -jnp.inf, top.labels, head.n_labels)
-        return PredictedSets(*jax.lax.sort((found, top.scores), num_keys=1), shards.over_labels(count))
+        ids, scores = jax.lax.sort((found, top.scores), num_keys=1)
+        return PredictedSets(ids, scores, shards.over_labels(count)), None
 
     z = flat(head.project(params, features), 1)
     by_label = per_label_params(head, params), _each(head, threshold, z)
-    found = shards.run(local, by_label, z, PredictedSets(False, False, False))
+    found, _ = shards.run(local, by_label, z)
     return _unflat(shards, found, features.shape[:-1])
 
 
@@ -147,7 +148,7 @@ def predictions(
     """
     shards = Shards.of(head, params, features)
 
-    def local(by_label: tuple[Params, Array], by_example: tuple[Array, Array, Array]) -> Predictions:
+    def local(by_label: tuple[Params, Array], by_example: tuple[Array, Array, Array]) -> tuple[Any, Array]:
         (own, thresholds), (z, labels, mask) = by_label, by_example
         visit = _Visit(head, own, z, block_size, shards)
         blocks, thresholds = visit.blocks, visit.blocks.split(thresholds)
@@ -172,16 +173,14 @@ def predictions(
             per_label=blocks.split(jnp.zeros(blocks.held, jnp.int32)),
         )
         best, tally = visit.all((visit.no_labels(top), nothing), step)
-        return Predictions(
-            top_labels=visit.best(best).labels,
-            active=shards.over_labels(tally.active.astype(jnp.int32)) > 0,
-            per_example=shards.over_labels(tally.per_example),
-            per_label=shards.over_examples(blocks.join(tally.per_label)),
-        )
+        active = shards.over_labels(tally.active.astype(jnp.int32)) > 0
+        of_examples = visit.best(best).labels, active, shards.over_labels(tally.per_example)
+        return of_examples, shards.over_examples(blocks.join(tally.per_label))
 
     z = flat(head.project(params, features), 1)
     by_label = per_label_params(head, params), _each(head, threshold, z)
-    return shards.run(local, by_label, (z, labels, mask), Predictions(False, False, False, True))
+    (top_labels, active, per_example), per_label = shards.run(local, by_label, (z, labels, mask))
+    return Predictions(top_labels, active, per_example, per_label)
 
 
 class _Visit:
@@ -226,7 +225,10 @@ class _Visit:
     def best(self, top: TopLabels) -> TopLabels:
         """The best labels of all devices."""
         k = top.labels.shape[1]
-        return top if self.shards.labels is None else _first(*self.shards.gathered(top), k)
+        if self.shards.labels is None:
+            return top
+        every = self.shards.gathered(top)
+        return _first(every.labels, every.scores, k)
 
 
 def _first(ids: Int[Array, "batch m"], scores: Float[Array, "batch m"], k: int) -> TopLabels:

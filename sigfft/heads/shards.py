@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Shaped
 
@@ -31,7 +32,7 @@ class Shards:
     labels: Any = None
 
     @classmethod
-    def of(cls, head: Head, params: Params, features: Array) -> "Shards":
+    def of(cls, head: Head, params: Params, features: Array | np.ndarray) -> "Shards":
         """The examples' are those of the first axis of the features, the labels' those of the per-label params."""
         mesh = explicit_mesh((params, features))
         if mesh is None:
@@ -69,14 +70,14 @@ class Shards:
 
         return self.over_labels(jax.tree.map(place, tree))
 
-    def run(self, local: Callable[..., Any], by_label: Any, by_example: Any, result: Any) -> Any:
+    def run(self, local: Callable[[Any, Any], tuple[Any, Any]], by_label: Any, by_example: Any) -> tuple[Any, Any]:
         """`local(by_label, by_example)` on each device, with its share of both.
 
         Args:
-          local: what a device does; the methods above are for it.
+          local: what a device does; the methods above are for it. It returns what has a row for each of its examples,
+            and what has one for each of its labels.
           by_label: a pytree of arrays (n_labels, ...).
           by_example: a pytree of arrays (batch, ...); see `sigfft.meshes.flat`.
-          result: a pytree of booleans, whether the first axis of a result is that of the labels, or of examples.
         """
         if self.mesh is None:
             return local(by_label, by_example)
@@ -84,8 +85,7 @@ class Shards:
         specs = jax.tree.map(lambda _: labels, by_label), jax.tree.map(lambda _: examples, by_example)
         put = lambda array, spec: jax.sharding.reshard(array, NamedSharding(self.mesh, spec))  # noqa: E731
         placed = jax.tree.map(put, (by_label, by_example), specs)
-        out_specs = jax.tree.map(lambda of_labels: labels if of_labels else examples, result)
-        return jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=out_specs)(*placed)
+        return jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=(examples, labels))(*placed)
 
     def unflat(self, array: Shaped[Array, "..."], batch: tuple[int, ...]) -> Shaped[Array, "..."]:
         """An array of examples, of the leading axes that they had."""

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -146,9 +146,9 @@ def predict(
             per_label=(mask.astype(bool).astype(jnp.float32) @ above).astype(jnp.int32),
         )
 
-    def specs(logits: Array, *_: Array) -> Predictions:
-        examples, of_labels = spec_of(logits)
-        return Predictions(*[PartitionSpec(examples)] * 3, PartitionSpec(of_labels))
+    def specs(logits: Array, *_: Array) -> Any:
+        examples, of_labels = map(PartitionSpec, spec_of(logits))
+        return Predictions(examples, examples, examples, of_labels)  # type: ignore[arg-type]
 
     return automatic(counted, specs, logits, labels, mask)
 
