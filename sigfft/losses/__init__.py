@@ -3,10 +3,14 @@
 from sigfft.losses.blocked import sum_over_labels as sum_over_labels
 from sigfft.losses.heads import asymmetric as asymmetric
 from sigfft.losses.heads import bce as bce
+from sigfft.losses.heads import focal as focal
 from sigfft.losses.heads import of_head as of_head
+from sigfft.losses.logits import asymmetric_with_logits as asymmetric_with_logits
+from sigfft.losses.logits import bce_with_logits as bce_with_logits
+from sigfft.losses.logits import focal_with_logits as focal_with_logits
+from sigfft.losses.logits import with_logits as with_logits
 from sigfft.losses.per_label import LOSSES as LOSSES
 from sigfft.losses.per_label import PerLabelLoss as PerLabelLoss
 from sigfft.losses.per_label import asymmetric_loss as asymmetric_loss
-from sigfft.losses.per_label import asymmetric_with_logits as asymmetric_with_logits
-from sigfft.losses.per_label import bce_with_logits as bce_with_logits
 from sigfft.losses.per_label import binary_cross_entropy as binary_cross_entropy
+from sigfft.losses.per_label import focal_loss as focal_loss
