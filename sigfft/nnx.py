@@ -1,9 +1,10 @@
-"""Any head as a Flax NNX module."""
+"""Any head as a Flax NNX module, and metrics as an NNX metric."""
 
 from flax import nnx
 from jaxtyping import Array, Float
 
 from sigfft.heads import Head, Params
+from sigfft.metrics.flax_metric import Metrics as Metrics
 
 
 class OutputHead(nnx.Module):

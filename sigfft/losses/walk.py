@@ -39,10 +39,8 @@ class Targets(NamedTuple):
 class Walk:
     """The labels held, block by block; arguments as `sigfft.losses.sum_over_labels`, which has checked them."""
 
-    def __init__(
-        self, head: Head, blocks: Blocks, own: Params, z: Array, weights: Weights, labels: Array, offset: Array
-    ):
-        self.blocks, self.offset = blocks, offset
+    def __init__(self, head: Head, blocks: Blocks, own: Params, z: Array, weights: Weights, labels: Array, offset: Any):
+        self.blocks, self.offset = blocks, jnp.asarray(offset)  # a constant comes back from a trace as NumPy's
         self.z = z.astype(compute_dtype(z.dtype))
         self._own, self._decode = blocks.split(own), head.block_decoder(blocks, z.dtype)
         self._weights, self._positive = (None if w is None else blocks.split(w) for w in weights[:2])
