@@ -108,7 +108,7 @@ def _from_traced(matrix: Array, max_cardinality: int | None) -> Array:
     if max_cardinality is None:
         raise ValueError("the width of label sets from a traced matrix must be known: give max_cardinality")
     n_labels = matrix.shape[1]
-    ids = jnp.where(matrix != 0, np.arange(n_labels, dtype=np.int32)[None], n_labels)
+    ids = jnp.where(matrix.astype(bool), np.arange(n_labels, dtype=np.int32)[None], n_labels)
     first = -jax.lax.top_k(-ids, min(max_cardinality, n_labels))[0]
     return jnp.pad(first, ((0, 0), (0, max_cardinality - first.shape[1])), constant_values=n_labels)
 

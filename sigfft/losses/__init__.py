@@ -17,4 +17,5 @@ from sigfft.losses.per_label import PerLabelLoss as PerLabelLoss
 from sigfft.losses.per_label import asymmetric_loss as asymmetric_loss
 from sigfft.losses.per_label import binary_cross_entropy as binary_cross_entropy
 from sigfft.losses.per_label import focal_loss as focal_loss
+from sigfft.losses.sampled import of_sampled as of_sampled
 from sigfft.losses.weights import REDUCTIONS as REDUCTIONS

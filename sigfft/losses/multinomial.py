@@ -60,8 +60,16 @@ def softmax(
     if block_size is not None and (axes := labels_axis(per_label_params(head, params), features)) is not None:
 
         def local(shard: Shard, own: Params, z: Array, labels: Array, _: Weights) -> Array:
-            held = {"held": shard.held, "offset": shard.offset, "axis_name": shard.labels}
-            return softmax_by_blocks(head, own, z, labels, block_size=min(block_size, shard.held), **held)
+            return softmax_by_blocks(
+                head,
+                own,
+                z,
+                labels,
+                block_size=min(block_size, shard.held),
+                held=shard.held,
+                offset=shard.offset,
+                axis_name=shard.labels,
+            )
 
         values = over_shards(local, head, params, features, labels, Weights(), axes, per_example=True)
         return automatic(lambda v, w: reduced(v, w, reduction), lambda *_: spec, values, weights.examples)
