@@ -1,12 +1,14 @@
 """Label sets: short rows of ascending label ids, padded with `n_labels`.
 
-A dense (batch, n_labels) 0/1 matrix is never built. Everything here runs on the host in NumPy.
+A dense (batch, n_labels) 0/1 matrix is never built. Everything here runs on the host in NumPy, but for `once`, and for
+`from_multi_hot` and `to_multi_hot` of traced arrays.
 """
 
 import hashlib
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int32, Shaped
 
@@ -36,6 +38,9 @@ def pad(label_sets: LabelSets, n_labels: int, max_cardinality: int | None = None
         chunks = [_integers(np.asarray(s)) for s in label_sets if len(s)]
         indices = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
     return from_csr(np.concatenate([[0], np.cumsum(counts)]), indices, n_labels, max_cardinality)
+
+
+from_lists = pad
 
 
 def from_csr(
@@ -79,12 +84,17 @@ def from_csr(
 
 def from_multi_hot(
     matrix: Shaped[np.ndarray | Array, "sets labels"], max_cardinality: int | None = None
-) -> Int32[np.ndarray, "sets width"]:
+) -> Int32[np.ndarray | Array, "sets width"]:
     """Padded label sets from a matrix of 0s and 1s, or of booleans: (sets, n_labels).
 
+    Under `jax.jit` the width must be given and values cannot be checked: what is not 0 is active, and of more than
+    `max_cardinality` labels the first remain.
+
     Raises:
-      ValueError: another shape or other values, or a set exceeds `max_cardinality`.
+      ValueError: another shape or other values, a set exceeds `max_cardinality`, or a traced matrix without it.
     """
+    if isinstance(matrix, jax.core.Tracer):
+        return _from_traced(matrix, max_cardinality)
     dense = np.asarray(matrix)
     if dense.ndim != 2 or not ((dense == 0) | (dense == 1)).all():
         raise ValueError(f"a multi-hot matrix is (sets, n_labels) of 0s and 1s; given {dense.dtype} {dense.shape}")
@@ -92,11 +102,37 @@ def from_multi_hot(
     return from_csr(np.concatenate([[0], np.cumsum(counts)]), indices, dense.shape[1], max_cardinality)
 
 
-def to_multi_hot(padded: Int[np.ndarray | Array, "sets width"], n_labels: int) -> Bool[np.ndarray, "sets labels"]:
-    """Padded label sets as a dense boolean matrix (sets, n_labels), for libraries that want one."""
+def _from_traced(matrix: Array, max_cardinality: int | None) -> Array:
+    if matrix.ndim != 2:
+        raise ValueError(f"a multi-hot matrix is (sets, n_labels) of 0s and 1s; given {matrix.dtype} {matrix.shape}")
+    if max_cardinality is None:
+        raise ValueError("the width of label sets from a traced matrix must be known: give max_cardinality")
+    n_labels = matrix.shape[1]
+    ids = jnp.where(matrix.astype(bool), np.arange(n_labels, dtype=np.int32)[None], n_labels)
+    first = -jax.lax.top_k(-ids, min(max_cardinality, n_labels))[0]
+    return jnp.pad(first, ((0, 0), (0, max_cardinality - first.shape[1])), constant_values=n_labels)
+
+
+def to_multi_hot(
+    padded: Int[np.ndarray | Array, "sets width"], n_labels: int
+) -> Bool[np.ndarray | Array, "sets labels"]:
+    """Padded label sets as a dense boolean matrix (sets, n_labels), for libraries that want one; also traced."""
+    if isinstance(padded, jax.core.Tracer):
+        rows, ids = np.arange(len(padded))[:, None], jnp.where(padded < 0, n_labels, padded)
+        return jnp.zeros((len(padded), n_labels), bool).at[rows, ids].set(True, mode="drop")
     dense = np.zeros((len(padded), n_labels + 1), bool)
     np.put_along_axis(dense, np.minimum(np.asarray(padded), n_labels), True, axis=1)
     return dense[:, :n_labels]
+
+
+def once(labels: Int[np.ndarray | Array, "*batch width"], n_labels: int) -> Int[Array, "*batch width"]:
+    """Label sets in which each id stands once, ascending, and padding is n_labels; traced or not.
+
+    Padding may have been any id that is not a label's, negative ones among them.
+    """
+    ids = jnp.asarray(labels, jnp.int32)
+    ids = jnp.sort(jnp.where((ids < 0) | (ids > n_labels), n_labels, ids), axis=-1)
+    return ids.at[..., 1:].set(jnp.where(ids[..., 1:] == ids[..., :-1], n_labels, ids[..., 1:]))
 
 
 def to_csr(

@@ -1,4 +1,4 @@
-"""Any head as a Flax NNX module."""
+"""Any head as a Flax NNX module, and metrics as an NNX metric."""
 
 import jax
 from jaxtyping import Array, Float, Num
@@ -9,6 +9,8 @@ from sigfft.heads.modules import Initializer, axes, start
 
 with needs("flax", "sigfft.nnx"):
     from flax import nnx
+
+    from sigfft.metrics.flax_metric import Metrics as Metrics
 
 
 class OutputHead(nnx.Module):

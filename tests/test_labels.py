@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -67,3 +68,29 @@ def test_bad_sets_raise(sets, message):
 def test_indptr_must_describe_indices(indptr):
     with pytest.raises(ValueError, match="indptr must rise from 0"):
         labels.from_csr(np.array(indptr), np.array([0, 1, 2]), 5)
+
+
+def test_multi_hot_and_back_when_traced():
+    padded = labels.pad(SETS, 5)
+    dense = labels.to_multi_hot(padded, 5)
+    there = jax.jit(lambda ids: labels.to_multi_hot(ids, 5))
+    np.testing.assert_array_equal(there(padded), dense)
+    np.testing.assert_array_equal(there(np.where(padded == 5, -1, padded)), dense)
+    for width in (3, 7):
+        back = jax.jit(lambda matrix, width=width: labels.from_multi_hot(matrix, width))(dense)
+        np.testing.assert_array_equal(back, labels.pad(SETS, 5, width))
+        assert back.dtype == np.int32
+
+
+def test_a_traced_matrix_needs_a_width():
+    with pytest.raises(ValueError, match="give max_cardinality"):
+        jax.jit(labels.from_multi_hot)(np.zeros((2, 5), bool))
+
+
+def test_once_drops_repeated_ids_and_what_is_no_label():
+    given = np.array([[3, 1, 3, 3], [-1, 9, 2, 5], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(labels.once(given, 5), [[1, 3, 5, 5], [2, 5, 5, 5], [0, 5, 5, 5]])
+
+
+def test_lists_become_label_sets():
+    np.testing.assert_array_equal(labels.from_lists(SETS, 5), labels.pad(SETS, 5))

@@ -19,6 +19,7 @@ METRIC_TITLES = {
     "mean F1": "mean F1@k: each example's own F1@k, averaged",
     "nDCG": "nDCG@k: discounted gain, over the best possible",
     "PSP": "PSP@k: propensity-scored precision, over the best possible",
+    "PSnDCG": "PSnDCG@k: propensity-scored discounted gain, over the best possible",
 }
 Curve = Sequence[Mapping[str, Any]]
 STATUS_STYLE: dict[str, dict[str, Any]] = {

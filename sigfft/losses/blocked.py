@@ -1,28 +1,23 @@
-"""A per-label loss over blocks of labels: each block's logits are made, turned into loss and gradients, and dropped.
+"""A per-label loss over blocks of labels, with its gradients.
 
-Differentiating a scan would keep the logits of every block, or make them twice. Here the pass that is differentiated
-takes the gradients along, since a loss has one number to differentiate: its derivative in any direction is their inner
-product with it.
+A sum over the batch has one number to differentiate: the pass that makes it takes its gradient along, and its
+derivative in any direction is their inner product. Sums of each example are made in one pass and differentiated in
+another.
 """
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from sigfft.heads import Head, Params
-from sigfft.losses.per_label import PerLabelLoss
+from sigfft.heads.blocks import Blocks
+from sigfft.losses.per_label import PerLabelLoss, at_active
+from sigfft.losses.walk import Walk, active_logits, add_at_active
+from sigfft.losses.weights import Weights
 from sigfft.precision import compute_dtype
 from sigfft.varying import vary_like
-
-
-class _Sums(NamedTuple):
-    value: Float[Array, " batch"]
-    own: Params
-    z: Float[Array, "batch dim"]
 
 
 def sum_over_labels(
@@ -36,6 +31,7 @@ def sum_over_labels(
     held: int | None = None,
     offset: Int[Array, ""] | int = 0,
     label_weights: Float[Array, " held"] | None = None,
+    positive_weights: Float[Array, " held"] | None = None,
     example_weights: Float[Array, " batch"] | None = None,
 ) -> Float[Array, ""]:
     """The loss summed over a range of labels and over the batch, in float32 at least.
@@ -45,108 +41,131 @@ def sum_over_labels(
       head: the output layer.
       own: the per-label parameters of the labels held, from `sigfft.heads.per_label_params`: arrays (held, ...).
       z: activations (batch, dim).
-      labels: active label ids of the whole head (batch, max_cardinality), padded with n_labels.
+      labels: active label ids of the whole head (batch, max_cardinality), padded with n_labels; a repeated one counts
+        once.
       block_size: how many labels are visited at a time, at most.
       held: number of labels held; None: all of the head's.
       offset: the id of the first label held.
       label_weights: of the terms of each label held; they have no gradient.
+      positive_weights: of the term of each label held where it is active; they have no gradient.
       example_weights: of each example's sum.
 
     Raises:
       ValueError: `block_size` is not a whole number of at least 1, or a parameter does not have one row for each label
         held.
     """
+    weights = Weights(label_weights, positive_weights, example_weights)
+    blocks, arguments = walk_arguments(head, own, z, weights, labels, block_size, held, offset)
+    return _sum(loss, head, blocks, *arguments)
+
+
+def sums_by_blocks(
+    loss: PerLabelLoss,
+    head: Head,
+    own: Params,
+    z: Float[Array, "batch dim"],
+    labels: Int[Array, "batch max_cardinality"],
+    *,
+    block_size: int,
+    held: int | None = None,
+    offset: Int[Array, ""] | int = 0,
+    label_weights: Float[Array, " held"] | None = None,
+    positive_weights: Float[Array, " held"] | None = None,
+) -> Float[Array, " batch"]:
+    """Each example's sum over a range of labels; arguments and errors as `sum_over_labels`.
+
+    Its gradient makes the logits a second time. It has no forward-mode derivative (`jax.jvp`): `sum_over_labels` has.
+    """
+    weights = Weights(label_weights, positive_weights)
+    blocks, arguments = walk_arguments(head, own, z, weights, labels, block_size, held, offset)
+    return _sums(loss, head, blocks, *arguments)
+
+
+def walk_arguments(
+    head: Head,
+    own: Params,
+    z: Array,
+    weights: Weights,
+    labels: Array,
+    block_size: int,
+    held: int | None,
+    offset: Array | int,
+) -> tuple[Blocks, tuple[Params, Array, Weights, Array, Array]]:
+    """The blocks and the last arguments of a `Walk`, checked; all arrays vary over the same mesh axes."""
     blocks = head.blocks(block_size, held)
     for name, value in own.items():
         if value.shape[0] != blocks.held:
             raise ValueError(
                 f"params[{name!r}] has {value.shape[0]} rows; expected one for each of {blocks.held} labels"
             )
-    wide = compute_dtype(z.dtype)
-    weights = tuple(None if w is None else w.astype(wide) for w in (label_weights, example_weights))
-    arguments = vary_like((own, z, *weights, labels, jnp.asarray(offset, jnp.int32)))
-    return _sum(loss, head, blocks, *arguments)
+    weights = jax.tree.map(lambda w: w.astype(compute_dtype(z.dtype)), weights)
+    return blocks, vary_like((own, z, weights, labels, jnp.asarray(offset, jnp.int32)))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
-def _sum(loss, head, blocks, own, z, label_weights, example_weights, labels, offset):
-    terms = _Terms(loss, head, blocks, own, z, label_weights, labels, offset)
-
-    def add_block(total, block):
-        logits = terms.decode(blocks.take(terms.own, block), terms.z, blocks.labels(block) + offset)
-        return total + terms.value(logits, terms.targets(block, logits)), None
-
-    start = vary_like(jnp.zeros(len(z), terms.z.dtype), terms.z)
-    return _weighted(jax.lax.scan(add_block, start, blocks.ids())[0], example_weights)
+def _sum(loss, head, blocks, own, z, weights, labels, offset):
+    return _weighted(_values(loss, Walk(head, blocks, own, z, weights, labels, offset)), weights.examples)
 
 
 @_sum.defjvp
 def _with_derivative(loss, head, blocks, primals, tangents):
-    own, z, label_weights, example_weights, labels, offset = primals
-    terms = _Terms(loss, head, blocks, own, z, label_weights, labels, offset)
-
-    def add_block(sums, block):
-        logits, pull_back = jax.vjp(
-            lambda rows, z: terms.decode(rows, z, blocks.labels(block) + offset), blocks.take(terms.own, block), terms.z
-        )
-        targets = terms.targets(block, logits)
-        slope = terms.slope(logits, targets)
-        rows, dz = pull_back(slope if example_weights is None else slope * example_weights[:, None])
-        value = sums.value + terms.value(logits, targets)
-        return _Sums(value, blocks.add(sums.own, rows, block), sums.z + dz), None
-
-    start = _Sums(jnp.zeros(len(z), terms.z.dtype), *jax.tree.map(jnp.zeros_like, (terms.own, terms.z)))
-    sums, _ = jax.lax.scan(add_block, vary_like(start, z), blocks.ids())
-    derivative = _inner((blocks.join(sums.own), sums.z), tangents[:2])
-    if example_weights is not None:
-        derivative = derivative + _inner((sums.value,), (tangents[3],))
-    return _weighted(sums.value, example_weights), derivative
+    weights = primals[2]
+    values, gradient = _gradient(loss, Walk(head, blocks, *primals), weights.examples)
+    derivative = _inner(gradient, tangents[:2])
+    if weights.examples is not None:
+        derivative = derivative + _inner((values,), (tangents[2].examples,))
+    return _weighted(values, weights.examples), derivative
 
 
-class _Targets(NamedTuple):
-    """What a block's logits ought to be: where the active labels stand in it, and what each label counts."""
-
-    positions: Int[Array, "batch k"]
-    is_active: Float[Array, "batch k"]
-    counted: Float[Array, " width"]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def _sums(loss, head, blocks, own, z, weights, labels, offset):
+    return _values(loss, Walk(head, blocks, own, z, weights, labels, offset))
 
 
-class _Terms:
-    """The terms of a loss, block by block."""
-
-    def __init__(self, loss, head, blocks, own, z, label_weights, labels, offset):
-        self.loss, self.blocks, self.offset = loss, blocks, offset
-        self.z = z.astype(compute_dtype(z.dtype))
-        self.own, self.decode = blocks.split(own), head.block_decoder(blocks, z.dtype)
-        self.weights = None if label_weights is None else blocks.split(label_weights)
-        # Counted from the first that is held; padding may not look like a label that is held only to fill up.
-        self.ids = jnp.where(labels < blocks.n_labels, labels.astype(jnp.int32) - offset, -1)
-
-    def targets(self, block, logits):
-        positions = self.blocks.positions(block, self.ids)
-        is_active = (positions < self.blocks.width).astype(logits.dtype)
-        counted = self.blocks.counted(block, self.offset).astype(logits.dtype)
-        if self.weights is not None:
-            weights = self.blocks.take(self.weights, block)
-            counted, is_active = counted * weights, is_active * weights.at[positions].get(mode="fill", fill_value=0)
-        return _Targets(positions, is_active, counted)
-
-    def value(self, logits, targets):
-        # A product with 0s and 1s: XLA's sums along rows are several times slower on CPUs.
-        of_active = self.loss.correction(self._active(logits, targets)) * targets.is_active
-        return self.loss.inactive(logits) @ targets.counted + of_active.sum(1)
-
-    def slope(self, logits, targets):
-        counted = vary_like(jnp.broadcast_to(targets.counted[None], logits.shape), logits)
-        correction = _slope(self.loss.correction, self._active(logits, targets), targets.is_active)
-        rows = np.arange(len(logits), dtype=np.int32)[:, None]
-        return _slope(self.loss.inactive, logits, counted).at[rows, targets.positions].add(correction, mode="drop")
-
-    def _active(self, logits, targets):
-        return jnp.take_along_axis(logits, targets.positions, axis=1, mode="fill", fill_value=0)
+def _sums_forward(loss, head, blocks, *arguments):
+    return _sums(loss, head, blocks, *arguments), arguments
 
 
-def _slope(function, x, weight):
+def _sums_backward(loss, head, blocks, arguments, cotangent):
+    own, z = _gradient(loss, Walk(head, blocks, *arguments), cotangent)[1]
+    return own, z.astype(arguments[1].dtype), None, None, None
+
+
+_sums.defvjp(_sums_forward, _sums_backward)
+
+
+def _values(loss, walk):
+    def add_block(total, logits, targets):
+        return total + _value(loss, logits, targets)
+
+    return walk.look(add_block, jnp.zeros(len(walk.z), walk.z.dtype))
+
+
+def _gradient(loss, walk, example_weights):
+    """Each example's sum, and the gradients of own and z of their weighted sum."""
+
+    def add_block(total, logits, targets):
+        slope = _slope(loss, logits, targets)
+        weighted = slope if example_weights is None else slope * example_weights[:, None]
+        return total + _value(loss, logits, targets), weighted
+
+    return walk.pull_back(add_block, jnp.zeros(len(walk.z), walk.z.dtype))
+
+
+def _value(loss, logits, targets):
+    # A product with 0s and 1s: XLA's sums along rows are several times slower on CPUs.
+    of_active = at_active(loss, active_logits(logits, targets), targets.positive) * targets.is_active
+    return loss.inactive(logits) @ targets.counted + of_active.sum(1)
+
+
+def _slope(loss, logits, targets):
+    counted = vary_like(jnp.broadcast_to(targets.counted[None], logits.shape), logits)
+    of_active = lambda active: at_active(loss, active, targets.positive)  # noqa: E731
+    correction = _pulled(of_active, active_logits(logits, targets), targets.is_active)
+    return add_at_active(_pulled(loss.inactive, logits, counted), targets, correction)
+
+
+def _pulled(function, x, weight):
     return jax.vjp(function, x)[1](weight)[0]
 
 

@@ -1,23 +1,24 @@
 """Losses of a head, from features: dense, or in blocks of labels."""
 
 import functools
-import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float, Int, Num
+from jax.sharding import PartitionSpec
+from jaxtyping import Array, Float, Num
 
 from sigfft import labels as label_sets
 from sigfft.heads import Head, Params, per_label_params
-from sigfft.losses.blocked import sum_over_labels
-from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, binary_cross_entropy, sums_over_labels
-from sigfft.meshes import automatic, axes_of, labels_axis, spec_of
+from sigfft.losses.blocked import sum_over_labels, sums_by_blocks
+from sigfft.losses.logits import ExampleWeights, Labels, LabelWeights, sums_over_labels
+from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, binary_cross_entropy, focal_loss
+from sigfft.losses.shards import Shard, flat, over_shards
+from sigfft.losses.weights import Weights, check_reduction, checked_weights, count, reduced
+from sigfft.meshes import automatic, labels_axis, spec_of
 
 Features = Num[Array | np.ndarray, "*batch feature_dim"]
-Labels = Int[Array | np.ndarray, "*batch max_cardinality"]
 
 
 def of_head(
@@ -28,9 +29,11 @@ def of_head(
     labels: Labels,
     block_size: int | None = None,
     *,
-    label_weights: Float[Array | np.ndarray, " labels"] | None = None,
-    example_weights: Num[Array | np.ndarray, "*batch"] | Bool[Array | np.ndarray, "*batch"] | None = None,
-) -> Float[Array, ""]:
+    reduction: str = "mean",
+    label_weights: LabelWeights | None = None,
+    positive_weights: LabelWeights | None = None,
+    example_weights: ExampleWeights | None = None,
+) -> Float[Array, "..."]:
     """A per-label loss of a head: mean over the batch of sums over labels.
 
     Args:
@@ -38,30 +41,53 @@ def of_head(
       head: the output layer.
       params: its parameters.
       features: float (..., feature_dim), of any leading axes or none.
-      labels: active label ids (..., max_cardinality), padded with n_labels.
+      labels: active label ids (..., max_cardinality), padded with n_labels; one that is repeated counts once.
       block_size: None: through all logits (..., n_labels) at once. An int: through at most so many labels at a time;
         memory is then that of (batch, block_size) and of the parameters' gradient. From some thousand labels on this is
         also the faster way; 1000 to 4000 is a good size on CPUs.
+      reduction: "mean" over the batch; its "sum"; or "none", each example's sum times its weight (...,). By blocks the
+        gradient of "none" makes the logits twice, and there is no forward-mode derivative (`jax.jvp`, `jax.jacfwd`) of
+        it: take that of "mean" or "sum", or `block_size=None`.
       label_weights: by which the terms of each label are multiplied; they have no gradient.
+      positive_weights: by which the term of each label is multiplied where it is active, on top of those; they have no
+        gradient. With label smoothing the term of an active label is the smoothed one.
       example_weights: of the mean, which is Σ weight · sum / Σ weight; a mask leaves out what only fills up a batch.
 
     Raises:
-      ValueError: `block_size` is not a whole number of at least 1, or shapes that do not fit.
+      ValueError: `block_size` is not a whole number of at least 1, an unknown reduction, or shapes that do not fit.
     """
+    check_reduction(reduction)
     features, labels = jnp.asarray(features), jnp.asarray(labels)
-    label_sets.check(labels, features.shape[:-1], head.n_labels)
-    weights = [None if w is None else jnp.asarray(w, jnp.float32) for w in (label_weights, example_weights)]
-    _check_weights(weights, head.n_labels, features.shape[:-1])
+    batch = features.shape[:-1]
+    label_sets.check(labels, batch, head.n_labels)
+    weights = checked_weights(head.n_labels, batch, label_weights, positive_weights, example_weights)
     if block_size is not None and (axes := labels_axis(per_label_params(head, params), features)) is not None:
-        return _by_shards(loss, head, params, features, labels, *weights, block_size, axes)
 
-    def value(params: Params, features: Array, labels: Array, *weights: Array | None) -> Array:
-        z, labels, *weights = _flat(head.project(params, features), labels, *weights)
+        def local(shard: Shard, own: Params, z: Array, labels: Array, weights: Weights) -> Array:
+            size = min(block_size, shard.held)
+            part = _total(loss, head, own, z, labels, weights, size, reduction, held=shard.held, offset=shard.offset)
+            if reduction == "none":
+                return jax.lax.psum(part, shard.labels)
+            total = jax.lax.psum(part, (*shard.labels, *shard.examples))
+            if reduction == "sum":
+                return total
+            number = count(len(z), weights.examples, total.dtype)
+            return total / (jax.lax.psum(number, shard.examples) if shard.examples else number)
+
+        return over_shards(local, head, params, features, labels, weights, axes, per_example=reduction == "none")
+
+    def value(params: Params, features: Array, labels: Array, weights: Weights) -> Array:
+        z = head.project(params, features)
         if block_size is None:
-            return _mean(loss, head.decode(params, z), labels, *weights)
-        return _by_blocks(loss, head, per_label_params(head, params), z, labels, *weights, block_size)
+            values = sums_over_labels(loss, head.decode(params, z), labels, weights.labels, weights.positive)
+            return reduced(values, weights.examples, reduction)
+        own = per_label_params(head, params)
+        z, labels, examples = flat(z, labels, weights.examples)
+        result = _by_blocks(loss, head, own, z, labels, weights._replace(examples=examples), block_size, reduction)
+        return result.reshape(batch) if reduction == "none" else result
 
-    return automatic(value, lambda *_: PartitionSpec(), params, features, labels, *weights)
+    spec = spec_of(features, axes=-1) if reduction == "none" else PartitionSpec()
+    return automatic(value, lambda *_: spec, params, features, labels, weights)
 
 
 def bce(
@@ -70,10 +96,12 @@ def bce(
     features: Features,
     labels: Labels,
     block_size: int | None = None,
+    *,
+    reduction: str = "mean",
     **options: Any,
-) -> Float[Array, ""]:
+) -> Float[Array, "..."]:
     """Binary cross-entropy of a head, in nats: arguments as `of_head`, options as `binary_cross_entropy`."""
-    return of_head(binary_cross_entropy(**options), head, params, features, labels, block_size)
+    return of_head(binary_cross_entropy(**options), head, params, features, labels, block_size, reduction=reduction)
 
 
 def asymmetric(
@@ -82,72 +110,39 @@ def asymmetric(
     features: Features,
     labels: Labels,
     block_size: int | None = None,
+    *,
+    reduction: str = "mean",
     **options: Any,
-) -> Float[Array, ""]:
+) -> Float[Array, "..."]:
     """The asymmetric loss of a head: arguments as `of_head`, options as `asymmetric_loss`."""
-    return of_head(asymmetric_loss(**options), head, params, features, labels, block_size)
+    return of_head(asymmetric_loss(**options), head, params, features, labels, block_size, reduction=reduction)
 
 
-@functools.partial(jax.jit, static_argnames=("loss", "head", "block_size"))  # a caller without jit compiles once too
-def _by_blocks(loss, head, own, z, labels, label_weights, example_weights, block_size):
-    weights = {"label_weights": label_weights, "example_weights": example_weights}
-    total = sum_over_labels(loss, head, own, z, labels, block_size=block_size, **weights)
-    return total / _count(z, example_weights, total.dtype)
+def focal(
+    head: Head,
+    params: Params,
+    features: Features,
+    labels: Labels,
+    block_size: int | None = None,
+    *,
+    reduction: str = "mean",
+    **options: Any,
+) -> Float[Array, "..."]:
+    """The focal loss of a head: arguments as `of_head`, options as `focal_loss`."""
+    return of_head(focal_loss(**options), head, params, features, labels, block_size, reduction=reduction)
 
 
-def _by_shards(loss, head, params, features, labels, label_weights, example_weights, block_size, axes):
-    """Each device visits the labels whose parameters it has; nothing as long as the label space travels."""
-    mesh = next(mesh for leaf in jax.tree.leaves(params) if (mesh := jax.typeof(leaf).sharding.mesh).axis_names)
-    z = head.project(params, features)
-    batch = spec_of(z, axes=-1)
-    flat = PartitionSpec(batch[0] if batch else None)
-    own = per_label_params(head, params)
-    by_label = jax.tree.map(lambda _: PartitionSpec(axes), own)
-    specs = (by_label, flat, flat, PartitionSpec(axes), flat)
-    held = head.n_labels // math.prod(mesh.shape[axis] for axis in axes_of(axes))
-
-    def local(own, z, labels, label_weights, example_weights):
-        offset = jax.lax.axis_index(axes) * held
-        weights = {"label_weights": label_weights, "example_weights": example_weights}
-        total = sum_over_labels(
-            loss, head, own, z, labels, block_size=min(block_size, held), held=held, offset=offset, **weights
-        )
-        count = _count(z, example_weights, total.dtype)
-        examples = axes_of(flat[0])
-        return jax.lax.psum(total, (*axes_of(axes), *examples)) / (jax.lax.psum(count, examples) if examples else count)
-
-    arrays = automatic(_flat, lambda *_: (*specs[1:3], specs[4]), z, labels, example_weights)
-    given = (own, *arrays[:2], label_weights, arrays[2])
-    placed = [
-        None if array is None else jax.sharding.reshard(array, jax.tree.map(lambda s: NamedSharding(mesh, s), spec))
-        for array, spec in zip(given, specs, strict=True)
-    ]
-    return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=PartitionSpec())(*placed)
+@functools.partial(jax.jit, static_argnames=("loss", "head", "block_size", "reduction"))
+def _by_blocks(
+    loss, head, own, z, labels, weights, block_size, reduction
+):  # jitted: a caller without compiles once too
+    total = _total(loss, head, own, z, labels, weights, block_size, reduction)
+    return total / count(len(z), weights.examples, total.dtype) if reduction == "mean" else total
 
 
-def _flat(z, labels, *weights):
-    """Arrays of one batch axis, whatever leading axes there were."""
-    z, labels = z.reshape(-1, z.shape[-1]), labels.reshape(-1, labels.shape[-1])
-    return z, labels, *(None if w is None else w.reshape(-1) for w in weights)
-
-
-def _mean(loss, logits, labels, label_weights, example_weights):
-    sums = sums_over_labels(loss, logits, labels, label_weights)
-    if example_weights is None:
-        return sums.mean()
-    weights = example_weights.astype(sums.dtype)
-    return sums @ weights / _count(sums, weights, sums.dtype)
-
-
-def _count(examples, weights, dtype):
-    """What a sum over examples is divided by; 1 where all are masked, whose sum is 0."""
-    if weights is None:
-        return jnp.asarray(len(examples), dtype)
-    total = weights.astype(dtype).sum()
-    return jnp.where(total == 0, 1, total)
-
-
-def _check_weights(weights, n_labels, batch):
-    for name, weight, shape in zip(("label_weights", "example_weights"), weights, ((n_labels,), batch), strict=True):
-        if weight is not None and weight.shape != shape:
-            raise ValueError(f"{name} must be {shape}; given shape {weight.shape}")
+def _total(loss, head, own, z, labels, weights, block_size, reduction, **held):
+    """The weighted sum over the batch of the labels held, or with "none" each example's."""
+    options = {"block_size": block_size, "label_weights": weights.labels, "positive_weights": weights.positive, **held}
+    if reduction == "none":
+        return reduced(sums_by_blocks(loss, head, own, z, labels, **options), weights.examples, "none")
+    return sum_over_labels(loss, head, own, z, labels, example_weights=weights.examples, **options)

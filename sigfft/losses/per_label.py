@@ -1,4 +1,4 @@
-"""Losses that add up over labels, and their values from whole logits.
+"""Losses that add up over labels.
 
 Such a loss splits into a sum over all labels and a correction at the active ones:
 Σ_all inactive(logit) + Σ_active (active(logit) - inactive(logit)). For binary cross-entropy `inactive` is softplus and
@@ -6,14 +6,13 @@ the correction is -logit.
 """
 
 import functools
+import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
-
-from sigfft.precision import compute_dtype
+from jaxtyping import Array, Float
 
 
 class PerLabelLoss(NamedTuple):
@@ -28,60 +27,65 @@ class PerLabelLoss(NamedTuple):
     correction: Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
 
-def bce_with_logits(
-    logits: Float[Array, "batch labels"], labels: Int[Array, "batch max_cardinality"]
-) -> Float[Array, ""]:
-    """Binary cross-entropy of logits: mean over the batch of sums over labels, in nats, in float32 at least.
-
-    Args:
-      logits: float (batch, n_labels).
-      labels: active label ids (batch, max_cardinality), padded with n_labels.
-    """
-    return mean_of_sums(binary_cross_entropy(), logits, labels)
-
-
-def asymmetric_with_logits(
-    logits: Float[Array, "batch labels"],
-    labels: Int[Array, "batch max_cardinality"],
-    **options: Any,
-) -> Float[Array, ""]:
-    """The asymmetric loss of logits: mean over the batch of sums over labels; options as `asymmetric_loss`."""
-    return mean_of_sums(asymmetric_loss(**options), logits, labels)
-
-
-def mean_of_sums(
-    loss: PerLabelLoss, logits: Float[Array, "batch labels"], labels: Int[Array, "batch max_cardinality"]
-) -> Float[Array, ""]:
-    """Mean over the batch of sums over labels, in float32 at least, from whole logits."""
-    return jnp.mean(sums_over_labels(loss, logits, labels))
-
-
-def sums_over_labels(
-    loss: PerLabelLoss,
-    logits: Float[Array, "*batch labels"],
-    labels: Int[Array, "*batch max_cardinality"],
-    weights: Float[Array, " labels"] | None = None,
-) -> Float[Array, "*batch"]:
-    """Each example's sum over labels, perhaps weighted, in float32 at least, from whole logits."""
-    logits = logits.astype(compute_dtype(logits.dtype))
-    is_active = (labels >= 0) & (labels < logits.shape[-1])
-    own = jnp.where(is_active, labels, logits.shape[-1])
-    active = jnp.take_along_axis(logits, own, axis=-1, mode="fill", fill_value=0)
-    corrections = jnp.where(is_active, loss.correction(active), 0)
-    if weights is None:
-        return loss.inactive(logits).sum(-1) + corrections.sum(-1)
-    weights = jax.lax.stop_gradient(weights.astype(logits.dtype))
-    return loss.inactive(logits) @ weights + (corrections * weights.at[own].get(mode="fill", fill_value=0)).sum(-1)
+def at_active(
+    loss: PerLabelLoss, logits: Float[Array, "..."], positive: Float[Array, "..."] | None = None
+) -> Float[Array, "..."]:
+    """What active labels add to the sum of `inactive` over all labels, their own loss `positive` times as large."""
+    correction = loss.correction(logits)
+    return correction if positive is None else positive * correction + (positive - 1) * loss.inactive(logits)
 
 
 @functools.cache  # equal options are one loss: a jitted function that it is static to is compiled once
-def binary_cross_entropy(label_smoothing: float = 0.0) -> PerLabelLoss:
-    """-log p of an active label and -log(1 - p) of an inactive one, p = sigmoid(logit).
+def binary_cross_entropy(label_smoothing: float = 0.0, positive_weight: float = 1.0) -> PerLabelLoss:
+    """-w log p of an active label and -log(1 - p) of an inactive one, p = sigmoid(logit).
 
     Args:
       label_smoothing: as `smoothed`.
+      positive_weight: w, above 0; more than 1 where active labels are few. For one of each label see `of_head`.
+
+    Raises:
+      ValueError: a weight that is not positive and finite.
     """
-    return smoothed(PerLabelLoss(softplus, lambda logit: -logit), label_smoothing)
+    if not 0 < positive_weight < math.inf:
+        raise ValueError(f"positive_weight={positive_weight!r} must be positive and finite; 1 is plain cross-entropy")
+
+    def correction(logit):
+        return -logit if positive_weight == 1 else (positive_weight - 1) * softplus(-logit) - logit
+
+    return smoothed(PerLabelLoss(softplus, correction), label_smoothing)
+
+
+@functools.cache
+def focal_loss(gamma: float = 2.0, alpha: float | None = None, label_smoothing: float = 0.0) -> PerLabelLoss:
+    """-α (1 - p)^γ log p of an active label and -(1 - α) p^γ log(1 - p) of an inactive one, p = sigmoid(logit).
+
+    Labels that are told right already weigh little. With γ = 0 and no α it is binary cross-entropy. The gradient is
+    that of the whole expression, weights included, and finite for any finite logit.
+
+    Args:
+      gamma: γ, at least 0.
+      alpha: α, in (0, 1), the weight of active labels against inactive ones; None: both weigh 1.
+      label_smoothing: as `smoothed`.
+
+    Raises:
+      ValueError: γ below 0 or not finite, or α outside (0, 1).
+
+    Reference: Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equations 4 and 5.
+    """
+    if not 0 <= gamma < math.inf:
+        raise ValueError(f"gamma={gamma!r} must be at least 0 and finite; the paper takes 2")
+    if alpha is not None and not 0 < alpha < 1:
+        raise ValueError(f"alpha={alpha!r} must be in (0, 1), or None: active and inactive labels weigh the same")
+    of_active, of_inactive = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
+
+    # p^γ from log p = -softplus(-logit): a power of p itself, once p is rounded to 0, has no slope for γ < 1.
+    def inactive(logit):
+        return of_inactive * jnp.exp(-gamma * softplus(-logit)) * softplus(logit)
+
+    def active(logit):
+        return of_active * jnp.exp(-gamma * softplus(logit)) * softplus(-logit)
+
+    return smoothed(PerLabelLoss(inactive, lambda logit: active(logit) - inactive(logit)), label_smoothing)
 
 
 @functools.cache
@@ -122,7 +126,11 @@ def asymmetric_loss(
     return smoothed(PerLabelLoss(inactive, lambda logit: active(logit) - inactive(logit)), label_smoothing)
 
 
-LOSSES: dict[str, Callable[..., PerLabelLoss]] = {"bce": binary_cross_entropy, "asymmetric": asymmetric_loss}
+LOSSES: dict[str, Callable[..., PerLabelLoss]] = {
+    "bce": binary_cross_entropy,
+    "asymmetric": asymmetric_loss,
+    "focal": focal_loss,
+}
 
 
 def smoothed(loss: PerLabelLoss, label_smoothing: float) -> PerLabelLoss:

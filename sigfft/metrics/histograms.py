@@ -15,7 +15,7 @@ is exact. The resolution limits which thresholds there are to choose from, and w
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -145,6 +145,7 @@ def _update(
             active=counts.active.at[labels, own].add(jnp.broadcast_to(counted, own.shape), mode="drop"),
         )
 
-    return automatic(
-        added, lambda _, scores, *__: Counts(*[PartitionSpec(spec_of(scores)[1])] * 2), counts, scores, labels, mask
-    )
+    def specs(counts: Counts, scores: Array, *_: Array) -> Any:
+        return jax.tree.map(lambda _: PartitionSpec(spec_of(scores)[1]), counts)
+
+    return automatic(added, specs, counts, scores, labels, mask)

@@ -1,10 +1,10 @@
-"""Metrics of the k highest-ranked labels: P, R, F1, nDCG and propensity-scored precision (PSP) at k.
+"""Metrics of the k highest-ranked labels: P, R, F1, nDCG, and propensity-scored precision (PSP) and nDCG (PSnDCG) at k.
 
 All read the ids of the top labels, best first, never the logits, so a blocked top-k can feed them. Every example
 counts, also one with an empty label set: it adds 0 to each sum, as in scikit-learn with `zero_division=0` and in the
 Extreme Classification repository.
 
-Reference: Bhatia et al., The Extreme Classification Repository, 2016 (P, nDCG, PSP); Grivas, Vergari and Lopez,
+Reference: Bhatia et al., The Extreme Classification Repository, 2016 (P, nDCG, PSP, PSnDCG); Grivas, Vergari and Lopez,
 Taming the Sigmoid Bottleneck, AAAI 2024 (F1@k).
 """
 
@@ -28,6 +28,8 @@ class RankingSums(NamedTuple):
     ndcg: CompensatedSum
     weighted_hits: CompensatedSum
     best_weighted_hits: CompensatedSum
+    weighted_dcg: CompensatedSum
+    best_weighted_dcg: CompensatedSum
 
 
 def init(n_ks: int) -> RankingSums:
@@ -47,7 +49,8 @@ def update(
 ) -> RankingSums:
     """The sums with a batch added of `top_labels`, distinct and best first, at least the last of the ascending `ks`.
 
-    `mask` says which examples count; inverse propensities are the labels' weights in PSP@k, and without there is none.
+    `mask` says which examples count; inverse propensities are the labels' weights in PSP@k and PSnDCG@k, and
+    without there is neither.
     """
     active = labels < n_labels
     correct = top_labels[:, : ks[-1], None] == labels[:, None, :]
@@ -74,9 +77,12 @@ def update(
         return sums
     weight = inverse_propensities.at[labels].get(mode="fill", fill_value=0.0)
     best_first, _ = jax.lax.top_k(jnp.pad(weight, ((0, 0), (0, max(0, ks[-1] - weight.shape[1])))), ks[-1])
+    found_weight = jnp.where(correct, weight[:, None, :], 0.0).sum(axis=2)
     return sums._replace(
-        weighted_hits=add(sums.weighted_hits, _at(ks, jnp.where(correct, weight[:, None, :], 0.0).sum(axis=2))),
+        weighted_hits=add(sums.weighted_hits, _at(ks, found_weight)),
         best_weighted_hits=add(sums.best_weighted_hits, _at(ks, best_first)),
+        weighted_dcg=add(sums.weighted_dcg, _at(ks, found_weight * discount[None, :])),
+        best_weighted_dcg=add(sums.best_weighted_dcg, _at(ks, best_first * discount[None, :])),
     )
 
 
@@ -84,7 +90,6 @@ def compute(sums: RankingSums, n_examples: int, ks: tuple[int, ...], *, with_psp
     """The metrics of sums that are on the host, in float64."""
     precision = np.asarray(sums.hits, np.float64) / n_examples / np.asarray(ks)
     recall = compensated.value(sums.recall) / n_examples
-    best = compensated.value(sums.best_weighted_hits)
     columns = {
         "P": precision,
         "R": recall,
@@ -93,7 +98,8 @@ def compute(sums: RankingSums, n_examples: int, ks: tuple[int, ...], *, with_psp
         "nDCG": compensated.value(sums.ndcg) / n_examples,
     }
     if with_psp:
-        columns["PSP"] = _ratio(compensated.value(sums.weighted_hits), best)
+        columns["PSP"] = _ratio(*map(compensated.value, (sums.weighted_hits, sums.best_weighted_hits)))
+        columns["PSnDCG"] = _ratio(*map(compensated.value, (sums.weighted_dcg, sums.best_weighted_dcg)))
     return {f"{name}@{k}": float(column[i]) for name, column in columns.items() for i, k in enumerate(ks)}
 
 

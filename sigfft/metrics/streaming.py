@@ -74,16 +74,17 @@ def make_metrics(
     """Metrics at the cut-offs `ks` and at `threshold`.
 
     Names: P@k, R@k, nDCG@k; F1@k, the harmonic mean of P@k and R@k (the paper's); mean F1@k, the mean of each example's
-    own F1@k; PSP@k, the propensity-scored precision divided by the best that any ranking reaches; micro F1, macro F1,
-    sample F1, exact match. A label is predicted if its logit is strictly above `threshold`. Equal logits rank by
-    ascending label id, and -0.0 below 0.0, as in `jax.lax.top_k`. Empty label sets and ratios 0/0 count 0: see
-    `sigfft.metrics.ranking` and `sigfft.metrics.threshold`.
+    own F1@k; PSP@k and PSnDCG@k, the propensity-scored gain and discounted gain, summed over examples and divided by
+    the sum of the best that any ranking reaches; micro F1, macro F1, sample F1, exact match. A label is predicted if
+    its logit is strictly above `threshold`. Equal logits rank by ascending label id, and -0.0 below 0.0, as in
+    `jax.lax.top_k`. Empty label sets and ratios 0/0 count 0: see `sigfft.metrics.ranking` and
+    `sigfft.metrics.threshold`.
 
     Args:
       n_labels: number of labels.
       ks: cut-offs of the ranking metrics, each in 1 .. n_labels.
       threshold: in logits; 0 is probability one half.
-      propensities: of each label, in (0, 1], from `sigfft.metrics.propensities`; without it there is no PSP@k.
+      propensities: of each label, in (0, 1], from `sigfft.metrics.propensities`; without there is no PSP, PSnDCG.
 
     Raises:
       ValueError: `ks` is empty, repeats itself or leaves 1 .. n_labels; `propensities` has another shape or a value

@@ -77,7 +77,9 @@ class HeadConfig:
 class LossOptions:
     """Options of the loss, as its function in `sigfft.losses.LOSSES` explains them."""
 
-    label_smoothing: float = 0.0  # of "bce" and "asymmetric"
+    label_smoothing: float = 0.0  # of all three
+    positive_weight: float = 1.0  # of "bce"
+    gamma: float = 2.0  # of "focal"
     gamma_active: float = 0.0  # of "asymmetric"
     gamma_inactive: float = 4.0  # of "asymmetric"
     margin: float = 0.05  # of "asymmetric"
@@ -88,7 +90,7 @@ class LossOptions:
 class OptimConfig:
     """How parameters are trained: Adam, or AdamW with decay, linear warm-up, then a cosine down to zero."""
 
-    loss: str = "bce"  # a name in `sigfft.losses.LOSSES`: "bce" or "asymmetric"
+    loss: str = "bce"  # a name in `sigfft.losses.LOSSES`: "bce", "asymmetric" or "focal"
     loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
     steps: int = 1000  # at most this many
     batch_size: int = 256  # examples of a step, over all devices of all machines

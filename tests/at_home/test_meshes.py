@@ -219,7 +219,7 @@ def test_forward_mode_is_the_same_derivative():
     head = HEADS["dft"]
     params, (features, labels, _) = random_params(head), data()
     value = lambda x: loss(head, params, x, labels, 10)  # noqa: E731
-    direction = jnp.ones_like(features)
+    direction = jnp.cos(jnp.arange(features.size, dtype=jnp.float32)).reshape(features.shape)  # not ones: centred
     _, forward = jax.jvp(value, (features,), (direction,))
     np.testing.assert_allclose(forward, jnp.vdot(jax.grad(value)(features), direction), rtol=1e-4)
 

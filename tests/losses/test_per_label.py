@@ -46,6 +46,25 @@ def test_asymmetric_is_the_dense_definition(logits, labels, gamma_active, gamma_
         )
 
 
+@pytest.mark.parametrize(("gamma", "alpha"), [(2, None), (0.5, 0.25), (0, None)])
+def test_focal_and_its_slope_are_the_definition(gamma, alpha):
+    x = np.linspace(-300, 300, 2401)
+    log_p, log_rest = -np.logaddexp(0, -x), -np.logaddexp(0, x)
+    p, rest = np.exp(log_p), np.exp(log_rest)
+    weight, other = (1, 1) if alpha is None else (alpha, 1 - alpha)
+    active, inactive = -weight * rest**gamma * log_p, -other * p**gamma * log_rest
+    of_active = weight * rest**gamma * (gamma * p * log_p - rest)
+    of_inactive = other * p**gamma * (p - gamma * rest * log_rest)
+    terms = sigfft.losses.focal_loss(gamma, alpha)
+    narrow = jnp.asarray(x, jnp.float32)
+    value, slope = jax.vmap(jax.value_and_grad(terms.inactive))(narrow)
+    np.testing.assert_allclose(value, inactive, rtol=1e-4, atol=1e-30)
+    np.testing.assert_allclose(slope, of_inactive, rtol=1e-4, atol=1e-30)
+    value, slope = jax.vmap(jax.value_and_grad(terms.correction))(narrow)
+    np.testing.assert_allclose(value, active - inactive, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(slope, of_active - of_inactive, rtol=1e-4, atol=1e-6)
+
+
 def test_asymmetric_without_focus_and_margin_is_bce(logits, labels):
     loss = sigfft.losses.asymmetric_with_logits(logits, labels, gamma_inactive=0, margin=0)
     np.testing.assert_allclose(loss, sigfft.losses.bce_with_logits(logits, labels), rtol=1e-6)
@@ -91,6 +110,19 @@ def test_impossible_options_raise(options, message):
         asymmetric_loss(**options)
 
 
+@pytest.mark.parametrize(
+    ("loss", "options", "message"),
+    [
+        ("focal", {"gamma": -1.0}, "gamma=-1.0 must be at least 0"),
+        ("focal", {"alpha": 1.0}, r"alpha=1.0 must be in \(0, 1\)"),
+        ("bce", {"positive_weight": 0.0}, "positive_weight=0.0 must be positive"),
+    ],
+)
+def test_impossible_options_of_others_raise(loss, options, message):
+    with pytest.raises(ValueError, match=message):
+        LOSSES[loss](**options)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_label_smoothing_is_that_of_the_dense_targets(logits, labels, name, smoothing):
@@ -99,5 +131,5 @@ def test_label_smoothing_is_that_of_the_dense_targets(logits, labels, name, smoo
     inactive, active = plain.inactive(logits), plain.inactive(logits) + plain.correction(logits)
     targets = dense * (1 - smoothing) + smoothing / 2
     expected = (targets * active + (1 - targets) * inactive).sum(-1).mean()
-    np.testing.assert_allclose(per_label.mean_of_sums(terms, logits, labels), expected, rtol=1e-5)
+    np.testing.assert_allclose(sigfft.losses.with_logits(terms, logits, labels), expected, rtol=1e-5)
     assert LOSSES[name](label_smoothing=smoothing) is terms

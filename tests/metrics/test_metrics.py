@@ -60,6 +60,13 @@ def reference(logits, labels, propensity=None):
             reached = sum((truth[i] / propensity)[order[i, :k]].sum() for i in range(n_examples))
             best = sum(np.sort(truth[i] / propensity)[::-1][:k].sum() for i in range(n_examples))
             expected[f"PSP@{k}"] = reached / best
+            gain = best_gain = 0.0
+            for i in range(n_examples):
+                weights = truth[i] / propensity
+                gain += sum(weights[label] / np.log2(rank + 2) for rank, label in enumerate(order[i, :k]))
+                ideal = sorted(weights, reverse=True)[:k]
+                best_gain += sum(weight / np.log2(rank + 2) for rank, weight in enumerate(ideal))
+            expected[f"PSnDCG@{k}"] = gain / best_gain
     predicted = (logits > 0).astype(int)
     for average, name in (("micro", "micro F1"), ("macro", "macro F1"), ("samples", "sample F1")):
         expected[name] = sk.f1_score(truth, predicted, average=average, zero_division=0)
@@ -94,6 +101,8 @@ def test_by_hand():
             "nDCG@3": ((1 + 1 / 2) / (1 + log3) + 1 / 2) / 3,
             "PSP@1": 2 / (4 + 1),  # label 2, of weight 4, would have been the best first choice
             "PSP@3": 1.0,
+            "PSnDCG@1": 2 / (4 + 1),
+            "PSnDCG@3": (2 + 4 / 2 + 1 / 2) / (4 + 2 * log3 + 1),
             "micro F1": 2 * 2 / (5 + 3),  # 2 right, 5 predicted, 3 true
             "macro F1": (2 / 3 + 0 + 2 / 3 + 0) / 4,
             "sample F1": (4 / 5 + 0 + 0) / 3,
