@@ -145,7 +145,7 @@ def test_all_of_them_train_and_are_checked_and_verified(config, tmp_path):
     assert sigfft.verify(tmp_path / "pairs.jsonl", weight)["undecided"] == 0
     with pytest.raises(ValueError, match="the pair rule has exactly 2 labels in each set; set 0 has 1"):
         sigfft.check(weight, [[1]], rule="pair")
-    deployed = sigfft.check_head(model.head, params["head"], pairs, "pair")
+    deployed = sigfft.check_head(model.head, params["head"], pairs, RULES["pair"])
     assert (deployed.deployed == "argmaxable").tolist() == (deployed.status == "argmaxable").tolist()
 
     sigfft.save_head(tmp_path / "head.safetensors", model.head, params["head"])

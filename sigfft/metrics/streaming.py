@@ -198,8 +198,9 @@ def check_shapes(
         raise ValueError(f"labels must be padded label ids (sigfft.labels.pad); given {labels.dtype} values")
     batch = per_example.shape[:-1]
     if labels.ndim != len(batch) + 1 or labels.shape[:-1] != batch or mask.shape != batch:
+        shape = ", ".join(map(str, (*batch, "max_cardinality")))
         raise ValueError(
-            f"labels must be {(*batch, 'max_cardinality')} and mask {batch} beside logits of {batch} examples; "
+            f"labels must be ({shape}) and mask {batch} beside logits of {batch} examples; "
             f"given {labels.shape} and {mask.shape}"
         )
 
