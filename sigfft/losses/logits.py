@@ -5,11 +5,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, Num
 
 from sigfft import labels as label_sets
 from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, at_active, binary_cross_entropy, focal_loss
-from sigfft.losses.weights import check_reduction, checked_weights, reduced
+from sigfft.losses.weights import Weights, check_reduction, checked_weights, reduced
+from sigfft.meshes import automatic, spec_of
 from sigfft.precision import compute_dtype
 
 Logits = Float[Array, "*batch labels"]
@@ -46,9 +48,13 @@ def with_logits(
     labels, batch, n_labels = jnp.asarray(labels), logits.shape[:-1], logits.shape[-1]
     label_sets.check(labels, batch, n_labels)
     weights = checked_weights(n_labels, batch, label_weights, positive_weights, example_weights)
-    return reduced(
-        sums_over_labels(loss, logits, labels, weights.labels, weights.positive), weights.examples, reduction
-    )
+
+    def value(logits: Array, labels: Array, weights: Weights) -> Array:
+        values = sums_over_labels(loss, logits, labels, weights.labels, weights.positive)
+        return reduced(values, weights.examples, reduction)
+
+    spec = spec_of(logits, axes=-1) if reduction == "none" else PartitionSpec()
+    return automatic(value, lambda *_: spec, logits, labels, weights)
 
 
 def bce_with_logits(logits: Logits, labels: Labels, *, reduction: str = "mean", **options: Any) -> Float[Array, "..."]:

@@ -93,7 +93,12 @@ def softmax_with_logits(
     labels, batch = jnp.asarray(labels), logits.shape[:-1]
     label_sets.check(labels, batch, logits.shape[-1])
     weights = checked_weights(logits.shape[-1], batch, None, None, example_weights)
-    return reduced(_values(logits, labels), weights.examples, reduction)
+
+    def value(logits: Array, labels: Array, examples: Array | None) -> Array:
+        return reduced(_values(logits, labels), examples, reduction)
+
+    spec = spec_of(logits, axes=-1) if reduction == "none" else PartitionSpec()
+    return automatic(value, lambda *_: spec, logits, labels, weights.examples)
 
 
 def softmax_by_blocks(

@@ -65,11 +65,19 @@ def per_example(head, module, params, features, labels):
 def losses(head, params, features, labels):
     """Losses and gradients, dense and by blocks."""
     every = lambda p, x, size: loss(head, p, x, labels, size)  # noqa: E731
+    with_logits = lambda p: sigfft.losses.bce_with_logits(head.logits(p, features), labels)  # noqa: E731
     weights = {"label_weights": jnp.asarray(WEIGHTS), "example_weights": jnp.ones(len(features))}
     return {
         "dense": jax.value_and_grad(every, (0, 1))(params, features, None),
         "blocks": jax.value_and_grad(every, (0, 1))(params, features, 10),
         "weighted": loss(head, params, features, labels, 10, **weights),
+        "of each": loss(head, params, features, labels, 10, reduction="none"),
+        "with logits": jax.value_and_grad(lambda p: sigfft.losses.bce_with_logits(head.logits(p, features), labels))(
+            params
+        ),
+        "softmax": [sigfft.losses.softmax(head, params, features, labels, size) for size in (None, 10)],
+        "softmax with logits": sigfft.losses.softmax_with_logits(head.logits(params, features), labels),
+        "sampled": sigfft.losses.of_sampled(BCE, head, params, features, labels, jax.random.key(0), 20),
     }
 
 
