@@ -61,12 +61,12 @@ def top_k(head: Head, params: Params, features: Features, k: int, *, block_size:
     """
     shards = Shards.of(head, params, features)
 
-    def local(own: Params, z: Array) -> tuple[TopLabels, None]:
+    def local(own: Params, z: Array) -> tuple[TopLabels, None, None]:
         visit = _Visit(head, own, z, block_size, shards)
-        return visit.best(visit.all(visit.no_labels(k), visit.merge)), None
+        return visit.best(visit.all(visit.no_labels(k), visit.merge)), None, None
 
     z = flat(head.project(params, features), 1)
-    found, _ = shards.run(local, per_label_params(head, params), z)
+    found, _, _ = shards.run(local, per_label_params(head, params), z)
     return _unflat(shards, found, features.shape[:-1])
 
 
@@ -96,7 +96,7 @@ def label_sets(
     """
     shards = Shards.of(head, params, features)
 
-    def local(by_label: tuple[Params, Array], z: Array) -> tuple[PredictedSets, None]:
+    def local(by_label: tuple[Params, Array], z: Array) -> tuple[PredictedSets, None, None]:
         own, thresholds = by_label
         visit = _Visit(head, own, z, block_size, shards)
         thresholds = visit.blocks.split(thresholds)
@@ -110,11 +110,11 @@ def label_sets(
         top = visit.best(top)
         found = jnp.where(top.scores > -jnp.inf, top.labels, head.n_labels)
         ids, scores = jax.lax.sort((found, top.scores), num_keys=1)
-        return PredictedSets(ids, scores, shards.over_labels(count)), None
+        return PredictedSets(ids, scores, shards.over_labels(count)), None, None
 
     z = flat(head.project(params, features), 1)
     by_label = per_label_params(head, params), _each(head, threshold, z)
-    found, _ = shards.run(local, by_label, z)
+    found, _, _ = shards.run(local, by_label, z)
     return _unflat(shards, found, features.shape[:-1])
 
 
@@ -148,7 +148,7 @@ def predictions(
     """
     shards = Shards.of(head, params, features)
 
-    def local(by_label: tuple[Params, Array], by_example: tuple[Array, Array, Array]) -> tuple[Any, Array]:
+    def local(by_label: tuple[Params, Array], by_example: tuple[Array, Array, Array]) -> tuple[Any, Array, None]:
         (own, thresholds), (z, labels, mask) = by_label, by_example
         visit = _Visit(head, own, z, block_size, shards)
         blocks, thresholds = visit.blocks, visit.blocks.split(thresholds)
@@ -175,11 +175,11 @@ def predictions(
         best, tally = visit.all((visit.no_labels(top), nothing), step)
         active = shards.over_labels(tally.active.astype(jnp.int32)) > 0
         of_examples = visit.best(best).labels, active, shards.over_labels(tally.per_example)
-        return of_examples, shards.over_examples(blocks.join(tally.per_label))
+        return of_examples, shards.over_examples(blocks.join(tally.per_label)), None
 
     z = flat(head.project(params, features), 1)
     by_label = per_label_params(head, params), _each(head, threshold, z)
-    (top_labels, active, per_example), per_label = shards.run(local, by_label, (z, labels, mask))
+    (top_labels, active, per_example), per_label, _ = shards.run(local, by_label, (z, labels, mask))
     return Predictions(top_labels, active, per_example, per_label)
 
 

@@ -70,12 +70,14 @@ class Shards:
 
         return self.over_labels(jax.tree.map(place, tree))
 
-    def run(self, local: Callable[[Any, Any], tuple[Any, Any]], by_label: Any, by_example: Any) -> tuple[Any, Any]:
+    def run(
+        self, local: Callable[[Any, Any], tuple[Any, Any, Any]], by_label: Any, by_example: Any
+    ) -> tuple[Any, Any, Any]:
         """`local(by_label, by_example)` on each device, with its share of both.
 
         Args:
           local: what a device does; the methods above are for it. It returns what has a row for each of its examples,
-            and what has one for each of its labels.
+            what has one for each of its labels, and what all devices have alike.
           by_label: a pytree of arrays (n_labels, ...).
           by_example: a pytree of arrays (batch, ...); see `sigfft.meshes.flat`.
         """
@@ -85,7 +87,9 @@ class Shards:
         specs = jax.tree.map(lambda _: labels, by_label), jax.tree.map(lambda _: examples, by_example)
         put = lambda array, spec: jax.sharding.reshard(array, NamedSharding(self.mesh, spec))  # noqa: E731
         placed = jax.tree.map(put, (by_label, by_example), specs)
-        return jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=(examples, labels))(*placed)
+        return jax.shard_map(local, mesh=self.mesh, in_specs=specs, out_specs=(examples, labels, PartitionSpec()))(
+            *placed
+        )
 
     def unflat(self, array: Shaped[Array, "..."], batch: tuple[int, ...]) -> Shaped[Array, "..."]:
         """An array of examples, of the leading axes that they had."""

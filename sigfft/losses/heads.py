@@ -11,12 +11,12 @@ from jaxtyping import Array, Float, Num
 
 from sigfft import labels as label_sets
 from sigfft.heads import Head, Params, per_label_params
+from sigfft.heads.shards import Shards
 from sigfft.losses.blocked import sum_over_labels, sums_by_blocks
 from sigfft.losses.logits import ExampleWeights, Labels, LabelWeights, sums_over_labels
 from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, binary_cross_entropy, focal_loss
-from sigfft.losses.shards import Shard, flat, over_shards
 from sigfft.losses.weights import Weights, check_reduction, checked_weights, count, reduced
-from sigfft.meshes import automatic, labels_axis, spec_of
+from sigfft.meshes import automatic, flat, spec_of
 
 Features = Num[Array | np.ndarray, "*batch feature_dim"]
 
@@ -61,20 +61,24 @@ def of_head(
     batch = features.shape[:-1]
     label_sets.check(labels, batch, head.n_labels)
     weights = checked_weights(head.n_labels, batch, label_weights, positive_weights, example_weights)
-    if block_size is not None and (axes := labels_axis(per_label_params(head, params), features)) is not None:
+    shards = Shards.of(head, params, features)
+    if block_size is not None and shards.labels is not None:
 
-        def local(shard: Shard, own: Params, z: Array, labels: Array, weights: Weights) -> Array:
-            size = min(block_size, shard.held)
-            part = _total(loss, head, own, z, labels, weights, size, reduction, held=shard.held, offset=shard.offset)
+        def local(by_label: Any, by_example: Any) -> tuple[Array | None, None, Array | None]:
+            (own, of_labels, positive), (z, sets, examples) = by_label, by_example
+            held = {"held": shards.held, "offset": shards.offset()}
+            own_weights, size = Weights(of_labels, positive, examples), min(block_size, shards.held)
+            part = shards.over_labels(_total(loss, head, own, z, sets, own_weights, size, reduction, **held))
             if reduction == "none":
-                return jax.lax.psum(part, shard.labels)
-            total = jax.lax.psum(part, (*shard.labels, *shard.examples))
-            if reduction == "sum":
-                return total
-            number = count(len(z), weights.examples, total.dtype)
-            return total / (jax.lax.psum(number, shard.examples) if shard.examples else number)
+                return part, None, None
+            total = shards.over_examples(part)
+            if reduction == "mean":
+                total = total / shards.over_examples(count(len(z), examples, total.dtype))
+            return None, None, total
 
-        return over_shards(local, head, params, features, labels, weights, axes, per_example=reduction == "none")
+        by_label = per_label_params(head, params), weights.labels, weights.positive
+        each, _, total = shards.run(local, by_label, by_example(head.project(params, features), labels, weights))
+        return shards.unflat(each, batch) if reduction == "none" else total
 
     def value(params: Params, features: Array, labels: Array, weights: Weights) -> Array:
         z = head.project(params, features)
@@ -82,7 +86,7 @@ def of_head(
             values = sums_over_labels(loss, head.decode(params, z), labels, weights.labels, weights.positive)
             return reduced(values, weights.examples, reduction)
         own = per_label_params(head, params)
-        z, labels, examples = flat(z, labels, weights.examples)
+        z, labels, examples = by_example(z, labels, weights)
         result = _by_blocks(loss, head, own, z, labels, weights._replace(examples=examples), block_size, reduction)
         return result.reshape(batch) if reduction == "none" else result
 
@@ -130,6 +134,11 @@ def focal(
 ) -> Float[Array, "..."]:
     """The focal loss of a head: arguments as `of_head`, options as `focal_loss`."""
     return of_head(focal_loss(**options), head, params, features, labels, block_size, reduction=reduction)
+
+
+def by_example(z: Array, labels: Array, weights: Weights) -> tuple[Array, Array, Array | None]:
+    """What has a row for each example, with one axis of examples, whatever leading axes there were."""
+    return flat(z, 1), flat(labels, 1), None if weights.examples is None else flat(weights.examples, 0)
 
 
 @functools.partial(jax.jit, static_argnames=("loss", "head", "block_size", "reduction"))

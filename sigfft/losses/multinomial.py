@@ -6,6 +6,7 @@ Reference: Menon et al., Multilabel reductions: what is my loss optimising?, Neu
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +15,12 @@ from jaxtyping import Array, Float, Int
 
 from sigfft import labels as label_sets
 from sigfft.heads import Head, Params, per_label_params
-from sigfft.losses.heads import Features
+from sigfft.heads.shards import Shards
+from sigfft.losses.heads import Features, by_example
 from sigfft.losses.logits import ExampleWeights, Labels, Logits
 from sigfft.losses.partition import partition_by_blocks
-from sigfft.losses.shards import Shard, flat, over_shards
 from sigfft.losses.weights import Weights, check_reduction, checked_weights, reduced
-from sigfft.meshes import automatic, labels_axis, spec_of
+from sigfft.meshes import automatic, axes_of, spec_of
 from sigfft.precision import compute_dtype
 
 
@@ -57,28 +58,24 @@ def softmax(
     label_sets.check(labels, batch, head.n_labels)
     weights = checked_weights(head.n_labels, batch, None, None, example_weights)
     spec = spec_of(features, axes=-1) if reduction == "none" else PartitionSpec()
-    if block_size is not None and (axes := labels_axis(per_label_params(head, params), features)) is not None:
+    shards = Shards.of(head, params, features)
+    if block_size is not None and shards.labels is not None:
 
-        def local(shard: Shard, own: Params, z: Array, labels: Array, _: Weights) -> Array:
-            return softmax_by_blocks(
-                head,
-                own,
-                z,
-                labels,
-                block_size=min(block_size, shard.held),
-                held=shard.held,
-                offset=shard.offset,
-                axis_name=shard.labels,
-            )
+        def local(own: Params, rows: tuple[Array, Array, None]) -> tuple[Array, None, None]:
+            z, sets, _ = rows
+            options: dict[str, Any] = {"block_size": min(block_size, shards.held), "axis_name": axes_of(shards.labels)}
+            options |= {"held": shards.held, "offset": shards.offset()}
+            return softmax_by_blocks(head, own, z, sets, **options), None, None
 
-        values = over_shards(local, head, params, features, labels, Weights(), axes, per_example=True)
+        rows = by_example(head.project(params, features), labels, Weights())
+        values = shards.unflat(shards.run(local, per_label_params(head, params), rows)[0], batch)
         return automatic(lambda v, w: reduced(v, w, reduction), lambda *_: spec, values, weights.examples)
 
     def value(params: Params, features: Array, labels: Array, examples: Array | None) -> Array:
         z = head.project(params, features)
         if block_size is None:
             return reduced(_values(head.decode(params, z), labels), examples, reduction)
-        flattened, sets, _ = flat(z, labels, None)
+        flattened, sets, _ = by_example(z, labels, Weights())
         values = _by_blocks(head, per_label_params(head, params), flattened, sets, block_size)
         return reduced(values.reshape(batch), examples, reduction)
 

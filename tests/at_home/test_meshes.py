@@ -72,9 +72,7 @@ def losses(head, params, features, labels):
         "blocks": jax.value_and_grad(every, (0, 1))(params, features, 10),
         "weighted": loss(head, params, features, labels, 10, **weights),
         "of each": loss(head, params, features, labels, 10, reduction="none"),
-        "with logits": jax.value_and_grad(lambda p: sigfft.losses.bce_with_logits(head.logits(p, features), labels))(
-            params
-        ),
+        "with logits": jax.value_and_grad(with_logits)(params),
         "softmax": [sigfft.losses.softmax(head, params, features, labels, size) for size in (None, 10)],
         "softmax with logits": sigfft.losses.softmax_with_logits(head.logits(params, features), labels),
         "sampled": sigfft.losses.of_sampled(BCE, head, params, features, labels, jax.random.key(0), 20),
