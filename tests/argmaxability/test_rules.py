@@ -44,7 +44,7 @@ def test_a_new_rule_is_an_entry_of_the_table(bias, tmp_path):
 @pytest.mark.usefixtures("pair")
 def test_a_new_rule_is_one_for_heads_too():
     head = sigfft.dft_head(30, 2, feature_dim=2, spread=6)
-    report = sigfft.check_head(head, head.init(jax.random.key(0)), [[1, 2], [3, 17]], "pair")
+    report = sigfft.check_head(head, head.init(jax.random.key(0)), [[1, 2], [3, 17]], RULES["pair"])
     assert report.stored.tolist() == report.deployed.tolist() == ["argmaxable"] * 2
 
 
@@ -52,11 +52,11 @@ def test_a_level_of_zero_with_a_cardinality_is_a_rule_for_streamed_heads(monkeyp
     monkeypatch.setitem(RULES, "two above", Rule("two above", cardinality=2))
     head = sigfft.dft_head(30, 2, feature_dim=2, spread=6)
     params = head.init(jax.random.key(0))
-    report = sigfft.check_head(head, params, [[1, 2], [3, 17]], "two above", held=10)
+    report = sigfft.check_head(head, params, [[1, 2], [3, 17]], RULES["two above"], held=10)
     assert report.layer.rule == "two above"
     assert report.stored.tolist() == ["argmaxable"] * 2
     with pytest.raises(ValueError, match="the two above rule has exactly 2 labels"):
-        sigfft.check_head(head, params, [[1]], "two above", held=10)
+        sigfft.check_head(head, params, [[1]], RULES["two above"], held=10)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
