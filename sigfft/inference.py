@@ -106,7 +106,7 @@ def label_sets(
             above = logits > visit.blocks.take(thresholds, block)[None]
             return visit.merge(top, jnp.where(above, logits, -jnp.inf), block), count + _count(above)
 
-        top, count = visit.all((visit.no_labels(max_cardinality), jnp.zeros(len(z), jnp.int32)), step)
+        top, count = visit.all((visit.no_labels(max_cardinality), jnp.zeros(z.shape[0], jnp.int32)), step)
         top = visit.best(top)
         found = jnp.where(top.scores > -jnp.inf, top.labels, head.n_labels)
         ids, scores = jax.lax.sort((found, top.scores), num_keys=1)
@@ -167,9 +167,9 @@ def predictions(
             )
 
         nothing = Predictions(
-            top_labels=jnp.zeros((len(z), 0), jnp.int32),
+            top_labels=jnp.zeros((z.shape[0], 0), jnp.int32),
             active=jnp.zeros(labels.shape, bool),
-            per_example=jnp.zeros(len(z), jnp.int32),
+            per_example=jnp.zeros(z.shape[0], jnp.int32),
             per_label=blocks.split(jnp.zeros(blocks.held, jnp.int32)),
         )
         best, tally = visit.all((visit.no_labels(top), nothing), step)
@@ -211,7 +211,7 @@ class _Visit:
         """What `merge` begins with."""
         if not 1 <= k <= self.n_labels:
             raise ValueError(f"k={k} labels are asked for; expected 1 .. n_labels={self.n_labels}")
-        shape = (len(self.z), k)
+        shape = (self.z.shape[0], k)
         scores = jnp.full(shape, -jnp.inf, self.z.dtype)
         return TopLabels(jnp.full(shape, self.n_labels, jnp.int32), scores)
 

@@ -133,3 +133,22 @@ def test_the_old_name_stays_for_one_release():
     from sigfft import predict
 
     assert predict.label_sets is inference.label_sets
+
+
+@pytest.mark.loose_types  # a size that is a symbol is no size to jaxtyping
+@pytest.mark.parametrize("kind", ["bottleneck", "dft"])
+def test_functions_are_exported_for_batches_of_any_size(kind):
+    bottleneck, dft = sigfft.bottleneck_head(60, 5, feature_dim=8), sigfft.dft_head(60, 3, feature_dim=8, slack=2)
+    head = {"bottleneck": bottleneck, "dft": dft}[kind]
+    params, (batch,) = head.init(jax.random.key(0)), jax.export.symbolic_shape("batch")
+    shapes = jax.tree.map(lambda value: jax.ShapeDtypeStruct(value.shape, value.dtype), params)
+    features = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
+
+    @jax.jit
+    def answers(params, features):
+        top = inference.top_k(head, params, features, 4, block_size=16)
+        return top, inference.label_sets(head, params, features, 4, block_size=16), head.logits(params, features)
+
+    exported = jax.export.export(answers)(shapes, jax.ShapeDtypeStruct((batch, 8), np.float32))
+    found = jax.export.deserialize(exported.serialize()).call(params, features)
+    jax.tree.map(np.testing.assert_array_equal, found, answers(params, features))

@@ -61,7 +61,7 @@ def rotation(frequencies: Frequencies, n_fft: int, blocks: Blocks, dtype: jax.ty
 
     def decode(z, first):
         real, imaginary = _turn(z, first, frequencies, n_fft)
-        turned = jnp.stack([real, imaginary], axis=-1).reshape(len(z), 2 * len(frequencies))
+        turned = jnp.stack([real, imaginary], axis=-1).reshape(z.shape[0], 2 * len(frequencies))
         return product(jnp.concatenate([z[:, :1], turned], axis=1), rows, dtype)
 
     return decode
@@ -81,7 +81,7 @@ def folding(frequencies: Frequencies, n_fft: int, blocks: Blocks) -> SpectrumDec
         real, imaginary = _turn(z, first, frequencies, n_fft)
         pairs = jax.lax.complex(real * _row(scale, z), imaginary * _row(sign, z))
         constant = z[:, 0] * (length / math.sqrt(n_fft))
-        folded = jnp.zeros((len(z), length // 2 + 1), pairs.dtype)
+        folded = jnp.zeros((z.shape[0], length // 2 + 1), pairs.dtype)
         folded = folded.at[:, 0].set(jax.lax.complex(constant, jnp.zeros_like(constant)))
         return fourier.irfft(folded.at[:, bins].add(pairs), length)[:, : blocks.width]
 
