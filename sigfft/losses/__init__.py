@@ -3,11 +3,9 @@
 from sigfft.losses.blocked import sum_over_labels as sum_over_labels
 from sigfft.losses.heads import asymmetric as asymmetric
 from sigfft.losses.heads import bce as bce
-from sigfft.losses.heads import focal as focal
 from sigfft.losses.heads import of_head as of_head
 from sigfft.losses.logits import asymmetric_with_logits as asymmetric_with_logits
 from sigfft.losses.logits import bce_with_logits as bce_with_logits
-from sigfft.losses.logits import focal_with_logits as focal_with_logits
 from sigfft.losses.logits import with_logits as with_logits
 from sigfft.losses.multinomial import softmax as softmax
 from sigfft.losses.multinomial import softmax_by_blocks as softmax_by_blocks

@@ -14,7 +14,7 @@ from sigfft.heads import Head, Params, per_label_params
 from sigfft.heads.shards import Shards
 from sigfft.losses.blocked import sum_over_labels, sums_by_blocks
 from sigfft.losses.logits import ExampleWeights, Labels, LabelWeights, sums_over_labels
-from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, binary_cross_entropy, focal_loss
+from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, binary_cross_entropy
 from sigfft.losses.weights import Weights, check_reduction, checked_weights, count, reduced
 from sigfft.meshes import automatic, flat, spec_of
 
@@ -122,29 +122,14 @@ def asymmetric(
     return of_head(asymmetric_loss(**options), head, params, features, labels, block_size, reduction=reduction)
 
 
-def focal(
-    head: Head,
-    params: Params,
-    features: Features,
-    labels: Labels,
-    block_size: int | None = None,
-    *,
-    reduction: str = "mean",
-    **options: Any,
-) -> Float[Array, "..."]:
-    """The focal loss of a head: arguments as `of_head`, options as `focal_loss`."""
-    return of_head(focal_loss(**options), head, params, features, labels, block_size, reduction=reduction)
-
-
 def by_example(z: Array, labels: Array, weights: Weights) -> tuple[Array, Array, Array | None]:
     """What has a row for each example, with one axis of examples, whatever leading axes there were."""
     return flat(z, 1), flat(labels, 1), None if weights.examples is None else flat(weights.examples, 0)
 
 
+# A caller without jit compiles once too.
 @functools.partial(jax.jit, static_argnames=("loss", "head", "block_size", "reduction"))
-def _by_blocks(
-    loss, head, own, z, labels, weights, block_size, reduction
-):  # jitted: a caller without compiles once too
+def _by_blocks(loss, head, own, z, labels, weights, block_size, reduction):
     total = _total(loss, head, own, z, labels, weights, block_size, reduction)
     return total / count(len(z), weights.examples, total.dtype) if reduction == "mean" else total
 

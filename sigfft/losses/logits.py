@@ -9,7 +9,7 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, Num
 
 from sigfft import labels as label_sets
-from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, at_active, binary_cross_entropy, focal_loss
+from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, at_active, binary_cross_entropy
 from sigfft.losses.weights import Weights, check_reduction, checked_weights, reduced
 from sigfft.meshes import automatic, spec_of
 from sigfft.precision import compute_dtype
@@ -74,13 +74,6 @@ def asymmetric_with_logits(
 ) -> Float[Array, "..."]:
     """The asymmetric loss of logits: arguments as `bce_with_logits`, options as `asymmetric_loss`."""
     return with_logits(asymmetric_loss(**options), logits, labels, reduction=reduction)
-
-
-def focal_with_logits(
-    logits: Logits, labels: Labels, *, reduction: str = "mean", **options: Any
-) -> Float[Array, "..."]:
-    """The focal loss of logits: arguments as `bce_with_logits`, options as `focal_loss`."""
-    return with_logits(focal_loss(**options), logits, labels, reduction=reduction)
 
 
 def sums_over_labels(

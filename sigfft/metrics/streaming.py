@@ -105,6 +105,8 @@ def make_metrics(
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
     def update_predictions(state: State, predictions: Predictions, labels: Array, mask: Array) -> State:
+        if labels.ndim != 2:
+            raise ValueError(f"labels beside predictions must be (batch, max_cardinality); given {labels.shape}")
         check_shapes(predictions.per_label.shape, predictions.top_labels, labels, mask, n_labels)
         if predictions.top_labels.shape[1] < cutoffs[-1]:
             raise ValueError(f"top_labels holds {predictions.top_labels.shape[1]} labels; ks={cutoffs} needs more")

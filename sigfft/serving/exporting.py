@@ -11,6 +11,7 @@ from jax import export
 from jaxtyping import Array, Float
 
 from sigfft import inference
+from sigfft.argmaxability.display import checked_names
 from sigfft.files import check_writable
 from sigfft.heads import Head, Params
 from sigfft.heads.head import whole
@@ -75,7 +76,11 @@ def save(
     if unknown := set(platforms or ()) - set(PLATFORMS):
         raise ValueError(f"platforms must be some of {', '.join(PLATFORMS)}; given {', '.join(sorted(unknown))}")
     specs, thresholds = specs_of(example_input), _thresholds(threshold, head.n_labels)
-    about = {"inputs": specs, "n_labels": head.n_labels, "names": _names(names, head.n_labels)}
+    about = {
+        "inputs": specs,
+        "n_labels": head.n_labels,
+        "names": None if names is None else checked_names(names, head.n_labels),
+    }
     about |= {"head": {"kind": head.kind, "arguments": head.arguments}, "versions": _versions()}
     top = min(whole("top", top, 1), head.n_labels)
     cardinality = (
@@ -137,14 +142,6 @@ def _thresholds(threshold: Thresholds, n_labels: int) -> np.ndarray:
     if values.shape not in ((), (n_labels,)) or np.isnan(values).any():
         raise ValueError(f"threshold must be a number, or one for each label ({n_labels},); given {threshold!r}")
     return values
-
-
-def _names(names: Sequence[str] | None, n_labels: int) -> list[str] | None:
-    if names is None:
-        return None
-    if len(names) != n_labels or isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"names must be {n_labels} strings, one for each label; given {len(names)}")
-    return list(names)
 
 
 def _versions() -> dict[str, str]:

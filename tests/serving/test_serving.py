@@ -186,8 +186,13 @@ def test_what_cannot_be_saved_leaves_no_file(tmp_path):
     for params, inputs, options, message in [
         (head, INPUTS, {}, r"params must have the keys \['encoder', 'head'\]; given \['head'\]"),
         (PARAMS, np.float32(1), {}, r"inputs must be arrays \(batch, \.\.\.\)"),
-        (PARAMS, INPUTS, {"names": NAMES[:-1]}, "names must be 30 strings, one for each label; given 29"),
-        (PARAMS, INPUTS, {"names": range(30)}, "names must be 30 strings"),
+        (
+            PARAMS,
+            INPUTS,
+            {"names": NAMES[:-1]},
+            "names must be one for each of the 30 labels, in their order; given 29",
+        ),
+        (PARAMS, INPUTS, {"names": range(30)}, "names must be strings; the name of label 0 is 0"),
         (PARAMS, INPUTS, {"threshold": THRESHOLDS[:3]}, r"threshold must be a number, or one for each label \(30,\)"),
         (PARAMS, INPUTS, {"threshold": np.nan}, "threshold must be a number"),
         (PARAMS, INPUTS, {"top": 0}, "top=0 must be a whole number of at least 1"),

@@ -24,7 +24,7 @@ from sigfft.argmaxability.search.system import System
 
 _NEAR = 1e-7  # rows within this margin of the optimum shape the next frame
 _FIRST = 5  # rows of the first program, per dimension, of those that the search worked on
-_FRAMES = 100  # a set of steep curves took 16 s in frames, and 239 s in the pivots that follow the last one
+_FRAMES = 100  # the pivots that follow the last one take far longer
 
 
 def proposals(
