@@ -146,7 +146,7 @@ def widen(
     """
     if not len(padded):
         return np.zeros((0, head.dim)), np.zeros(0)
-    with jax.enable_x64(False):
+    with jax.enable_x64(False), jax.default_matmul_precision("highest"):  # accelerators would round products further
         rows = Rows.of(head, params, named(rule))
         gram = rows.gram()
         feasible, wide = (_inverse(gram, epsilon) for epsilon in (FEASIBLE, WIDE))

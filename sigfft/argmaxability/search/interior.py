@@ -43,12 +43,12 @@ def minimise(rows: Float[np.ndarray, "rows rank"]) -> Minimum:
             return Minimum(x, cancelling, True)
         if failed or length <= _NOTHING**2:
             break
-        λ, x, t, products = _step(rows, λ, x, t, products, factor)
+        λ, x, t, products = _step(rows, λ, t, products, factor)
     return Minimum(x, λ, False)
 
 
 def _step(
-    rows: np.ndarray, λ: np.ndarray, x: np.ndarray, t: float, products: np.ndarray, factor: np.ndarray
+    rows: np.ndarray, λ: np.ndarray, t: float, products: np.ndarray, factor: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
     """A predictor, and a corrector that aims at the centre as far as the predictor got; rows @ x is kept up to date."""
     slack = products - t
@@ -57,20 +57,19 @@ def _step(
     solved_pull = _solve(factor, pull)
     schur = weights.sum() - pull @ solved_pull
 
-    def direction(target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        """The Newton step to λ_i slack_i = target_i: changes of λ, of rows @ x, of x and of t."""
+    def direction(target: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """The Newton step to λ_i slack_i = target_i: changes of λ, of rows @ x and of t."""
         push = (target - λ * slack) / slack
         dx = _solve(factor, push @ rows)
         dt = (pull @ dx - push.sum()) / schur
-        dx = dx + solved_pull * dt
-        change = rows @ dx
-        return push - weights * (change - dt), change, dx, dt
+        change = rows @ (dx + solved_pull * dt)
+        return push - weights * (change - dt), change, dt
 
     mean = λ @ slack / len(λ)
-    dλ, change, _, dt = direction(np.zeros(len(λ)))
+    dλ, change, dt = direction(np.zeros(len(λ)))
     reach = min(_reach(λ, dλ), _reach(slack, change - dt))
     after = (λ + reach * dλ) @ (slack + reach * (change - dt)) / len(λ)
-    dλ, change, dx, dt = direction((after / mean) ** 3 * mean - dλ * (change - dt))
+    dλ, change, dt = direction((after / mean) ** 3 * mean - dλ * (change - dt))
     size = 0.99 * min(_reach(λ, dλ), _reach(slack, change - dt))
     λ = λ + size * dλ
     λ /= λ.sum()
