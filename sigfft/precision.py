@@ -19,14 +19,14 @@ def compute_dtype(dtype: jax.typing.DTypeLike) -> np.dtype:
     return jnp.dtype(jnp.float64 if dtype == jnp.float64 else jnp.float32)
 
 
-def precision() -> jax.lax.Precision | None:
+def of_products() -> jax.lax.Precision | None:
     """Of a product of float32: the whole one, unless the user has said which."""
     return jax.lax.Precision.HIGHEST if jax.config.jax_default_matmul_precision is None else None
 
 
 def dot(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
     """The product a @ b."""
-    return jnp.matmul(a, b, precision=precision())
+    return jnp.matmul(a, b, precision=of_products())
 
 
 def floating(values: Float[Array, "..."] | Array) -> Float[Array, "..."]:
@@ -37,7 +37,7 @@ def floating(values: Float[Array, "..."] | Array) -> Float[Array, "..."]:
 def matmul(x: Float[Array, "*batch k"], matrix: Float[Array, "k m"]) -> Float[Array, "*batch m"]:
     """The product x @ matrix, with the matrix in x's dtype, summed and returned in float32 at least."""
     wide = compute_dtype(x.dtype)
-    return jnp.matmul(x, matrix.astype(x.dtype), preferred_element_type=wide, precision=precision())
+    return jnp.matmul(x, matrix.astype(x.dtype), preferred_element_type=wide, precision=of_products())
 
 
 def add(x: Float[Array, "*batch m"], bias: Float[Array, " m"]) -> Float[Array, "*batch m"]:
@@ -59,7 +59,7 @@ def _product(z: Array, rows: Array, dtype: jax.typing.DTypeLike) -> Array:
 
 def _dot(a: Array, b: Array, dtype: jax.typing.DTypeLike, axes: tuple[tuple[int], tuple[int]]) -> Array:
     a, b, wide = a.astype(dtype), b.astype(dtype), a.dtype
-    return jax.lax.dot_general(a, b, (axes, ((), ())), precision=precision(), preferred_element_type=wide)
+    return jax.lax.dot_general(a, b, (axes, ((), ())), precision=of_products(), preferred_element_type=wide)
 
 
 def _product_backward(dtype, operands, cotangent):

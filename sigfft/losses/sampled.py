@@ -17,7 +17,7 @@ from sigfft.losses.logits import ExampleWeights, Labels, LabelWeights
 from sigfft.losses.per_label import PerLabelLoss, at_active
 from sigfft.losses.weights import Weights, check_reduction, checked_weights, reduced
 from sigfft.meshes import automatic, spec_of
-from sigfft.precision import add, compute_dtype, dot, precision, product
+from sigfft.precision import add, compute_dtype, dot, of_products, product
 
 
 def of_sampled(
@@ -72,7 +72,7 @@ def of_sampled(
         own = jnp.minimum(active, n_labels - 1)
         logits = product(z, head.rows(params, drawn), dtype)
         rows = head.rows(params, own.reshape(-1)).astype(dtype).reshape(*own.shape, head.dim)
-        sums = {"preferred_element_type": z.dtype, "precision": precision()}
+        sums = {"preferred_element_type": z.dtype, "precision": of_products()}
         of_active = jnp.einsum("bd,bkd->bk", z.astype(dtype), rows, **sums)
         bias, own_bias = head.bias(params, drawn), head.bias(params, own.reshape(-1))
         if bias is not None and own_bias is not None:
