@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, exports, inputs
+from sigfft import answers, doctor, exports, inputs
 from sigfft.terminal import fitted
 
 
@@ -291,4 +291,5 @@ _COMMANDS = {
     "train": (_train, _train_options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
+    "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),
 }
