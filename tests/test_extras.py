@@ -61,16 +61,10 @@ for command in (
     lines = printed(f"{CHECKERS_EXAMPLE}import jax{commands}", tmp_path)
     counts = ast.literal_eval(next(line for line in lines if line.startswith("{")))
     assert sum(counts.values()) == 3
-    assert [line.split()[1] for line in lines if line.startswith("done:")] == [
-        "check",
-        "verify",
-        "reach",
-        "count",
-        "doctor",
-    ]
-    assert "extras:   sigfft[flax] lacks flax; sigfft[plot] lacks matplotlib; sigfft[train] lacks absl, " in "\n".join(
-        lines
-    )
+    done = [line.split()[1] for line in lines if line.startswith("done:")]
+    assert done == ["check", "verify", "reach", "count", "doctor"]
+    lacks = "sigfft[flax] lacks flax; sigfft[plot] lacks matplotlib; sigfft[train] lacks absl, array_record, grain,"
+    assert any(line.startswith(f"extras:   {lacks}") for line in lines)
 
 
 def test_heads_and_losses_run_in_the_core(tmp_path):
