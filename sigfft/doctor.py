@@ -4,6 +4,7 @@ Its text is for bug reports. It needs the core's dependencies alone; imports com
 """
 
 import argparse
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -123,7 +124,7 @@ def heads() -> str:
         shapes = jax.eval_shape(head.init, jax.random.key(0))
         params = {name: 0.3 * random.standard_normal(p.shape, np.float32) for name, p in shapes.items()}
         features = random.standard_normal((2, head.feature_dim), np.float32)
-        z, rows, bias, *ways = jax.device_get(jax.jit(_ways, static_argnums=0)(head, params, features))
+        z, rows, bias, *ways = jax.device_get(jax.jit(functools.partial(_ways, head))(params, features))
         expected = z @ rows.T.astype(np.float64) + (0 if bias is None else bias)
         for way, logits in zip(("logits", "logits by blocks"), ways, strict=True):
             far = float(np.abs(logits - expected).max() / max(1.0, np.abs(expected).max()))
