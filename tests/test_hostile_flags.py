@@ -196,6 +196,9 @@ def test_deep_nesting_is_a_line(folder, capsys):
     head = sigfft.sigmoid_head(4, feature_dim=2)
     shapes = jax.eval_shape(head.init, jax.random.key(0))
     sigfft.save_head("h.safetensors", head, {name: np.zeros(p.shape, np.float32) for name, p in shapes.items()})
+    huge = dict.fromkeys(("status", "domain", "up_to_scale", "dim", "rank", "columns", "against", "projection"))
+    (folder / "huge.json").write_text(json.dumps({**huge, "balance": [10**400]}))
+    assert "OverflowError" in line_of(capsys, "reach", "--weights=h.safetensors", "--proof=huge.json")
     assert "not a file that Reach.save wrote" in line_of(
         capsys, "reach", "--weights=h.safetensors", "--proof=deep.jsonl"
     )

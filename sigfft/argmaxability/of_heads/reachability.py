@@ -133,7 +133,7 @@ class Reach:
             for name, dtype in arrays.items():
                 given[name] = None if given[name] is None else np.array(given[name], dtype)
             return Reach(**given)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a file that Reach.save wrote: {error!r}") from None
 
 
