@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, exports, inputs
+from sigfft import answers, doctor, exports, inputs
 from sigfft.terminal import fitted
 
 
@@ -26,8 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.overrides = further
     try:
         return args.run(args)
-    except (ValueError, FloatingPointError, OSError, RuntimeError, ImportError) as error:
-        print(f"sigfft {args.command}: {inputs.in_flags(' '.join(str(error).split()))}", file=sys.stderr)
+    except (ValueError, FloatingPointError, OSError, RuntimeError, ImportError, MemoryError) as error:
+        message = f"sigfft {args.command}: {inputs.in_flags(answers.failure(error))}"
+        print(answers.one_line(message), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"sigfft {args.command}: interrupted", file=sys.stderr)
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sigfft", description="Which label sets a trained output layer can output.")
+    parser = answers.OneLineParser(prog="sigfft", description="Which label sets a trained output layer can output.")
     parser.add_argument("--version", action="version", version=f"sigfft {sigfft.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (run, options, about) in _COMMANDS.items():
@@ -105,7 +106,8 @@ def _check(args: argparse.Namespace) -> int:
     failed = [verdict.reason for verdict in report.verdicts if verdict.method == "none"]
     if failed:
         again = "again" if args.resume is None else f"again with --resume {args.resume}, which keeps the others"
-        print(f"sigfft check: {len(failed)} label sets failed ({failed[0]}); run it {again}", file=sys.stderr)
+        line = f"sigfft check: {len(failed)} label sets failed ({failed[0]}); run it {again}"
+        print(answers.one_line(line), file=sys.stderr)
         return 2
     return 1 if args.fail_on_unargmaxable and "unargmaxable" in report.status else 0
 
@@ -289,4 +291,5 @@ _COMMANDS = {
     "train": (_train, _train_options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
+    "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),
 }

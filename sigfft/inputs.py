@@ -1,7 +1,6 @@
 """What commands read: layers, projections and label sets that fit each other. Imports come with a call."""
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -47,9 +46,11 @@ def summary(weight: Any, bias: Any) -> str:
 
 def stated_labels(path: Path) -> int | None:
     """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
+    from sigfft.files.documents import parsed
+
     with path.open(encoding="utf-8-sig", errors="replace") as lines:
         try:
-            n_labels = json.loads(next((line for line in lines if not line.isspace()), "")).get("n_labels")
+            n_labels = parsed(next((line for line in lines if not line.isspace()), "")).get("n_labels")
         except (ValueError, AttributeError):
             return None
     return n_labels if isinstance(n_labels, int) else None

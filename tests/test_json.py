@@ -17,6 +17,7 @@ COMMANDS = {
     "plan": "plan --labels 41 --cardinality 20 --samples 20 --share 0.5",
     "reach": "reach --weights head.safetensors",
     "retrofit": "retrofit --weights W.npz --cardinality 1 --sets sets.txt --out fitted.safetensors",
+    "doctor": "doctor --workdir . --labels 20011",
 }
 OF_TRAINING = {
     "train": "train --config=demo --config.optim.steps=5 --workdir=run",
@@ -81,6 +82,18 @@ def test_retrofit(folder, capsys, monkeypatch):
     assert (found["dim"], found["head_dim"], found["before"]["unargmaxable"]) == (2, 5, 2)
     assert found["after"]["checked"] == 4
     assert {"ideal", "deployed", "features"} <= found["after"].keys()
+
+
+def test_doctor(folder, capsys, monkeypatch):
+    before = sorted(folder.iterdir())
+    told = answer(folder, COMMANDS["doctor"], capsys, monkeypatch)
+    assert {name: part["works"] for name, part in told["parts"].items()} == dict.fromkeys(
+        ("devices", "heads", "checker", "folder", "length"), True
+    )
+    assert (told["versions"]["jax"], told["missing"], told["system"]["cores"] > 0) == (jax.__version__, {}, True)
+    assert told["parts"]["devices"]["found"] == "8 × cpu (cpu)"
+    assert told["parts"]["length"]["found"].startswith("n_fft=20160 for 20011 labels: 20011 has the prime factor 20011")
+    assert sorted(folder.iterdir()) == before
 
 
 def test_train_and_predict(folder, capsys, monkeypatch):

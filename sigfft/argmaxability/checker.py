@@ -18,6 +18,7 @@ from sigfft.domains import DomainLike
 from sigfft.labels import LabelSets, dedupe
 from sigfft.projection import Projection
 
+_MOST_JOBS = 4096
 _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
 
 
@@ -69,13 +70,13 @@ def check(
 
     Raises:
       ValueError: arrays that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule or
-        domain, a time_limit that is not positive, a batch_size below 1, n_jobs of 0, or negative probes.
+        domain, a time_limit that is not positive, a batch_size below 1, n_jobs of 0 or beyond 4096, or negative probes.
     """
     if on_error not in ("undecided", "raise"):
         raise ValueError(f"on_error must be 'undecided' or 'raise'; given {on_error!r}")
-    if n_jobs == 0 or probes < 0:
+    if n_jobs == 0 or n_jobs > _MOST_JOBS or probes < 0:
         raise ValueError(
-            f"n_jobs must be a number of processes, or -1 for all cores, and probes at least 0; "
+            f"n_jobs must be a number of processes, at most {_MOST_JOBS}, or -1 for all cores, and probes at least 0; "
             f"given n_jobs={n_jobs}, probes={probes}"
         )
     if time_limit is not None and not time_limit > 0:

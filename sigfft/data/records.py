@@ -6,7 +6,9 @@ nothing is decoded while training: a split is read whole into one flat array per
 
 import contextlib
 import dataclasses
+import errno
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +21,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from sigfft import labels
 from sigfft.data.dataset import Dataset, DenseFeatures, SparseFeatures, Splits, keep_largest
+from sigfft.files import naming_full_disk
 
 Record = Mapping[str, Shaped[np.ndarray, " _entries"]]
 
@@ -75,6 +78,9 @@ def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: P
     Records appear whole or not at all: TFDS writes to a temporary folder that is renamed at the end. Several processes
     may prepare the same records at once: the first rename wins. TFDS's progress bars are switched off for good, and its
     announcements are kept from stdout.
+
+    Raises:
+      OSError: the records cannot be written, or the disk is full; the message names their folder.
     """
     tfds.disable_progress_bar()
     with _quiet():
@@ -82,7 +88,8 @@ def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: P
         if builder.is_prepared():
             return builder
         try:
-            builder.download_and_prepare(file_format="array_record")
+            with _full_disk(builder.data_dir):
+                builder.download_and_prepare(file_format="array_record")
         except OSError:
             if not builder_class(data_dir=cache_dir, config=config).is_prepared():
                 raise
@@ -135,6 +142,19 @@ def read_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
         return Dataset(features(own), padded, sizes["n_labels"])
 
     return {split: dataset(own) for split, own in columns.items()}
+
+
+@contextlib.contextmanager
+def _full_disk(folder: Path | str) -> Iterator[None]:
+    """Where the block finds no room for records, an OSError that names their folder."""
+    with naming_full_disk(folder):
+        try:
+            yield
+        except RuntimeError as error:  # of array_record, whose message ends in that of the operating system
+            full = [number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if os.strerror(number) in str(error)]
+            if not full:
+                raise
+            raise OSError(full[0], os.strerror(full[0])) from error
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import itertools
 import runpy
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,12 @@ def config_of(config: str, overrides: Sequence[str]) -> Config:
     """The config of a name, such as "demo", or of a file with `get_config()`; `--config.key=value` sets a value in it.
 
     Raises:
-      ValueError: an unknown name or key, a file that is missing, a value of another type, or a flag that is none of a
-        config.
+      ValueError: an unknown name or key, a file that is missing or fails, a value of another type, or a flag that is
+        none of a config.
     """
     check_overrides(overrides)
     path = _file(config)
-    made = runpy.run_path(str(path))["get_config"]()
+    made = _made_by(path)
     if not isinstance(made, Config):
         raise ValueError(f"get_config() of {path} must return a sigfft.training.Config; it returns {made!r:.60}")
     arguments, values = ["sigfft train", *overrides], flags.FlagValues()
@@ -72,6 +73,16 @@ def config_of(config: str, overrides: Sequence[str]) -> Config:
     if rest:
         raise ValueError(f"{rest[0]!r} is no option; values of the config are set by --config.key=value")
     return values.config
+
+
+def _made_by(path: Path) -> Any:
+    """What get_config() of a file returns."""
+    try:
+        return runpy.run_path(str(path))["get_config"]()
+    except Exception as error:  # whatever it was, it is the file's
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f", line {lines[-1]}" if lines else ""
+        raise ValueError(f"{path}{where}: get_config() fails: {type(error).__name__}: {error}") from error
 
 
 def shipped_configs() -> dict[str, Path]:

@@ -7,6 +7,8 @@ arguments, for kinds of one's own; a config file sets them, and no flag.
 
 import dataclasses
 import difflib
+import reprlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +21,8 @@ _NOT_NEGATIVE = (
     *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
 )
 _CHOSEN = ("encoder.dim", "head.spread", "baseline.spread")  # -1 leaves the choice to the sizes of the data
+_LARGEST = 2**31 - 1  # of whole numbers, which are 32-bit ones on devices
+_LARGEST_SEED = 2**63 - 1
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
 
 
@@ -157,8 +161,14 @@ def check_overrides(arguments: Sequence[str]) -> None:
 
 
 def check_values(config: Config) -> None:
-    """Raises ValueError for the first number that is out of its range."""
+    """Raises ValueError for the first value that is of another type than its default, or out of its range."""
     values = _flat(dataclasses.asdict(config))
+    for key, default in _flat(dataclasses.asdict(Config())).items():
+        _check_value(key, values[key], default)
+    if not config.name or not config.name.isprintable() or ".." in config.name.split("/"):
+        raise ValueError(f"name={config.name!r:.80} must be what a folder can be called")
+    if config.data.source == "synthetic":
+        dataclasses.replace(config.data.synthetic)  # is checked as it is made, and flags set values afterwards
     for key in (*_POSITIVE, *_NOT_NEGATIVE, *_CHOSEN):
         least = 1 if key in _POSITIVE else -1 if key in _CHOSEN else 0
         if not values[key] >= least:
@@ -169,6 +179,19 @@ def check_values(config: Config) -> None:
     steps, warmup_steps = config.optim.steps, config.optim.warmup_steps
     if warmup_steps >= steps:
         raise ValueError(f"optim.warmup_steps={warmup_steps} must be less than optim.steps={steps}")
+
+
+def _check_value(key: str, value: Any, default: Any) -> None:
+    kinds = {float: (float, int), list: (list,)}.get(type(default), (type(default),))
+    if type(value) not in kinds or (isinstance(value, list) and not all(type(own) is int for own in value)):
+        expected = "whole numbers, such as (1, 5)" if isinstance(default, list) else type(default).__name__
+        raise ValueError(f"{key}={reprlib.repr(value)} must be {expected}")
+    if isinstance(default, float) and not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{key}={reprlib.repr(value)} must be finite")
+    largest = _LARGEST_SEED if key.split(".")[-1] == "seed" else _LARGEST
+    for own in value if isinstance(value, list) else [value]:
+        if isinstance(default, int | list) and not abs(own) <= largest:
+            raise ValueError(f"{key}={reprlib.repr(value)} must be at most {largest}")
 
 
 def differences(config: Config, stored: Mapping[str, Any]) -> list[str]:

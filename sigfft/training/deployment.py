@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sigfft import serving
+from sigfft.heads.head import whole
 from sigfft.training.checkpoint import load_model
 from sigfft.training.workdir import Workdir
 
@@ -40,7 +41,7 @@ def export_run(
     model, params = load_model(workdir, head)
     run = Workdir(Path(workdir))
     data = run.read(run.report)["data"]
-    width = max_features or run.read(run.config).get("data", {}).get("max_features", 0)
+    width = run.max_features() if max_features is None else whole("max_features", max_features, 1)
     if data["n_features"] is None:
         examples = {"features": np.zeros((1, data["feature_dim"]), np.float32)}
     elif width:

@@ -15,6 +15,7 @@ from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_large
 from sigfft.data.npy import float32_rows
 from sigfft.files import check_writable, replacing, xmc
 from sigfft.files.arrays import read_npy
+from sigfft.heads.head import whole
 from sigfft.training.checkpoint import load_model
 from sigfft.training.workdir import Workdir
 
@@ -64,7 +65,7 @@ def predict_file(
         raise ValueError(f"threshold={threshold} must be a probability strictly between 0 and 1")
     model, params = load_model(workdir, head)
     logit = None if threshold is None else float(np.log(threshold) - np.log1p(-threshold))
-    top = min(top, model.head.n_labels)
+    top = min(whole("top", top, 1), model.head.n_labels)
 
     @jax.jit
     def of_batch(params, batch):
@@ -91,13 +92,12 @@ def predict_file(
 def _batches(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple[int, Batch]]:
     """Batches of one size, and how many of their examples are from the file."""
     run = Workdir(workdir)
-    data = run.read(run.report)["data"]
+    data = run.read(run.report)["data"]  # which `load_model` has looked at
     parts: Iterator[SparseFeatures | DenseFeatures]
     if data["n_features"] is None:
         parts = _dense(examples, data["feature_dim"], batch_size)
     else:
-        max_features = run.read(run.config).get("data", {}).get("max_features", 0)
-        parts = _sparse(examples, data["n_features"], max_features)
+        parts = _sparse(examples, data["n_features"], run.max_features())
     for part in parts:
         for start in range(0, len(part), batch_size):
             indices = np.arange(start, start + batch_size)

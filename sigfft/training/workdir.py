@@ -15,7 +15,9 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from sigfft.files import write_text
+from sigfft.files.documents import read_object, read_objects
 from sigfft.heads import KINDS
+from sigfft.heads.head import whole
 from sigfft.training.arguments import parameters_of
 from sigfft.training.config import Config, differences
 
@@ -58,14 +60,23 @@ class Workdir:
         """What a finished run wrote to one of its .json files.
 
         Raises:
-          ValueError: the file is missing, or is no JSON.
+          ValueError: the file is missing, or holds no JSON object.
         """
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return read_object(path)
         except FileNotFoundError as error:
             raise ValueError(f"{self.path} holds no finished run: {path.name} is missing") from error
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON, damaged or truncated: {error}") from error
+
+    def max_features(self) -> int:
+        """How many features of a sparse example a finished run took; 0: all.
+
+        Raises:
+          ValueError: config.json does not tell.
+        """
+        data = self.read(self.config).get("data", {})
+        if not isinstance(data, dict):
+            raise ValueError(f"{self.config}: data must be an object; given {data!r:.60}")
+        return whole(f"{self.config}: data.max_features", data.get("max_features", 0), 0)
 
     def check(self, config: Config, resume: bool) -> None:
         """Raises ValueError unless a run of this config can start here, or go on here where it resumes."""
@@ -79,6 +90,8 @@ class Workdir:
             raise ValueError(f"{self.path} holds a run already; resume it, or give another workdir")
         stored = self.read(self.config)
         written = stored.pop("format", 0)
+        if type(written) is not int:
+            raise ValueError(f"{self.config}: format must be a whole number; given {written!r:.60}")
         changed = differences(config, stored)
         if changed:
             raise ValueError(f"{self.path} holds a run of another config; it differs in {', '.join(changed)}")
@@ -125,11 +138,18 @@ class RunLog:
 
 
 def read_log(workdir: Workdir) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, of all heads."""
+    """The lines of metrics.jsonl, of all heads, without one that a killed run could not finish.
+
+    Raises:
+      ValueError: a line is not as this package writes it; the message names it.
+    """
     if not workdir.metrics.exists():
         return []
-    *whole, _ = workdir.metrics.read_text(encoding="utf-8").split("\n")  # after the last line break there is nothing,
-    return [json.loads(line) for line in whole]  # or the beginning of a line that a killed run could not finish
+    lines = read_objects(workdir.metrics)
+    for number, line in enumerate(lines, 1):
+        if type(line.get("head")) is not str or type(line.get("step")) is not int:
+            raise ValueError(f"{workdir.metrics}, line {number}: expected the name of a head and a step")
+    return lines
 
 
 def forget_after(workdir: Workdir, head: str, step: int) -> None:
