@@ -20,7 +20,7 @@ def launch(
     overrides: Sequence[str],
     workdir: str | None = None,
     *,
-    resume: bool = False,
+    resume: str = "auto",
     distributed: bool = False,
     show: bool = True,
 ) -> tuple[Path, dict[str, Any]]:
@@ -30,7 +30,7 @@ def launch(
       config: as `config_of`, and so are overrides.
       overrides: such as "--config.optim.steps=500".
       workdir: folder of the run; None or "": a new one below runs/.
-      resume: go on with the run that the folder holds.
+      resume: as `run`.
       distributed: this process is one of several, which JAX finds.
       show: print the table.
 
@@ -43,7 +43,7 @@ def launch(
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
     chosen = config_of(config, overrides)
-    if resume and not workdir:
+    if resume == "always" and not workdir:
         raise ValueError("--resume needs the --workdir of the run to go on with")
     if distributed:
         jax.distributed.initialize()
