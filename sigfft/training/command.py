@@ -13,6 +13,7 @@ from ml_collections import config_flags
 import sigfft
 from sigfft.training.config import Config, check_overrides
 from sigfft.training.experiment import run
+from sigfft.training.resume import RESUME
 
 
 def launch(
@@ -43,6 +44,8 @@ def launch(
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
     chosen = config_of(config, overrides)
+    if resume not in RESUME:
+        raise ValueError(f"--resume={resume} must be one of: {', '.join(RESUME)}")
     if resume == "always" and not workdir:
         raise ValueError("--resume needs the --workdir of the run to go on with")
     if distributed:

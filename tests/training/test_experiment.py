@@ -93,7 +93,8 @@ def test_resumed_run_equals_the_uninterrupted_one(dft_only, tmp_path, monkeypatc
     assert resumed["heads"][0]["test"] == whole["heads"][0]["test"]
     mine, other = (training.load_model(tmp_path / folder)[1] for folder in ("parts", "whole"))
     jax.tree.map(np.testing.assert_array_equal, mine, other)
-    again = training.run(dft_only, tmp_path / "parts", resume=True)
+    logged = dataclasses.replace(dft_only, eval=dataclasses.replace(dft_only.eval, log_every=7))
+    again = training.run(logged, tmp_path / "parts", resume=True)
     assert again["heads"][0]["test"] == whole["heads"][0]["test"]
 
 
@@ -168,6 +169,13 @@ def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
     with pytest.raises(ValueError, match=r"another config; it differs in head.spread \(3, not 10\), seed \(1, not 0\)"):
         training.run(other, workdir, resume=True)
     assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*")} == before
+    origin = json.loads((workdir / "config.json").read_text())
+    origin["origin"]["data"]["test"] = "another"
+    (workdir / "config.json").write_text(json.dumps(origin))
+    with pytest.raises(ValueError, match=r"data of the run in .*run have been replaced: test not as it was"):
+        training.run(dft_only, workdir, resume="auto")
+    with Workdir(workdir).held(), pytest.raises(ValueError, match=r"run is in use by process \d+ on "):
+        training.run(dft_only, workdir, resume="auto")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="is not empty and holds no run"):
