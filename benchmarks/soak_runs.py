@@ -133,10 +133,9 @@ def marks(place: Place, random: np.random.Generator) -> dict[str, tuple[Callable
         seen.update(path.name for path in folder.glob("*/*") if path.name[0].isdigit())
         return len(seen) >= nth_checkpoint
 
-    def evaluation() -> bool:
-        lines = place.lines()
-        due = sum(json.loads(line)["step"] % EVERY == 0 for line in lines if '"loss"' in line)
-        return due >= nth_evaluation
+    def evaluation() -> bool:  # the step before is logged: it may be the step, its evaluation, or its checkpoint
+        steps = [json.loads(line)["step"] for line in place.lines() if '"loss"' in line]
+        return sum(step % EVERY == EVERY - 1 for step in steps) >= nth_evaluation
 
     def check() -> bool:
         lines = place.lines()
