@@ -58,8 +58,8 @@ def exclusive(path: Path, wait: bool = False) -> Iterator[Holder | None]:
             return
         try:
             file.truncate(0)
-            file.write(json.dumps(Holder(here, os.getpid())._asdict()))
-            file.flush()
+            with contextlib.suppress(OSError):  # on a full disk: it is held all the same, though none can read by whom
+                os.write(file.fileno(), json.dumps(Holder(here, os.getpid())._asdict()).encode())
             yield None
         finally:
             path.unlink(missing_ok=True)  # while it is locked: who waited for it finds another file there, or none

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -122,3 +123,16 @@ def test_of_many_that_find_a_stale_one_exactly_one_takes_it_at_a_time(lock):
     with ThreadPool(4) as threads:
         threads.map(count, range(4))
     assert int(counter.read_text()) == 80
+
+
+def test_it_is_held_on_a_full_disk_too(lock):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with exclusive(lock) as in_doubt:
+            assert in_doubt is None
+            with pytest.raises(HeldError, match="held by another process"), exclusive(lock):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not lock.exists()
