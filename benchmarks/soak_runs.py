@@ -93,12 +93,14 @@ class Place:
             p.name for p in self.folder.rglob("*") if re.search(r"^incomplete\.|^\..*-[0-9a-f]{8}\.|lock$|tmp", p.name)
         ]
         folders = sorted((self.run / "events").iterdir())
+        files = sorted((self.run / "verdicts").iterdir())
+        verdicts = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
         return {
             "report": _without_times(report),
             "log": [_without_times(json.loads(line)) for line in self.lines()],
             "events": [[e.step for e in read_events(own) if e.HasField("summary")] for own in folders],
             "parameters": [_leaves(load_model(self.run, name)[1]) for name in names],
-            "verdicts": [path.read_bytes() for path in sorted((self.run / "verdicts").iterdir())],
+            "verdicts": [_without_times(json.loads(line)) for line in verdicts],
             "left behind": left,
         }
 
