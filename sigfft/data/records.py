@@ -45,6 +45,13 @@ class ArrayConfig(tfds.core.BuilderConfig):
     generate: Callable[[], Mapping[str, Iterable[Record]]] = dict
 
 
+class _LocalInfo(tfds.core.DatasetInfo):
+    """What TFDS knows of a data set that is in no bucket."""
+
+    def initialize_from_bucket(self) -> None:
+        """Asks nobody, where TFDS would ask its bucket, and leave an empty folder among the temporary ones."""
+
+
 class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
     """Records of one-dimensional arrays. A source has its own subclass, after which its folder is named."""
 
@@ -56,7 +63,7 @@ class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
             name: tfds.features.Tensor(shape=(size,), dtype=dtype, encoding=tfds.features.Encoding.BYTES)
             for name, (dtype, size) in self.builder_config.arrays.items()
         }
-        return tfds.core.DatasetInfo(
+        return _LocalInfo(
             builder=self,
             description=type(self).__doc__,
             features=tfds.features.FeaturesDict(features),

@@ -103,9 +103,12 @@ def test_what_killed_processes_left_is_removed_and_what_others_write_is_not(sour
     assert not list(kind.glob("*.lock"))
 
 
-def test_says_nothing(source, tmp_path, capfd):
+def test_says_nothing_and_leaves_nothing_elsewhere(source, tmp_path, capfd, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
     prepare_xmc(tmp_path / "cache", source)
     assert capfd.readouterr() == ("", "")
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 @pytest.mark.parametrize(
