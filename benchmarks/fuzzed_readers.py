@@ -26,7 +26,8 @@ from sigfft.files.label_sets import load_label_sets
 from sigfft.training import load_model
 from sigfft.training.command import config_of
 from sigfft.training.config import Config, check_values
-from sigfft.training.workdir import Workdir, read_log
+from sigfft.training.log import read_log
+from sigfft.training.workdir import Workdir
 
 Mutate = Callable[[bytes, random.Random], bytes]
 WEIGHT = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)

@@ -267,7 +267,13 @@ def _train_options(add: Any) -> None:
         "--config", default="demo", help="demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value (default: demo)"
     )
     add("--workdir", help="folder of the run (default: a new one below runs/)")
-    add("--resume", action="store_true", help="go on with the run that --workdir holds")
+    add(
+        "--resume",
+        nargs="?",
+        const="always",
+        default="auto",
+        help="of a run in --workdir: auto, never or always (default: %(default)s)",
+    )
     add("--distributed", action="store_true", help="one process of several: call jax.distributed.initialize()")
 
 

@@ -98,7 +98,7 @@ def test_doctor(folder, capsys, monkeypatch):
 
 def test_train_and_predict(folder, capsys, monkeypatch):
     def run(config, workdir, *, resume, show):
-        assert (config.name, config.optim.steps, str(workdir), resume, show) == ("demo", 5, "run", False, False)
+        assert (config.name, config.optim.steps, str(workdir), resume, show) == ("demo", 5, "run", "auto", False)
         return {"name": config.name, "heads": []}
 
     monkeypatch.setattr("sigfft.training.command.run", run)

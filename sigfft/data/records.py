@@ -9,6 +9,7 @@ import dataclasses
 import errno
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from sigfft import labels
 from sigfft.data.dataset import Dataset, DenseFeatures, SparseFeatures, Splits, keep_largest
-from sigfft.files import naming_full_disk
+from sigfft.files import locks, naming_full_disk
 
 Record = Mapping[str, Shaped[np.ndarray, " _entries"]]
 
@@ -46,6 +47,13 @@ class ArrayConfig(tfds.core.BuilderConfig):
     generate: Callable[[], Mapping[str, Iterable[Record]]] = dict
 
 
+class _LocalInfo(tfds.core.DatasetInfo):
+    """What TFDS knows of a data set that is in no bucket."""
+
+    def initialize_from_bucket(self) -> None:
+        """Asks nobody, where TFDS would ask its bucket, and leave an empty folder among the temporary ones."""
+
+
 class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
     """Records of one-dimensional arrays. A source has its own subclass, after which its folder is named."""
 
@@ -57,7 +65,7 @@ class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
             name: tfds.features.Tensor(shape=(size,), dtype=dtype, encoding=tfds.features.Encoding.BYTES)
             for name, (dtype, size) in self.builder_config.arrays.items()
         }
-        return tfds.core.DatasetInfo(
+        return _LocalInfo(
             builder=self,
             description=type(self).__doc__,
             features=tfds.features.FeaturesDict(features),
@@ -75,8 +83,9 @@ class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
 def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: Path | str) -> ArrayBuilder:
     """The builder of `config` with its records on disk under `cache_dir`, written now if they are not there yet.
 
-    Records appear whole or not at all: TFDS writes to a temporary folder that is renamed at the end. Several processes
-    may prepare the same records at once: the first rename wins. TFDS's progress bars are switched off for good, and its
+    Records appear whole or not at all: TFDS writes to a temporary folder that is renamed at the end. Of several
+    processes one prepares while the others wait; where the file system cannot tell them apart, the first rename wins.
+    Temporary folders that killed processes left are removed. TFDS's progress bars are switched off for good, and its
     announcements are kept from stdout.
 
     Raises:
@@ -85,14 +94,20 @@ def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: P
     tfds.disable_progress_bar()
     with _quiet():
         builder = builder_class(data_dir=cache_dir, config=config)
+        folder = Path(builder.data_path).parent  # of all versions of these records
+        _remove_incomplete(folder.parent)
         if builder.is_prepared():
             return builder
-        try:
-            with _full_disk(builder.data_dir):
-                builder.download_and_prepare(file_format="array_record")
-        except OSError:
-            if not builder_class(data_dir=cache_dir, config=config).is_prepared():
-                raise
+        with locks.exclusive(_lock_of(folder), wait=True):
+            builder = builder_class(data_dir=cache_dir, config=config)
+            if builder.is_prepared():  # by a process that this one has waited for
+                return builder
+            try:
+                with _full_disk(builder.data_dir):
+                    builder.download_and_prepare(file_format="array_record")
+            except OSError:
+                if not builder_class(data_dir=cache_dir, config=config).is_prepared():
+                    raise
         return builder_class(data_dir=cache_dir, config=config)
 
 
@@ -142,6 +157,20 @@ def read_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
         return Dataset(features(own), padded, sizes["n_labels"])
 
     return {split: dataset(own) for split, own in columns.items()}
+
+
+def _lock_of(records: Path) -> Path:
+    """The lock of a process that prepares a folder of records: beside it."""
+    return records.with_name(f"{records.name}.lock")
+
+
+def _remove_incomplete(folder: Path) -> None:
+    """Removes what killed processes left of their preparation of any records of this kind."""
+    for records in {left.parent for left in folder.glob("*/incomplete.*")}:
+        # One that is alive prepares there, or the cache can only be read: both may stay.
+        with contextlib.suppress(locks.HeldError, OSError), locks.exclusive(_lock_of(records)) as in_doubt:
+            for left in records.glob("incomplete.*") if in_doubt is None else ():
+                shutil.rmtree(left)
 
 
 @contextlib.contextmanager

@@ -72,3 +72,14 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a text file, UTF-8, whole or not at all."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def parts(path: Path) -> list[Path]:
+    """What killed processes left of `replacing(path)`, or what others write there now; "*" in its name is any text."""
+    return list(path.parent.glob(f".{path.stem}-{'[0-9a-f]' * 8}{path.suffix}"))
+
+
+def remove_parts(path: Path) -> None:
+    """Removes the `parts` of a path, where no other process can be writing it."""
+    for part in parts(path):
+        part.unlink(missing_ok=True)

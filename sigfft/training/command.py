@@ -14,6 +14,7 @@ from ml_collections import config_flags
 import sigfft
 from sigfft.training.config import Config, check_overrides
 from sigfft.training.experiment import run
+from sigfft.training.resume import RESUME
 
 
 def launch(
@@ -21,7 +22,7 @@ def launch(
     overrides: Sequence[str],
     workdir: str | None = None,
     *,
-    resume: bool = False,
+    resume: str = "auto",
     distributed: bool = False,
     show: bool = True,
 ) -> tuple[Path, dict[str, Any]]:
@@ -31,7 +32,7 @@ def launch(
       config: as `config_of`, and so are overrides.
       overrides: such as "--config.optim.steps=500".
       workdir: folder of the run; None or "": a new one below runs/.
-      resume: go on with the run that the folder holds.
+      resume: as `run`.
       distributed: this process is one of several, which JAX finds.
       show: print the table.
 
@@ -44,7 +45,9 @@ def launch(
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
     chosen = config_of(config, overrides)
-    if resume and not workdir:
+    if resume not in RESUME:
+        raise ValueError(f"--resume={resume} must be one of: {', '.join(RESUME)}")
+    if resume == "always" and not workdir:
         raise ValueError("--resume needs the --workdir of the run to go on with")
     if distributed:
         jax.distributed.initialize()

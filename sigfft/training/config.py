@@ -147,7 +147,7 @@ class Config:
 
 def check_overrides(arguments: Sequence[str]) -> None:
     """Raises ValueError for the first --config.key that `Config` does not have, and names the nearest that it has."""
-    known = list(_flat(dataclasses.asdict(Config())))
+    known = list(flat(dataclasses.asdict(Config())))
     for argument in arguments:
         key = argument.lstrip("-").partition("=")[0]
         if not argument.startswith("-") or not key.startswith("config."):
@@ -162,8 +162,8 @@ def check_overrides(arguments: Sequence[str]) -> None:
 
 def check_values(config: Config) -> None:
     """Raises ValueError for the first value that is of another type than its default, or out of its range."""
-    values = _flat(dataclasses.asdict(config))
-    for key, default in _flat(dataclasses.asdict(Config())).items():
+    values = flat(dataclasses.asdict(config))
+    for key, default in flat(dataclasses.asdict(Config())).items():
         _check_value(key, values[key], default)
     if not config.name or not config.name.isprintable() or ".." in config.name.split("/"):
         raise ValueError(f"name={config.name!r:.80} must be what a folder can be called")
@@ -194,22 +194,12 @@ def _check_value(key: str, value: Any, default: Any) -> None:
             raise ValueError(f"{key}={reprlib.repr(value)} must be at most {largest}")
 
 
-def differences(config: Config, stored: Mapping[str, Any]) -> list[str]:
-    """The keys in which a config and a stored one's dictionary differ, as "key (ours, not the stored one's)".
-
-    A key that is not stored is one of a later version, and has its default there.
-    """
-    mine, theirs = _flat(dataclasses.asdict(config)), _flat(dataclasses.asdict(Config())) | _flat(stored)
-    keys = sorted(mine.keys() | theirs.keys())
-    return [f"{key} ({mine.get(key)!r}, not {theirs.get(key)!r})" for key in keys if mine.get(key) != theirs.get(key)]
-
-
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The values of nested dictionaries by their keys, joined by dots; tuples as lists, as JSON has them."""
     values: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):
-            values |= _flat(value, f"{prefix}{key}.")
+            values |= flat(value, f"{prefix}{key}.")
         else:
             values[prefix + key] = list(value) if isinstance(value, tuple) else value
     return values

@@ -7,6 +7,7 @@ from typing import Any
 
 from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
+from sigfft.data.digests import fingerprint
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
@@ -16,12 +17,13 @@ from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
 from sigfft.training.report import content_of, entry_of, table, write_report
+from sigfft.training.resume import begun_run, check_origin
 from sigfft.training.step import make_loss
 from sigfft.training.workdir import Workdir, first_process_first, is_first_process
 
 
 def run(
-    config: Config, workdir: Path | str, *, resume: bool = False, splits: Splits | None = None, show: bool = True
+    config: Config, workdir: Path | str, *, resume: str | bool = False, splits: Splits | None = None, show: bool = True
 ) -> dict[str, Any]:
     """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
 
@@ -38,7 +40,9 @@ def run(
     Args:
       config: the experiment.
       workdir: folder of the run.
-      resume: go on with the run that the folder holds.
+      resume: "auto" goes on with the run that the folder holds, and starts one where there is nothing; "always", or
+        True, wants a run there; "never", or False, wants none. What results do not depend on may differ from the run's
+        config, such as the cache or how labels are split over devices; all else is named.
       splits: "train", "test" and perhaps "dev"; None: those of `config.data`, of which only `dev_share` counts for
         given ones. config.json names their source "given", and a run that resumes needs the same splits again.
       show: print the table.
@@ -47,19 +51,30 @@ def run(
       The content of report.json.
 
     Raises:
-      ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
+      ValueError: what the config asks for cannot be, or the folder holds another run, one of other data, or is in use
+        by another process. Nothing is written then.
       FloatingPointError: the loss of a step was not finite.
     """
     folder = Workdir(workdir)
     if splits is not None:
         _check_splits(splits)
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
-    folder.check(config, resume)
     check_values(config)
     check_devices(config.optim)
     make_loss(config.optim)  # refuses what is wrong before anything is written
+    with folder.held():
+        return _run(config, folder, resume, splits, show)
+
+
+def _run(config: Config, folder: Workdir, resume: str | bool, given: Splits | None, show: bool) -> dict[str, Any]:
+    """`run` in a folder that this process holds."""
+    origin = begun_run(folder, config, resume)
     with first_process_first("data"):
-        splits = _with_dev(load_splits(config) if splits is None else splits, config)
+        splits = load_splits(config) if given is None else given
+    data = fingerprint(splits)
+    if origin is not None:
+        check_origin(folder, origin, data)
+    splits = _with_dev(splits, config)
     models = make_models(config, splits["train"])
     metrics = make_metrics(
         splits["train"].n_labels,
@@ -71,7 +86,8 @@ def run(
     _check_stopping(config, metrics, "dev" in splits)
     with first_process_first("folder"):  # all have looked into it before
         if is_first_process():
-            folder.write_config(config)
+            folder.remove_parts()
+            folder.write_config(config, data)
 
     entries: list[dict[str, Any]] = []
     verdicts: dict[str, Report] = {}
@@ -81,7 +97,9 @@ def run(
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
+        params, steps, progress = train(
+            model, config, splits["train"], evaluations.get("dev"), folder, origin is not None
+        )
         test = evaluations["test"](params)
         checked = None
         if config.check.max_sets >= 0:

@@ -14,8 +14,9 @@ from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import Config
 from sigfft.training.devices import on_devices
 from sigfft.training.evaluate import Evaluate
+from sigfft.training.log import RunLog, forget_after
 from sigfft.training.model import Model, ModelParams
-from sigfft.training.workdir import RunLog, Workdir, forget_after
+from sigfft.training.workdir import Workdir
 
 
 def train(

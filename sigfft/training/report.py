@@ -12,8 +12,9 @@ from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Splits
 from sigfft.files import write_text
 from sigfft.training.checkpoint import Progress
+from sigfft.training.log import read_log
 from sigfft.training.model import Model
-from sigfft.training.workdir import Workdir, read_log
+from sigfft.training.workdir import Workdir
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 

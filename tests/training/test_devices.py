@@ -10,8 +10,9 @@ from sigfft.training import load_model, run
 from sigfft.training.config import HeadConfig
 from sigfft.training.devices import make_data_parallel, make_label_parallel, make_mesh
 from sigfft.training.experiment import load_splits
+from sigfft.training.log import read_log
 from sigfft.training.model import make_models
-from sigfft.training.workdir import Workdir, read_log
+from sigfft.training.workdir import Workdir
 
 N_STEPS = 6
 HEADS = {

@@ -10,12 +10,23 @@ from matplotlib.image import imread
 import sigfft
 from sigfft import cli, training
 from sigfft.data import SyntheticSpec
-from sigfft.training.workdir import RunLog, Workdir, read_log
+from sigfft.training.events import read_events
+from sigfft.training.log import RunLog, read_log
+from sigfft.training.workdir import Workdir
 
 
 def scalars(workdir):
     lines = read_log(Workdir(workdir))
     return [{key: value for key, value in line.items() if key != "examples_per_second"} for line in lines]
+
+
+def steps_of_events(workdir):
+    return [
+        (event.step, [value.tag for value in event.summary.value])
+        for folder in (workdir / "events").iterdir()
+        for event in read_events(folder)
+        if event.HasField("summary")
+    ]
 
 
 def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
@@ -76,12 +87,14 @@ def test_resumed_run_equals_the_uninterrupted_one(dft_only, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         training.run(dft_only, tmp_path / "parts")
     monkeypatch.setattr(RunLog, "write", write)
-    resumed = training.run(dft_only, tmp_path / "parts", resume=True)
+    resumed = training.run(dft_only, tmp_path / "parts", resume="auto")
     assert scalars(tmp_path / "parts") == scalars(tmp_path / "whole")
+    assert steps_of_events(tmp_path / "parts") == steps_of_events(tmp_path / "whole")
     assert resumed["heads"][0]["test"] == whole["heads"][0]["test"]
     mine, other = (training.load_model(tmp_path / folder)[1] for folder in ("parts", "whole"))
     jax.tree.map(np.testing.assert_array_equal, mine, other)
-    again = training.run(dft_only, tmp_path / "parts", resume=True)
+    logged = dataclasses.replace(dft_only, eval=dataclasses.replace(dft_only.eval, log_every=7))
+    again = training.run(logged, tmp_path / "parts", resume=True)
     assert again["heads"][0]["test"] == whole["heads"][0]["test"]
 
 
@@ -156,6 +169,13 @@ def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
     with pytest.raises(ValueError, match=r"another config; it differs in head.spread \(3, not 10\), seed \(1, not 0\)"):
         training.run(other, workdir, resume=True)
     assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*")} == before
+    origin = json.loads((workdir / "config.json").read_text())
+    origin["origin"]["data"]["test"] = "another"
+    (workdir / "config.json").write_text(json.dumps(origin))
+    with pytest.raises(ValueError, match=r"data of the run in .*run have been replaced: test not as it was"):
+        training.run(dft_only, workdir, resume="auto")
+    with Workdir(workdir).held(), pytest.raises(ValueError, match=r"run is in use by process \d+ on "):
+        training.run(dft_only, workdir, resume="auto")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="is not empty and holds no run"):
