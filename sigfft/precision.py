@@ -21,7 +21,8 @@ def compute_dtype(dtype: jax.typing.DTypeLike) -> np.dtype:
 
 def of_products() -> jax.lax.Precision | None:
     """Of a product of float32: the whole one, unless the user has said which."""
-    return jax.lax.Precision.HIGHEST if jax.config.jax_default_matmul_precision is None else None
+    asked = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # made as jax is imported
+    return jax.lax.Precision.HIGHEST if asked is None else None
 
 
 def dot(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -72,8 +72,9 @@ def of_sampled(
         own = jnp.minimum(active, n_labels - 1)
         logits = product(z, head.rows(params, drawn), dtype)
         rows = head.rows(params, own.reshape(-1)).astype(dtype).reshape(*own.shape, head.dim)
-        sums = {"preferred_element_type": z.dtype, "precision": of_products()}
-        of_active = jnp.einsum("bd,bkd->bk", z.astype(dtype), rows, **sums)
+        of_active = jnp.einsum(
+            "bd,bkd->bk", z.astype(dtype), rows, preferred_element_type=z.dtype, precision=of_products()
+        )
         bias, own_bias = head.bias(params, drawn), head.bias(params, own.reshape(-1))
         if bias is not None and own_bias is not None:
             logits = add(logits, bias)
