@@ -10,11 +10,13 @@ from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
+from sigfft.training.checkpoint import check_path
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
+from sigfft.training.preemption import Notice
 from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.step import make_loss
 from sigfft.training.workdir import Workdir, first_process_first, is_first_process
@@ -49,12 +51,22 @@ def run(
     Raises:
       ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
       FloatingPointError: the loss of a step was not finite.
+      OSError: a checkpoint could not be written.
+      Preempted: SIGTERM or SIGINT ended the run, or the platform's notice; what was trained is saved.
     """
     folder = Workdir(workdir)
+    with Notice(folder.path).watching() as notice:
+        return _run(config, folder, resume, splits, show, notice)
+
+
+def _run(
+    config: Config, folder: Workdir, resume: bool, splits: Splits | None, show: bool, notice: Notice
+) -> dict[str, Any]:
     if splits is not None:
         _check_splits(splits)
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
     folder.check(config, resume)
+    check_path(folder.path)
     check_values(config)
     check_devices(config.optim)
     make_loss(config.optim)  # refuses what is wrong before anything is written
@@ -81,7 +93,7 @@ def run(
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
+        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume, notice)
         test = evaluations["test"](params)
         checked = None
         if config.check.max_sets >= 0:

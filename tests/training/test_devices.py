@@ -46,7 +46,7 @@ def trained(devices, data):
     for _, batch in stream(data):
         state, info = devices.take_step(state, batch)
         infos.append([float(info.loss), float(info.gradient_norm)])
-    return jax.device_get(devices.whole(state).params), infos
+    return jax.device_get(devices.params(state)), infos
 
 
 def on_one_device(model, optim, data):
@@ -101,7 +101,7 @@ def test_a_state_comes_back_as_it_was_placed(setup):
     model, optim, _ = setup
     parallel = make_label_parallel(model, optim, 0, make_mesh(1, 8))  # 60 labels: the last device holds 4 of 8
     state = parallel.init()
-    jax.tree.map(np.testing.assert_array_equal, parallel.whole(parallel.place(state)), state)
+    jax.tree.map(np.testing.assert_array_equal, parallel.params(parallel.place(state)), state.params)
 
 
 def test_a_config_splits_labels_and_the_run_is_that_of_one_shard(config, tmp_path):
