@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -262,14 +263,16 @@ def check_path(directory: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Within the block Orbax and asyncio log nothing: whoever reads says in one line what is wrong."""
+    """Within the block Orbax and asyncio complain to nobody: whoever reads says in one line what is wrong."""
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
-    before = [logger.disabled for logger in loggers]
+    before, hook = [logger.disabled for logger in loggers], sys.unraisablehook
     try:
         for logger in loggers:
             logger.disabled = True
+        sys.unraisablehook = lambda _: None  # of futures of a read that failed
         yield
     finally:
+        sys.unraisablehook = hook
         for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled
 
