@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import logging
 import os
@@ -157,10 +158,10 @@ class Checkpoints:
         """Waits for writes and releases the directory."""
         self._manager.close()
 
-    def _content(self, step: int) -> tuple[Progress, dict[str, str]]:
-        """Progress, and digests of arrays by their names."""
-        if not (self.directory / str(step) / "seal").exists():
-            raise self._damaged(step, "it has no seal, or an earlier version of sigfft wrote it")
+    def _content(self, step: int) -> tuple[Progress, dict[str, str] | None]:
+        """Progress, and digests of arrays by their names; None where a version wrote it that had no seals."""
+        if (self.directory / str(step) / "state").exists():
+            return Progress(**self._restored(step, progress=ocp.args.JsonRestore())["progress"]), None
         document = self._restored(step, seal=ocp.args.JsonRestore())["seal"]
         try:
             content = seal.opened(document)
@@ -169,8 +170,15 @@ class Checkpoints:
         progress = content["progress"]
         return Progress(**progress | {"losses": tuple(progress["losses"])}), content["arrays"]
 
-    def _read(self, step: int, layout: dict[str, Any], shapes: dict[str, Any], arrays: dict[str, str]) -> Any:
+    def _read(self, step: int, layout: dict[str, Any], shapes: dict[str, Any], arrays: dict[str, str] | None) -> Any:
         """The items of a step that `layout` names, digests compared."""
+        if arrays is None:
+            state = {"params": layout["params"]} | layout.get("rest", {})
+            loose = functools.partial(dataclasses.replace, strict=False)  # rows may be filled up for devices
+            restore_args = jax.tree.map(loose, ocp.checkpoint_utils.construct_restore_args(state))
+            args = ocp.args.PyTreeRestore(state, restore_args=restore_args, partial_restore=True)
+            read = self._restored(step, state=args)["state"]
+            return {"params": read["params"], "rest": read}
         kinds = {name: text for item in shapes.values() for name, text in seal.kinds(item).items()}
         stored = {name: arrays[name].rpartition(" ")[0] for name in kinds.keys() & arrays.keys()}
         if stored != kinds or ("rest" in layout and arrays.keys() != kinds.keys()):

@@ -21,8 +21,8 @@ from sigfft.training.config import Config, differences
 
 CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was
-# n_labels, and clipping was part of the optimiser. 1: checkpoints had no seals.
-_FORMAT = 2
+# n_labels, and clipping was part of the optimiser.
+_FORMAT = 1
 
 
 class Workdir:
@@ -169,6 +169,4 @@ def _cannot_go_on(config: Config, written: int) -> str:
     for key, head in {"head": config.head, "baseline": config.baseline}.items():
         if written < 1 and head.kind in KINDS and "n_fft" in parameters_of(KINDS[head.kind]) and not head.n_fft:
             return f"{key}.n_fft=0 meant the number of labels there"
-    if written < 1 and config.optim.clip_norm:
-        return "its checkpoints keep clipping in another place"
-    return "its checkpoints are not sealed" if written < 2 else ""
+    return "its checkpoints keep clipping in another place" if written < 1 and config.optim.clip_norm else ""

@@ -7,6 +7,7 @@ import shutil
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec, SingleDeviceSharding
 
@@ -118,6 +119,25 @@ def test_rows_go_to_any_number_of_devices_and_come_back(copy):
         same(newest(copy)[0], 30)
 
 
+def test_checkpoints_of_before_there_were_seals_are_read(tmp_path):
+    manager = ocp.CheckpointManager(tmp_path / "head", options=ocp.CheckpointManagerOptions())
+    before = {"best_metric": 0.5, "best_step": 7, "stale_evaluations": 0, "seconds": 1.0}
+    items = {"state": ocp.args.StandardSave(state(7)._asdict()), "progress": ocp.args.JsonSave(before)}
+    manager.save(7, args=ocp.args.Composite(**items))
+    manager.close()
+    found, progress = newest(tmp_path / "head")
+    same(found, 7)
+    assert progress == Progress(0.5, 7, 0, 1.0)
+    checkpoints = Checkpoints(tmp_path / "head", 2)
+    split = NamedSharding(make_mesh(1, 8), PartitionSpec(LABELS))
+    filled, _ = checkpoints.newest(layout(16, split), SHAPES)
+    np.testing.assert_array_equal(filled.params["head"]["slack"][:N_LABELS], state(7).params["head"]["slack"])
+    jax.tree.map(np.testing.assert_array_equal, checkpoints.restore_params(SHAPES.params, 7), state(7).params)
+    checkpoints.save(state(8), Progress(best_step=7), SHAPES)
+    checkpoints.close()
+    assert newest(tmp_path / "head")[1].best_step == 7
+
+
 def test_a_donated_state_is_saved_as_it_was(tmp_path):
     split = NamedSharding(make_mesh(1, 2), PartitionSpec(LABELS))
     placed = jax.tree.map(jax.device_put, state(1), jax.tree.map(lambda like: like.sharding, layout(N_LABELS, split)))
@@ -173,6 +193,8 @@ def test_the_damaged_one_is_named_in_one_line_and_its_step_saved_again(copy, cap
     assert f"checkpoint 30 in {copy} is damaged" in record.getMessage()
     assert "it is set aside as 30.damaged, and an older one taken" in record.getMessage()
     assert "Traceback" not in capfd.readouterr().err
+    assert (copy / "30.damaged" / "seal").is_dir()
+    assert not (copy / "30").exists()
     written(copy, [30])
     same(newest(copy)[0], 30)
 
