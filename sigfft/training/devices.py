@@ -140,8 +140,10 @@ def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh
 
     def place(state: TrainState) -> TrainState:
         def place_leaf(leaf, like):
-            filled = [(0, now - before) for now, before in zip(like.shape, leaf.shape, strict=True)]
-            return jax.device_put(np.pad(np.asarray(leaf), filled), like.sharding)
+            values = np.asarray(leaf)
+            if values.ndim:
+                values = np.pad(values, [(0, now - old) for now, old in zip(like.shape, values.shape, strict=True)])
+            return jax.device_put(values, like.sharding)
 
         return jax.tree.map(place_leaf, state, layout)
 
