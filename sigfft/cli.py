@@ -17,13 +17,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input, or about sets that failed; 130
-      where it was interrupted.
+      where it was interrupted, and 143 where training was ended by SIGTERM.
     """
     parser = _parser()
     args, further = parser.parse_known_args(argv)
     if further and args.run is not _train:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
-    args.overrides = further
+    args.given, args.overrides = sys.argv[1:] if argv is None else list(argv), further
     try:
         return args.run(args)
     except (ValueError, FloatingPointError, OSError, RuntimeError, ImportError, MemoryError) as error:
@@ -279,9 +279,14 @@ def _train_options(add: Any) -> None:
 
 def _train(args: argparse.Namespace) -> int:
     from sigfft.training import CONTENTS, is_first_process, launch
+    from sigfft.training.preemption import Preempted, command_to_go_on
 
     options = {"resume": args.resume, "distributed": args.distributed, "show": not args.json}
-    workdir, report = launch(args.config, args.overrides, args.workdir, **options)
+    try:
+        workdir, report = launch(args.config, args.overrides, args.workdir, **options)
+    except Preempted as ended:
+        print(f"sigfft train: {ended}; go on with: {command_to_go_on(args.given, ended.workdir)}", file=sys.stderr)
+        return ended.code
     if is_first_process():
         answers.say(args, f"\n{workdir}: {', '.join(CONTENTS)}", {"workdir": str(workdir), **report})
     return 0

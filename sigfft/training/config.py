@@ -14,10 +14,11 @@ from typing import Any
 
 from sigfft.data import SyntheticSpec
 
-_POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every")
+_POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every", "eval.keep")
 _NOT_NEGATIVE = (
     *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
+    "checkpoint.every_minutes",
     *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
 )
 _CHOSEN = ("encoder.dim", "head.spread", "baseline.spread")  # -1 leaves the choice to the sizes of the data
@@ -116,11 +117,19 @@ class EvalConfig:
     every: int = 200  # steps between evaluations on the dev split; each writes a checkpoint
     metric: str = "P@1"  # the dev metric that the best checkpoint is chosen by
     patience: int = 0  # evaluations without a better metric before training stops; 0: never
+    keep: int = 2  # the latest so many checkpoints, besides the best: where the last is damaged, another is taken
     ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics
     max_dev_examples: int = 0  # evaluate on the first so many, rounded up to whole batches; 0: all
     propensity_a: float = 0.55  # A of the propensity model (Jain et al. 2016)
     propensity_b: float = 1.5  # B of the propensity model
     log_every: int = 20  # steps between lines of training loss
+
+
+@dataclasses.dataclass
+class CheckpointConfig:
+    """When a checkpoint is written, besides those of evaluations."""
+
+    every_minutes: float = 10.0  # with the first line of the log so long after the one before; 0: never
 
 
 @dataclasses.dataclass
@@ -142,6 +151,7 @@ class Config:
     baseline: HeadConfig = dataclasses.field(default_factory=lambda: HeadConfig(kind="none"))
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
+    checkpoint: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
     check: CheckConfig = dataclasses.field(default_factory=CheckConfig)
 
 

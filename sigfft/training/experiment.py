@@ -11,11 +11,13 @@ from sigfft.data.digests import fingerprint
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
+from sigfft.training.checkpoint import check_path
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
+from sigfft.training.preemption import Notice
 from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.resume import begun_run, check_origin
 from sigfft.training.step import make_loss
@@ -54,19 +56,25 @@ def run(
       ValueError: what the config asks for cannot be, or the folder holds another run, one of other data, or is in use
         by another process. Nothing is written then.
       FloatingPointError: the loss of a step was not finite.
+      OSError: a checkpoint could not be written.
+      Preempted: SIGTERM or SIGINT ended the run, or the platform's notice; what was trained is saved.
     """
     folder = Workdir(workdir)
-    if splits is not None:
-        _check_splits(splits)
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
-    check_values(config)
-    check_devices(config.optim)
-    make_loss(config.optim)  # refuses what is wrong before anything is written
-    with folder.held():
-        return _run(config, folder, resume, splits, show)
+    with Notice(folder.path).watching() as notice:
+        if splits is not None:
+            _check_splits(splits)
+            config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
+        check_path(folder.path)
+        check_values(config)
+        check_devices(config.optim)
+        make_loss(config.optim)  # refuses what is wrong before anything is written
+        with folder.held():
+            return _run(config, folder, resume, splits, show, notice)
 
 
-def _run(config: Config, folder: Workdir, resume: str | bool, given: Splits | None, show: bool) -> dict[str, Any]:
+def _run(
+    config: Config, folder: Workdir, resume: str | bool, given: Splits | None, show: bool, notice: Notice
+) -> dict[str, Any]:
     """`run` in a folder that this process holds."""
     origin = begun_run(folder, config, resume)
     with first_process_first("data"):
@@ -97,9 +105,8 @@ def _run(config: Config, folder: Workdir, resume: str | bool, given: Splits | No
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        params, steps, progress = train(
-            model, config, splits["train"], evaluations.get("dev"), folder, origin is not None
-        )
+        goes_on = origin is not None
+        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, goes_on, notice)
         test = evaluations["test"](params)
         checked = None
         if config.check.max_sets >= 0:
