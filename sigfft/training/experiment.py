@@ -9,15 +9,17 @@ from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
+from sigfft.training.agreement import agree_on_data, agree_on_start
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
+from sigfft.training.processes import first_process_first, is_first_process, of_the_first
 from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.step import make_loss
-from sigfft.training.workdir import Workdir, first_process_first, is_first_process
+from sigfft.training.workdir import Workdir
 
 
 def run(
@@ -26,8 +28,8 @@ def run(
     """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
 
     Everything is written below the folder `workdir`; where it holds a run of this config, `resume` goes on with it. Of
-    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and the
-    first one writes.
+    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch, checks
+    its share of the label sets, and the first one writes.
 
     Data of one's own need no file. With features (examples, feature_dim) and label sets in memory, a split is
 
@@ -54,12 +56,14 @@ def run(
     if splits is not None:
         _check_splits(splits)
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
+    agree_on_start(config, folder.path)
     folder.check(config, resume)
     check_values(config)
     check_devices(config.optim)
     make_loss(config.optim)  # refuses what is wrong before anything is written
     with first_process_first("data"):
         splits = _with_dev(load_splits(config) if splits is None else splits, config)
+    agree_on_data(splits)
     models = make_models(config, splits["train"])
     metrics = make_metrics(
         splits["train"].n_labels,
@@ -86,8 +90,9 @@ def run(
         checked = None
         if config.check.max_sets >= 0:
             checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets, model.domain)
-            verdicts[model.name] = checked[0]
-        entries.append(entry_of(model, steps, progress, test, checked))
+            if checked is not None:
+                verdicts[model.name] = checked
+        entries.append(of_the_first(entry_of(model, steps, progress, test, checked)))
     content = content_of(config.name, splits, entries)
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)

@@ -15,6 +15,7 @@ from sigfft.training.config import Config
 from sigfft.training.devices import on_devices
 from sigfft.training.evaluate import Evaluate
 from sigfft.training.model import Model, ModelParams
+from sigfft.training.watchdog import step_watch
 from sigfft.training.workdir import RunLog, Workdir, forget_after
 
 
@@ -46,16 +47,19 @@ def train(
     host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
     stream = iter(batches(train_data, config.optim.batch_size, **order, **host))
     patience = config.eval.patience or math.inf
+    watched = step_watch(config.optim.step_timeout)
     pending: list[Array] = []  # losses stay on the device until they are logged
     started = time.perf_counter()
     try:
         while step < config.optim.steps and progress.stale_evaluations < patience:
-            state, info = devices.take_step(state, next(stream))
+            with watched(step + 1):
+                state, info = devices.take_step(state, next(stream))
             step += 1
             pending.append(info.loss)
             evaluation = step % config.eval.every == 0 or step == config.optim.steps
             if step % config.eval.log_every == 0 or evaluation:
-                losses = _finite(pending, step)
+                with watched(step):
+                    losses = _finite(pending, step)
                 elapsed, n_logged, pending = time.perf_counter() - started, len(pending), []
                 rate = n_logged * config.optim.batch_size / elapsed
                 progress = progress._replace(seconds=progress.seconds + elapsed)

@@ -1,16 +1,12 @@
 """Folder of a run: the path of everything in it, its JSON files and its log. Of several processes the first writes."""
 
-import contextlib
 import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
-from jax.experimental import multihost_utils
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
@@ -18,6 +14,7 @@ from sigfft.files import write_text
 from sigfft.heads import KINDS
 from sigfft.training.arguments import parameters_of
 from sigfft.training.config import Config, differences
+from sigfft.training.processes import is_first_process
 
 CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was
@@ -138,23 +135,6 @@ def forget_after(workdir: Workdir, head: str, step: int) -> None:
         return
     lines = [line for line in read_log(workdir) if line["head"] != head or line["step"] <= step]
     write_text(workdir.metrics, "".join(json.dumps(line) + "\n" for line in lines))
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that writes: the only one, or the first of several (`jax.distributed`)."""
-    return jax.process_index() == 0
-
-
-@contextlib.contextmanager
-def first_process_first(what: str) -> Iterator[None]:
-    """The first process goes through the block before the others: what it prepares on a shared disk, they find."""
-    if not is_first_process():
-        multihost_utils.sync_global_devices(what)
-    try:
-        yield
-    finally:
-        if is_first_process():
-            multihost_utils.sync_global_devices(what)
 
 
 def slug(name: str) -> str:
