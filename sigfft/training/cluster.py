@@ -21,6 +21,7 @@ _LOCAL = (
 )
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 _CONSEQUENCE = 2.0  # seconds in which the loss of another process shows, of which an error here may be the consequence
+_LONGEST = 300  # characters of a reason
 _member: ties.Ties | None = None  # of this process
 
 
@@ -153,7 +154,7 @@ def joined(cluster: Cluster) -> Iterator[None]:
             raise
         if isinstance(error, RuntimeError):
             time.sleep(_CONSEQUENCE)  # where it is one, this process ends here
-        tell_failure(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        tell_failure(" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST])
         status = 130 if isinstance(error, KeyboardInterrupt) else ties.FAILED
         atexit.register(_exit_now, status if code is None else code)  # where JAX would wait for the others
         raise

@@ -38,14 +38,15 @@ class Ties:
     peers: dict[int, socket.socket] = dataclasses.field(default_factory=dict)
     who: dict[int, str] = dataclasses.field(default_factory=dict)
     _finished: set[int] = dataclasses.field(default_factory=set)
+    _over: bool = False  # from here on others may end
     _changed: threading.Condition = dataclasses.field(default_factory=threading.Condition)
     _ending: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def fail(self, reason: str) -> None:
         """Tells all others that this process fails; it ends by itself then."""
         with self._ending:
+            self._over = True  # who ends now does so because of this
             self.tell(["failed", self.own, reason])
-            self._finished |= self.peers.keys()  # who ends now does so because of this
 
     def leave(self, timeout: float | None = None) -> bool:
         """Waits until all processes are here, however long that takes; with a timeout, False where some do not come."""
@@ -54,6 +55,7 @@ class Ties:
         with self._changed:
             if not self._changed.wait_for(lambda: self._finished >= self.peers.keys(), timeout):
                 return False
+            self._over = True
         if not self.own:
             self.tell(["finished"])
         return True
@@ -72,24 +74,25 @@ class Ties:
                     send(connection, message)
 
     def _watch(self, peer: int, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # reset, or out of time: it is lost
+        with contextlib.suppress(OSError, ValueError):  # reset, out of time, or not as we speak: it is lost
             while message := receive(connection):
                 kind, *rest = message
                 if kind == "failed":
-                    self._end(rest[0], f"failed: {rest[1]}", peer)
+                    self._end(rest[0], rest[1], peer)
                 with self._changed:
                     self._finished.add(peer)
+                    self._over = self._over or bool(self.own)  # the first process is the last to finish
                     self._changed.notify_all()
-        if peer not in self._finished:
-            self._end(peer, "is gone without a word: it was killed, or its machine is down", peer)
+        self._end(peer, "", peer)
 
-    def _end(self, culprit: int, what: str, informant: int) -> None:
-        """Ends this process with a line; the first tells the others."""
+    def _end(self, culprit: int, reason: str, informant: int) -> None:
+        """Ends this process with a line, unless the run is over; the first process tells the others."""
         with self._ending:
-            if informant in self._finished:
+            if self._over:
                 return
-            self.tell(["failed", culprit, what.removeprefix("failed: ")], but=informant)
+            self.tell(["failed", culprit, reason], but=informant)
             place = f" ({self.who[culprit]})" if culprit in self.who else ""
+            what = f"failed: {reason}" if reason else "is gone without a word: it was killed, or its machine is down"
             self.say(f"process {culprit} of {self.count}{place} {what}")
             os._exit(FAILED)
 
@@ -125,7 +128,7 @@ def gather(ties: Ties, listener: socket.socket, timeout: float, of_jax: int) -> 
             missing = [str(i) for i in range(1, ties.count) if i not in ties.peers]
             raise ValueError(
                 f"process{'es' * (len(missing) > 1)} {', '.join(missing)} of {ties.count} did not come within "
-                f"{timeout:g} s; start all of them, with the same --coordinator and --num_processes"
+                f"{timeout:g} s; start all of them, with one --coordinator and --num_processes"
             ) from None
         _admit(ties, connection)
     ties.who[0] = place()

@@ -1,0 +1,122 @@
+"""The ties between processes, here between threads: what each says before it would end."""
+
+import queue
+import socket
+import threading
+
+import pytest
+
+from sigfft.training import ties
+from sigfft.training.ties import Ties
+
+
+class Ended(SystemExit):
+    """In place of the end of a process, of a thread."""
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What is said before an end; a thread that says it ends."""
+    monkeypatch.setattr(ties.os, "_exit", lambda status: (_ for _ in ()).throw(Ended(status)))
+    return queue.Queue()
+
+
+def tied(said, count):
+    """The ties of all processes of a run, in order."""
+    members = [Ties(i, count, 5.0, lambda line, i=i: said.put((i, line))) for i in range(count)]
+    with ties.listen(0) as listener:
+        address = ("localhost", listener.getsockname()[1])
+        comers = [threading.Thread(target=ties.come, args=(other, address, 10)) for other in members[1:]]
+        for comer in comers:
+            comer.start()
+        ties.gather(members[0], listener, 10, 1234)
+        for comer in comers:
+            comer.join()
+    return members
+
+
+def lines(said, count):
+    return dict(said.get(timeout=10) for _ in range(count))
+
+
+def test_a_process_that_fails_ends_all_others_with_its_reason(said):
+    members = tied(said, 3)
+    members[1].fail("ValueError: no data")
+    told = lines(said, 2)
+    assert told.keys() == {0, 2}
+    for line in told.values():
+        assert line.startswith("process 1 of 3 (")
+        assert line.endswith(") failed: ValueError: no data")
+    assert said.empty()
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_process_that_is_lost_ends_all_others(said, lost):
+    members = tied(said, 3)
+    members[lost].say = lambda line: None
+    for connection in members[lost].peers.values():
+        connection.shutdown(socket.SHUT_RDWR)
+    told = lines(said, 2)
+    assert told.keys() == {0, 1, 2} - {lost}
+    for line in told.values():
+        assert line.startswith(f"process {lost} of 3 (")
+        assert line.endswith(") is gone without a word: it was killed, or its machine is down")
+
+
+def test_all_leave_together_and_their_ends_are_no_loss(said):
+    members = tied(said, 3)
+    left = queue.Queue()
+    for member in members[1:]:
+        threading.Thread(target=lambda member=member: left.put(member.leave())).start()
+    with pytest.raises(queue.Empty):
+        left.get(timeout=0.2)  # the first has not come
+    assert members[0].leave()
+    assert [left.get(timeout=10) for _ in members[1:]] == [True, True]
+    for member in members:
+        for connection in member.peers.values():
+            connection.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(queue.Empty):
+        said.get(timeout=0.2)
+
+
+def test_one_that_leaves_alone_waits_no_longer_than_it_says(said):
+    members = tied(said, 2)
+    assert not members[0].leave(0.05)
+    assert not members[1].leave(0.05)
+
+
+def test_who_does_not_come_is_named(said):
+    first = Ties(0, 3, 5.0, said.put)
+    with ties.listen(0) as listener:
+        address = ("localhost", listener.getsockname()[1])
+        for index, count, reason in ((1, 2, "given 1 of 2"), (3, 3, "given 3 of 3")):
+            refused = queue.Queue()
+
+            def ask(index=index, count=count, refused=refused):
+                with pytest.raises(ValueError, match="this run has processes 0 to 2") as raised:
+                    ties.come(Ties(index, count, 5.0, said.put), address, 10)
+                refused.put(str(raised.value))
+
+            threading.Thread(target=ask).start()
+            with pytest.raises(ValueError, match=r"processes 1, 2 of 3 did not come within 1 s; start all of them"):
+                ties.gather(first, listener, 1, 1234)
+            assert reason in refused.get(timeout=10)
+        with pytest.raises(ValueError, match=rf"cannot listen at port {address[1]} of this host \(Address already in"):
+            ties.listen(address[1])
+    with pytest.raises(ValueError, match=rf"process 0 does not answer at localhost:{address[1]} within 0\.3 s"):
+        ties.come(Ties(1, 2, 5.0, said.put), address, 0.3)
+
+
+def test_a_relay_passes_on_both_ways_and_stays_open_when_the_far_end_is_gone():
+    with socket.create_server(("localhost", 0)) as far:
+        host, port = ties.relayed(far.getsockname()[:2]).split(":")
+        near = socket.create_connection((host, int(port)))
+        end, _ = far.accept()
+        near.sendall(b"there")
+        assert end.recv(10) == b"there"
+        end.sendall(b"back")
+        assert near.recv(10) == b"back"
+        end.close()
+    near.settimeout(0.2)
+    with near, pytest.raises(TimeoutError):
+        near.recv(1)
