@@ -6,6 +6,7 @@ All processes must come to each of these calls, in the same order.
 import contextlib
 import itertools
 import json
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -94,9 +95,9 @@ def of_the_first(value: Any) -> Any:
 
 def _compare(client: Any, name: str, facts: Mapping[str, Any], timeout: float) -> str:
     """What differs, in words; "" where nothing does."""
-    mine = _flat(_packed(facts))
+    mine, deadline = _flat(_packed(facts)), time.monotonic() + timeout
     for other in range(1, jax.process_count()):
-        given = _wait(client, f"{name}/{other}", timeout)
+        given = _wait(client, f"{name}/{other}", max(0.01, deadline - time.monotonic()))
         if given is None:
             return f"process {other} of {jax.process_count()} did not come within {timeout:g} s; see what it waits for"
         theirs = _flat(given)
