@@ -74,7 +74,7 @@ class Ties:
                     send(connection, message)
 
     def _watch(self, peer: int, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError, ValueError):  # reset, out of time, or not as we speak: it is lost
+        with connection, contextlib.suppress(OSError, ValueError):  # reset, out of time, or not as we speak: it is lost
             while message := receive(connection):
                 kind, *rest = message
                 if kind == "failed":
@@ -90,6 +90,7 @@ class Ties:
         with self._ending:
             if self._over:
                 return
+            self._over = True
             self.tell(["failed", culprit, reason], but=informant)
             place = f" ({self.who[culprit]})" if culprit in self.who else ""
             what = f"failed: {reason}" if reason else "is gone without a word: it was killed, or its machine is down"
@@ -159,26 +160,27 @@ def come(ties: Ties, address: tuple[str, int], timeout: float) -> int:
     Raises:
       ValueError: nobody answers there within `timeout` seconds, or the first process refuses.
     """
-    deadline, error = time.monotonic() + timeout, None
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + timeout
+    while True:
         try:
             connection = socket.create_connection(address, timeout=min(_LOOK, timeout))
-            connection.settimeout(max(deadline + _LOOK - time.monotonic(), _LOOK))
-            send(connection, ["come", ties.own, ties.count, place()])
-            answer = receive(connection)
-            if answer:
-                break
-        except OSError as reason:  # the first process is not there yet, or a run that was there is ending
-            error = reason
-        time.sleep(0.2)
-    else:
-        raise ValueError(
-            f"process 0 does not answer at {address[0]}:{address[1]} within {timeout:g} s ({error}); "
-            "start it there, and see that --coordinator names its host"
-        )
-    kind, *rest = answer
-    if kind != "welcome":
-        raise ValueError(rest[-1])
+            break
+        except OSError as error:  # the first process is not there yet
+            if time.monotonic() > deadline:
+                raise ValueError(
+                    f"process 0 does not answer at {address[0]}:{address[1]} within {timeout:g} s ({error.strerror}); "
+                    "start it there, and see that --coordinator names its host"
+                ) from error
+            time.sleep(0.2)
+    try:
+        connection.settimeout(timeout + _LOOK)  # for the others have to come as well
+        send(connection, ["come", ties.own, ties.count, place()])
+        kind, *rest = receive(connection) or ["refused", "process 0 ended before all processes had come"]
+        if kind != "welcome":
+            raise ValueError(rest[-1])
+    except BaseException:
+        connection.close()
+        raise
     of_jax, who = rest
     ties.who |= dict(who)
     connection.settimeout(None)
@@ -208,9 +210,11 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(1 << 16):
             sink.sendall(data)
-    if source in _RELAYED:  # JAX's client has left
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
+    if source not in _RELAYED:
+        source.close()
+        return
+    with contextlib.suppress(OSError):  # the far end is gone, or JAX's client here has left
+        sink.shutdown(socket.SHUT_WR)
 
 
 def place() -> str:

@@ -1,5 +1,6 @@
 """The ties between processes, here between threads: what each says before it would end."""
 
+import contextlib
 import queue
 import socket
 import threading
@@ -10,37 +11,50 @@ from sigfft.training import ties
 from sigfft.training.ties import Ties
 
 
-class Ended(SystemExit):
-    """In place of the end of a process, of a thread."""
-
-
 @pytest.fixture
 def said(monkeypatch):
-    """What is said before an end; a thread that says it ends."""
-    monkeypatch.setattr(ties.os, "_exit", lambda status: (_ for _ in ()).throw(Ended(status)))
+    """What is said before an end, which does not come."""
+    monkeypatch.setattr(ties.os, "_exit", lambda status: None)
     return queue.Queue()
 
 
-def tied(said, count):
-    """The ties of all processes of a run, in order."""
-    members = [Ties(i, count, 5.0, lambda line, i=i: said.put((i, line))) for i in range(count)]
-    with ties.listen(0) as listener:
-        address = ("localhost", listener.getsockname()[1])
-        comers = [threading.Thread(target=ties.come, args=(other, address, 10)) for other in members[1:]]
-        for comer in comers:
-            comer.start()
-        ties.gather(members[0], listener, 10, 1234)
-        for comer in comers:
-            comer.join()
-    return members
+@pytest.fixture
+def tied(said):
+    """A function that gives the ties of all processes of a run, in order."""
+    made = []
+
+    def tie(count):
+        members = [Ties(i, count, 5.0, lambda line, i=i: said.put((i, line))) for i in range(count)]
+        made.extend(members)
+        with ties.listen(0) as listener:
+            address = ("localhost", listener.getsockname()[1])
+            comers = [threading.Thread(target=ties.come, args=(other, address, 10)) for other in members[1:]]
+            for comer in comers:
+                comer.start()
+            ties.gather(members[0], listener, 10, 1234)
+            for comer in comers:
+                comer.join()
+        return members
+
+    yield tie
+    for member in made:
+        member._over = True
+    for member in made:
+        cut(member)
+
+
+def cut(member):
+    for connection in member.peers.values():
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def lines(said, count):
     return dict(said.get(timeout=10) for _ in range(count))
 
 
-def test_a_process_that_fails_ends_all_others_with_its_reason(said):
-    members = tied(said, 3)
+def test_a_process_that_fails_ends_all_others_with_its_reason(said, tied):
+    members = tied(3)
     members[1].fail("ValueError: no data")
     told = lines(said, 2)
     assert told.keys() == {0, 2}
@@ -51,11 +65,10 @@ def test_a_process_that_fails_ends_all_others_with_its_reason(said):
 
 
 @pytest.mark.parametrize("lost", [0, 2])
-def test_a_process_that_is_lost_ends_all_others(said, lost):
-    members = tied(said, 3)
+def test_a_process_that_is_lost_ends_all_others(said, tied, lost):
+    members = tied(3)
     members[lost].say = lambda line: None
-    for connection in members[lost].peers.values():
-        connection.shutdown(socket.SHUT_RDWR)
+    cut(members[lost])
     told = lines(said, 2)
     assert told.keys() == {0, 1, 2} - {lost}
     for line in told.values():
@@ -63,8 +76,8 @@ def test_a_process_that_is_lost_ends_all_others(said, lost):
         assert line.endswith(") is gone without a word: it was killed, or its machine is down")
 
 
-def test_all_leave_together_and_their_ends_are_no_loss(said):
-    members = tied(said, 3)
+def test_all_leave_together_and_their_ends_are_no_loss(said, tied):
+    members = tied(3)
     left = queue.Queue()
     for member in members[1:]:
         threading.Thread(target=lambda member=member: left.put(member.leave())).start()
@@ -73,14 +86,13 @@ def test_all_leave_together_and_their_ends_are_no_loss(said):
     assert members[0].leave()
     assert [left.get(timeout=10) for _ in members[1:]] == [True, True]
     for member in members:
-        for connection in member.peers.values():
-            connection.shutdown(socket.SHUT_RDWR)
+        cut(member)
     with pytest.raises(queue.Empty):
         said.get(timeout=0.2)
 
 
-def test_one_that_leaves_alone_waits_no_longer_than_it_says(said):
-    members = tied(said, 2)
+def test_one_that_leaves_alone_waits_no_longer_than_it_says(tied):
+    members = tied(2)
     assert not members[0].leave(0.05)
     assert not members[1].leave(0.05)
 
