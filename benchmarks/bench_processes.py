@@ -1,6 +1,6 @@
 """Runs by several processes: that they equal one, what they do when one is killed, and how they go on.
 
-    python benchmarks/bench_processes.py        # about 15 minutes on 2 cores
+    python benchmarks/bench_processes.py        # about 10 minutes on 2 quiet cores
 
 A DFT head and an encoder on 64 labels, 200 steps of 48 examples, CPU devices, collectives by gloo. Placements are
 processes × devices of each; with label shards, each process splits its labels over so many of its devices.

@@ -4,6 +4,7 @@ import contextlib
 import queue
 import socket
 import threading
+import time
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_process_that_fails_ends_all_others_with_its_reason(said, tied):
 @pytest.mark.parametrize("lost", [0, 2])
 def test_a_process_that_is_lost_ends_all_others(said, tied, lost):
     members = tied(3)
-    members[lost].say = lambda line: None
+    members[lost]._over = True  # it says nothing more
     cut(members[lost])
     told = lines(said, 2)
     assert told.keys() == {0, 1, 2} - {lost}
@@ -95,6 +96,24 @@ def test_one_that_leaves_alone_waits_no_longer_than_it_says(tied):
     members = tied(2)
     assert not members[0].leave(0.05)
     assert not members[1].leave(0.05)
+
+
+def test_a_second_process_of_one_id_is_refused(said):
+    """It comes first to a run that waits for one more, and the first process has another there already."""
+    first, own = Ties(0, 3, 5.0, said.put), Ties(1, 3, 5.0, said.put)
+    refused, (near, far) = queue.Queue(), socket.socketpair()
+    first.peers[1], first.who[1] = near, "elsewhere, pid 7"
+    with near, far, ties.listen(0) as listener:
+
+        def ask():
+            with pytest.raises(ValueError, match="given 1 of 3; process 1 is there already") as raised:
+                ties.come(own, ("localhost", listener.getsockname()[1]), 10)
+            refused.put(str(raised.value))
+
+        threading.Thread(target=ask).start()
+        with pytest.raises(ValueError, match=r"process 2 of 3 did not come within 1 s"):
+            ties.gather(first, listener, 1, 1234)
+    assert refused.get(timeout=10).endswith("process 1 is there already (elsewhere, pid 7)")
 
 
 def test_who_does_not_come_is_named(said):
@@ -129,6 +148,9 @@ def test_a_relay_passes_on_both_ways_and_stays_open_when_the_far_end_is_gone():
         end.sendall(b"back")
         assert near.recv(10) == b"back"
         end.close()
+    for _ in range(3):  # what is sent there no longer arrives, and nobody here need know
+        near.sendall(b"lost")
+        time.sleep(0.05)
     near.settimeout(0.2)
     with near, pytest.raises(TimeoutError):
         near.recv(1)
