@@ -6,6 +6,7 @@ import dataclasses
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
@@ -156,7 +157,7 @@ def joined(cluster: Cluster) -> Iterator[None]:
             time.sleep(_CONSEQUENCE)  # where it is one, this process ends here
         tell_failure(" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST])
         status = 130 if isinstance(error, KeyboardInterrupt) else ties.FAILED
-        atexit.register(_exit_now, status if code is None else code)  # where JAX would wait for the others
+        _exit_soon(status if code is None else code)
         raise
     _leave()
 
@@ -173,6 +174,14 @@ def _leave(timeout: float | None = None) -> bool:
         return False
     jax.distributed.shutdown()
     return True
+
+
+def _exit_soon(code: int) -> None:
+    """Ends this process at its exit, where JAX would wait for the others, or where a thread keeps it from exiting."""
+    atexit.register(_exit_now, code)
+    late = threading.Timer(_CONSEQUENCE * 5, _exit_now, [code])
+    late.daemon = True
+    late.start()
 
 
 def _exit_now(code: int) -> None:

@@ -27,7 +27,8 @@ from sigfft.training.cluster import Cluster, local_device_ids
         ("--distributed", "neither SLURM, Open MPI, Kubernetes nor a TPU pod is found here; give --coordinator=HOST"),
     ],
 )
-def test_flags_that_do_not_fit_are_one_line(arguments, message, capsys):
+def test_flags_that_do_not_fit_are_one_line(arguments, message, capsys, monkeypatch):
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     assert cli.main(["train", *arguments.split()]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("sigfft train: ")
