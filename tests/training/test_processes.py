@@ -86,8 +86,7 @@ def test_what_differs_between_processes_is_named_before_work_starts(tmp_path, fl
 
 def test_a_process_that_fails_in_preparation_ends_the_others_with_its_reason(tmp_path, flags):
     nowhere = f"--config.data.dir={tmp_path / 'nowhere'}"
-    others = [flag for flag in flags if "synthetic" not in flag]
-    here = [*others, f"--workdir={tmp_path / 'run'}", "--config.data.source=xmc", f"--config.data.dir={tmp_path}"]
+    here = ["--config=xmc", flags[-1], f"--workdir={tmp_path / 'run'}", f"--config.data.dir={tmp_path}"]
     (tmp_path / "train.txt").write_text("2 3 4\n0 0:1\n1 1:1\n")
     (tmp_path / "test.txt").write_text("2 3 4\n0 0:1\n1 1:1\n")
     processes = members.start_all(tmp_path, 2, 1, *here, last=(nowhere,))
