@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, doctor, exports, inputs
+from sigfft import answers, doctor, exports, inputs, launching
 from sigfft.terminal import fitted
 
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     args, further = parser.parse_known_args(argv)
-    if further and args.run is not _train:
+    if further and args.run is not launching.run:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     args.given, args.overrides = sys.argv[1:] if argv is None else list(argv), further
     try:
@@ -262,36 +262,6 @@ def _predict(args: argparse.Namespace) -> int:
     return 0
 
 
-def _train_options(add: Any) -> None:
-    add(
-        "--config", default="demo", help="demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value (default: demo)"
-    )
-    add("--workdir", help="folder of the run (default: a new one below runs/)")
-    add(
-        "--resume",
-        nargs="?",
-        const="always",
-        default="auto",
-        help="of a run in --workdir: auto, never or always (default: %(default)s)",
-    )
-    add("--distributed", action="store_true", help="one process of several: call jax.distributed.initialize()")
-
-
-def _train(args: argparse.Namespace) -> int:
-    from sigfft.training import CONTENTS, is_first_process, launch
-    from sigfft.training.preemption import Preempted, command_to_go_on
-
-    options = {"resume": args.resume, "distributed": args.distributed, "show": not args.json}
-    try:
-        workdir, report = launch(args.config, args.overrides, args.workdir, **options)
-    except Preempted as ended:
-        print(f"sigfft train: {ended}; go on with: {command_to_go_on(args.given, ended.workdir)}", file=sys.stderr)
-        return ended.code
-    if is_first_process():
-        answers.say(args, f"\n{workdir}: {', '.join(CONTENTS)}", {"workdir": str(workdir), **report})
-    return 0
-
-
 _COMMANDS = {
     "check": (_check, _check_options, "decide label sets, and write each verdict with its proof"),
     "verify": (_verify, _verify_options, "prove every verdict of a file again, exactly and without a solver"),
@@ -299,7 +269,7 @@ _COMMANDS = {
     "plan": (_plan, _plan_options, "find the spread that lets a guarantee survive floating point"),
     "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
-    "train": (_train, _train_options, "train, evaluate and check the heads of a config"),
+    "train": (launching.run, launching.options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
     "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),

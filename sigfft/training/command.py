@@ -1,5 +1,6 @@
 """What `sigfft train` does: a config by its name or its file, values that flags set in it, and its run."""
 
+import contextlib
 import itertools
 import runpy
 import traceback
@@ -7,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 from absl import flags, logging
 from ml_collections import config_flags
 
 import sigfft
+from sigfft.training.cluster import Cluster, joined
 from sigfft.training.config import Config, check_overrides
 from sigfft.training.experiment import run
 from sigfft.training.resume import RESUME
@@ -23,7 +24,7 @@ def launch(
     workdir: str | None = None,
     *,
     resume: str = "auto",
-    distributed: bool = False,
+    distributed: bool | Cluster = False,
     show: bool = True,
 ) -> tuple[Path, dict[str, Any]]:
     """Runs an experiment.
@@ -33,7 +34,7 @@ def launch(
       overrides: such as "--config.optim.steps=500".
       workdir: folder of the run; None or "": a new one below runs/.
       resume: as `run`.
-      distributed: this process is one of several, which JAX finds.
+      distributed: this process is one of several: those of a `Cluster`, or with True of one that JAX finds.
       show: print the table.
 
     Returns:
@@ -49,10 +50,10 @@ def launch(
         raise ValueError(f"--resume={resume} must be one of: {', '.join(RESUME)}")
     if resume == "always" and not workdir:
         raise ValueError("--resume needs the --workdir of the run to go on with")
-    if distributed:
-        jax.distributed.initialize()
-    folder = Path(workdir) if workdir else new_workdir(chosen.name)
-    return folder, run(chosen, folder, resume=resume, show=show)
+    cluster = Cluster() if distributed is True else distributed
+    with joined(cluster) if cluster else contextlib.nullcontext():
+        folder = Path(workdir) if workdir else new_workdir(chosen.name)
+        return folder, run(chosen, folder, resume=resume, show=show)
 
 
 def config_of(config: str, overrides: Sequence[str]) -> Config:

@@ -17,6 +17,7 @@ from sigfft.data import SyntheticSpec
 _POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every", "eval.keep")
 _NOT_NEGATIVE = (
     *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
+    *("optim.step_timeout",),
     *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
     "checkpoint.every_minutes",
     *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
@@ -108,6 +109,9 @@ class OptimConfig:
     warmup_steps: int = 100  # from zero to the peak
     weight_decay: float = 0.0  # AdamW's, on matrices
     clip_norm: float = 0.0  # gradients are scaled down to this global norm; 0: never
+    # seconds that a step may take, compilation of the first and the wait for its loss included, before the run ends
+    # with a line and the stacks of its threads; 0: as long as it takes
+    step_timeout: float = 0.0
 
 
 @dataclasses.dataclass

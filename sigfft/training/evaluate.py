@@ -8,13 +8,15 @@ import numpy as np
 from jaxtyping import Array
 
 from sigfft import inference, labels
-from sigfft.argmaxability import HeadReport, Report, check_head
+from sigfft.argmaxability import HeadReport
 from sigfft.data import Dataset, batches
 from sigfft.domains import DomainLike
 from sigfft.heads import Head, Params
 from sigfft.metrics import Metrics
 from sigfft.training.devices import local_shardings, split_over_devices
 from sigfft.training.model import Model, ModelParams
+from sigfft.training.processes import is_first_process
+from sigfft.training.shares import check_in_shares
 from sigfft.training.step import DATA
 
 Evaluate = Callable[[ModelParams], dict[str, float]]
@@ -57,20 +59,21 @@ def make_evaluate(
 
 def check_label_sets(
     head: Head, params: Params, data: Dataset, max_sets: int, domain: DomainLike = "any"
-) -> tuple[HeadReport, Report | None]:
+) -> HeadReport | None:
     """The verdicts on a split's distinct label sets, for z and for the features that z is made from.
 
     `domain` is what each feature can be. If there are more than `max_sets` distinct sets, so many are checked, evenly
-    spaced in order of appearance; 0: all.
+    spaced in order of appearance; 0: all. Of several processes each decides its share.
 
     Returns:
-      The report of `check_head`; and its verdicts on what features yield, where that layer is not too large to hold.
+      The report of `check_head`, which has verdicts on what features yield where that layer is not too large to hold.
+      None at other processes than the first.
     """
     distinct, _, _ = labels.dedupe(data.labels)
     if 0 < max_sets < len(distinct):
         distinct = distinct[np.linspace(0, len(distinct) - 1, max_sets).astype(int)]
-    report = check_head(head, params, distinct, domain=domain, progress=sys.stderr.isatty())
-    return report, report.on_features
+    progress = is_first_process() and sys.stderr.isatty()
+    return check_in_shares(head, params, distinct, domain=domain, progress=progress)
 
 
 def _wide(leaf: Array) -> np.ndarray:

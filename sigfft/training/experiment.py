@@ -10,6 +10,7 @@ from sigfft.data import SOURCES, Splits
 from sigfft.data.digests import fingerprint
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
+from sigfft.training.agreement import agree_on_data, agree_on_start
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.checkpoint import check_path
 from sigfft.training.config import Config, check_values
@@ -18,10 +19,11 @@ from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
 from sigfft.training.preemption import Notice
+from sigfft.training.processes import first_process_first, is_first_process, of_the_first
 from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.resume import begun_run, check_origin
 from sigfft.training.step import make_loss
-from sigfft.training.workdir import Workdir, first_process_first, is_first_process
+from sigfft.training.workdir import Workdir
 
 
 def run(
@@ -30,8 +32,8 @@ def run(
     """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
 
     Everything is written below the folder `workdir`; where it holds a run of this config, `resume` goes on with it. Of
-    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and the
-    first one writes.
+    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch, checks
+    its share of the label sets, and the first one writes.
 
     Data of one's own need no file. With features (examples, feature_dim) and label sets in memory, a split is
 
@@ -64,6 +66,7 @@ def run(
         if splits is not None:
             _check_splits(splits)
             config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
+        agree_on_start(config, folder.path)
         check_path(folder.path)
         check_values(config)
         check_devices(config.optim)
@@ -80,6 +83,7 @@ def _run(
     with first_process_first("data"):
         splits = load_splits(config) if given is None else given
     data = fingerprint(splits)
+    agree_on_data(splits, data)
     if origin is not None:
         check_origin(folder, origin, data)
     splits = _with_dev(splits, config)
@@ -111,8 +115,9 @@ def _run(
         checked = None
         if config.check.max_sets >= 0:
             checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets, model.domain)
-            verdicts[model.name] = checked[0]
-        entries.append(entry_of(model, steps, progress, test, checked))
+            if checked is not None:
+                verdicts[model.name] = checked
+        entries.append(of_the_first(entry_of(model, steps, progress, test, checked)))
     content = content_of(config.name, splits, entries)
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)

@@ -19,6 +19,7 @@ from sigfft.training.log import RunLog, forget_after
 from sigfft.training.model import Model, ModelParams
 from sigfft.training.preemption import Notice, Preempted
 from sigfft.training.step import StepInfo
+from sigfft.training.watchdog import step_watch
 from sigfft.training.workdir import Workdir
 
 
@@ -61,6 +62,7 @@ def train(
         stream = iter(batches(train_data, config.optim.batch_size, **order, **host))
         patience = config.eval.patience or math.inf
         saved_step, schedule = step, _Schedule(config.checkpoint.every_minutes)
+        watched = step_watch(config.optim.step_timeout)
         pending: list[StepInfo] = []  # of steps since the last line of the log: they stay on the devices until then
         started = time.perf_counter()
         with notice.deferred():
@@ -71,7 +73,8 @@ def train(
                 if to_log or ending:
                     elapsed = time.perf_counter() - started
                     rate, started = len(pending) * config.optim.batch_size / elapsed, time.perf_counter()
-                    progress, pending = _with_losses(progress, pending, step, elapsed), []
+                    with watched(step):
+                        progress, pending = _with_losses(progress, pending, step, elapsed), []
                     if ending:
                         if step > saved_step:
                             checkpoints.save(devices.stored(state), progress, devices.shapes)
@@ -89,7 +92,8 @@ def train(
                     started = time.perf_counter()
                 if step >= config.optim.steps or progress.stale_evaluations >= patience:
                     break
-                state, info = devices.take_step(state, next(stream))
+                with watched(step + 1):
+                    state, info = devices.take_step(state, next(stream))
                 step += 1
                 pending.append(info)
             checkpoints.finish()

@@ -45,14 +45,14 @@ def entry_of(
     steps: int,
     progress: Progress,
     test: dict[str, float],
-    checked: tuple[HeadReport, Report | None] | None,
+    checked: HeadReport | None,
 ) -> dict[str, Any]:
     """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if so."""
-    of_z, of_features = checked or (None, None)
-    counts = None
-    if of_z is not None:
-        truths = {"ideal": of_z.ideal, "deployed": of_z.deployed}
-        counts = of_z.counts() | {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
+    counts = of_features = None
+    if checked is not None:
+        truths = {"ideal": checked.ideal, "deployed": checked.deployed}
+        counts = checked.counts() | {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
+        of_features = checked.on_features
     return {
         "name": model.name,
         "kind": model.head.kind,

@@ -9,7 +9,6 @@ from typing import Any
 
 import flax
 import jax
-from jax.experimental import multihost_utils
 
 import sigfft
 from sigfft.files import locks, write_text
@@ -17,6 +16,7 @@ from sigfft.files.atomic import parts, remove_parts
 from sigfft.files.documents import read_object
 from sigfft.heads.head import whole
 from sigfft.training.config import Config
+from sigfft.training.processes import is_first_process
 
 CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was
@@ -123,23 +123,6 @@ class Workdir:
 
     def _before_a_run(self) -> set[str]:
         return {self.lock.name, *(part.name for part in parts(self.config))}
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that writes: the only one, or the first of several (`jax.distributed`)."""
-    return jax.process_index() == 0
-
-
-@contextlib.contextmanager
-def first_process_first(what: str) -> Iterator[None]:
-    """The first process goes through the block before the others: what it prepares on a shared disk, they find."""
-    if not is_first_process():
-        multihost_utils.sync_global_devices(what)
-    try:
-        yield
-    finally:
-        if is_first_process():
-            multihost_utils.sync_global_devices(what)
 
 
 def slug(name: str) -> str:
