@@ -16,6 +16,8 @@ from sigfft.training.checkpoint import Checkpoints, DamagedError, Progress, chec
 from sigfft.training.devices import make_mesh
 from sigfft.training.step import LABELS, TrainState
 
+# Reads that fail leave TensorStore with callbacks for an event loop that is closed; Python reports those as unraisable.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 N_LABELS = 10
 
 

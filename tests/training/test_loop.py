@@ -172,6 +172,17 @@ def test_several_processes_end_where_jax_says(tmp_path, monkeypatch):
     assert "the platform's preemption notice" in str(notice.ending())
 
 
+def test_lines_of_a_step_that_is_evaluated_again_are_written_once(train, undisturbed, tmp_path, monkeypatch):
+    with pytest.raises(Preempted):
+        train(tmp_path / "run", on_evaluation=at(4))
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Checkpoints, "save", lambda *_: 1 / 0)  # killed between the lines and the checkpoint
+        with pytest.raises(ZeroDivisionError):
+            train(tmp_path / "run", resume=True)
+    assert results(train(tmp_path / "run", resume=True)) == undisturbed[1]
+    assert lines(tmp_path / "run") == lines(undisturbed[0])
+
+
 def test_a_damaged_checkpoint_costs_its_steps_alone(train, undisturbed, tmp_path, caplog):
     with pytest.raises(Preempted):
         train(tmp_path / "run", on_step=at(10))
