@@ -5,18 +5,18 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
-from sigfft.training.evaluate import check_label_sets, make_evaluate
+from sigfft.training.evaluate import Checked, check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
-from sigfft.training.report import content_of, entry_of, table, write_report
+from sigfft.training.report import Scores, content_of, entry_of, table, threshold_table, write_report
 from sigfft.training.step import make_loss
+from sigfft.training.thresholds import check_thresholding, make_choice
 from sigfft.training.workdir import Workdir, first_process_first, is_first_process
 
 
@@ -56,6 +56,7 @@ def run(
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
     folder.check(config, resume)
     check_values(config)
+    check_thresholding(config.eval)
     check_devices(config.optim)
     make_loss(config.optim)  # refuses what is wrong before anything is written
     with first_process_first("data"):
@@ -74,7 +75,7 @@ def run(
             folder.write_config(config)
 
     entries: list[dict[str, Any]] = []
-    verdicts: dict[str, Report] = {}
+    results: dict[str, tuple[Scores, Checked | None]] = {}
     for model in models:
         evaluations = {
             split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
@@ -82,17 +83,22 @@ def run(
             if split in splits
         }
         params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
-        test = evaluations["test"](params)
+        scores, chosen = Scores(evaluations["test"](params)), None
+        if config.eval.threshold and "dev" in splits:
+            chosen = make_choice(model, splits["dev"], config.eval, config.optim)(params, folder)
+            scores = scores._replace(at_threshold=evaluations["test"](params, chosen.values), chosen=chosen)
         checked = None
         if config.check.max_sets >= 0:
-            checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets, model.domain)
-            verdicts[model.name] = checked[0]
-        entries.append(entry_of(model, steps, progress, test, checked))
+            levels = None if chosen is None else chosen.values
+            limited = splits["test"], config.check.max_sets, model.domain
+            checked = check_label_sets(model.head, params["head"], *limited, levels)
+        results[model.name] = scores, checked
+        entries.append(entry_of(model, steps, progress, scores, checked))
     content = content_of(config.name, splits, entries)
     if is_first_process():
-        write_report(folder, content, verdicts, config.eval.metric)
+        write_report(folder, content, results, config.eval.metric)
         if show:
-            print(fitted(table(entries)))
+            print(f"{fitted(table(entries))}\n\n{fitted(threshold_table(entries))}")
     return content
 
 

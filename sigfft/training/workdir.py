@@ -19,7 +19,7 @@ from sigfft.heads import KINDS
 from sigfft.training.arguments import parameters_of
 from sigfft.training.config import Config, differences
 
-CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
+CONTENTS = ("report.json", "verdicts/", "thresholds/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was
 # n_labels, and clipping was part of the optimiser.
 _FORMAT = 1
@@ -43,6 +43,12 @@ class Workdir:
 
     def verdicts(self, head: str) -> Path:
         return self.path / "verdicts" / f"{slug(head)}.jsonl"
+
+    def verdicts_at_threshold(self, head: str) -> Path:
+        return self.path / "verdicts" / f"{slug(head)}.at_threshold.jsonl"
+
+    def thresholds(self, head: str) -> Path:
+        return self.path / "thresholds" / f"{slug(head)}.npz"
 
     def write_config(self, config: Config) -> None:
         """Begins the run's folder."""
