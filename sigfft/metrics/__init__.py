@@ -26,4 +26,5 @@ from sigfft.metrics.streaming import make_metrics as make_metrics
 from sigfft.metrics.streaming import predict as predict
 from sigfft.metrics.thresholds import Thresholds as Thresholds
 from sigfft.metrics.thresholds import choose_thresholds as choose_thresholds
+from sigfft.metrics.thresholds import logit_of as logit_of
 from sigfft.metrics.thresholds import rule_bias as rule_bias

@@ -4,6 +4,7 @@ A label is predicted if its logit is strictly above its threshold. The F1 that i
 on the examples that were counted; on others it is lower, the more so the fewer examples a label has.
 """
 
+import math
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -88,6 +89,17 @@ def choose_thresholds(
         float(_f1(hits[at], sizes[at]).mean()),
         own,
     )
+
+
+def logit_of(probability: float) -> np.float32:
+    """The threshold in logits of a probability, in the float32 that logits are compared in.
+
+    Raises:
+      ValueError: it is not strictly between 0 and 1.
+    """
+    if not 0 < probability < 1:
+        raise ValueError(f"threshold={probability} must be a probability strictly between 0 and 1, or dev")
+    return np.float32(math.log(probability) - math.log1p(-probability))
 
 
 def rule_bias(

@@ -13,7 +13,15 @@ from sigfft import inference
 from sigfft.data import Dataset
 from sigfft.files import replacing
 from sigfft.files.arrays import open_arrays
-from sigfft.metrics import Curves, Thresholds, best_for_examples, choose_thresholds, curves_of, make_histograms
+from sigfft.metrics import (
+    Curves,
+    Thresholds,
+    best_for_examples,
+    choose_thresholds,
+    curves_of,
+    logit_of,
+    make_histograms,
+)
 from sigfft.training.config import EvalConfig, OptimConfig
 from sigfft.training.evaluate import over_split
 from sigfft.training.model import Model, ModelParams
@@ -99,21 +107,21 @@ def write_thresholds(path: Path, chosen: Chosen) -> None:
 
 
 def deployed_thresholds(
-    workdir: Path | str, head: str
+    workdir: Path | str, head: str | None = None
 ) -> Float32[np.ndarray, ""] | Float32[np.ndarray, " labels"] | None:
-    """What the label sets of a run's head are predicted with, in logits; None: none were chosen.
+    """What the label sets of a run's head, by default its last one, are predicted with, in logits; None: none chosen.
 
     Raises:
       ValueError: the folder holds no finished run, or the file of thresholds is missing or of another head.
     """
     run = Workdir(Path(workdir))
-    entry = next(entry for entry in run.read(run.report)["heads"] if entry["name"] == head)
+    entry = next(entry for entry in reversed(run.read(run.report)["heads"]) if head in (None, entry["name"]))
     if not entry.get("thresholds"):
         return None
     deployed = entry["thresholds"]["deployed"]
     if not deployed["per_label"]:
         return np.asarray(deployed["logit"], np.float32)
-    path = run.thresholds(head)
+    path = run.thresholds(entry["name"])
     if not path.is_file():
         raise ValueError(f"{workdir} lacks {path.relative_to(run.path)}, the thresholds that its report names")
     with open_arrays(path) as arrays:
@@ -122,23 +130,21 @@ def deployed_thresholds(
         return arrays.read("deployed").astype(np.float32)
 
 
-def asked_threshold(workdir: Path | str, head: str, threshold: float | str) -> Float[np.ndarray, "..."]:
-    """A threshold in logits: of a probability, or those that a run chose for its head by "dev".
+def asked_threshold(workdir: Path | str, head: str | None, threshold: float | str) -> Float[np.ndarray, "..."]:
+    """A threshold in logits, float32: of a probability, or those that a run chose for its head by "dev".
 
     Raises:
       ValueError: it is neither, or the run chose none.
     """
-    if threshold == "dev":
-        chosen = deployed_thresholds(workdir, head)
-        if chosen is None:
-            raise ValueError(
-                f"{workdir} chose no threshold for {head!r}: it had no dev split, or eval.threshold was empty; "
-                "give a probability, such as threshold=0.5"
-            )
-        return chosen
-    if isinstance(threshold, str) or not 0 < threshold < 1:
-        raise ValueError(f"threshold={threshold} must be a probability strictly between 0 and 1, or dev")
-    return np.asarray(math.log(threshold) - math.log1p(-threshold))
+    if threshold != "dev":
+        return np.asarray(logit_of(float(threshold)))
+    chosen = deployed_thresholds(workdir, head)
+    if chosen is None:
+        raise ValueError(
+            f"{workdir} chose no threshold: it had no dev split, or its eval.threshold was empty; "
+            "give a probability, such as 0.5"
+        )
+    return chosen
 
 
 def _of_all(logit: float, reached: float) -> dict[str, float]:
