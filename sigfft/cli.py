@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, exports, inputs
+from sigfft import answers, exports, imports, inputs
 from sigfft.terminal import fitted
 
 
@@ -284,6 +284,7 @@ _COMMANDS = {
     "plan": (_plan, _plan_options, "find the spread that lets a guarantee survive floating point"),
     "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
+    "import": (imports.run, imports.options, "read a layer that the paper's PyTorch code trained, as a head's file"),
     "train": (_train, _train_options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
