@@ -6,7 +6,8 @@ Labels are predicted above a probability: 0.5, or the one for all labels, or one
 on the dev split; a tenth of the training examples is held out where a data set has none. Exact: share of examples whose
 predicted set equals the true one. Unargmaxable: of 100 distinct test label sets, drawn evenly, those that no activation
 yields under that rule, proved for the layer with bias - threshold. Heads of one data set are trained side by side, at
-one learning rate, on tate and tibkat_en for few steps; steps are those of the best dev P@1, of those trained. A run that is there already is not repeated.
+one learning rate; tate and tibkat_en for few steps, and unchecked. Steps: those of the best dev P@1, of those trained.
+A run that is there already is not repeated.
 """
 
 import argparse

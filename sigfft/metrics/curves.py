@@ -44,10 +44,10 @@ class Curves(NamedTuple):
 
 
 class Best(NamedTuple):
-    """One threshold for all labels, and the mean of the examples' own F1 on the examples it was chosen on."""
+    """One threshold for all labels, and the mean that it reaches on the examples that it was chosen on."""
 
     value: float
-    sample_f1: float
+    reached: float
 
 
 def curves_of(binned: Binned, labels: Int[Array, "batch cardinality"], mask: Bool[Array, " batch"]) -> Curves:
@@ -69,16 +69,18 @@ def curves_of(binned: Binned, labels: Int[Array, "batch cardinality"], mask: Boo
 
 
 def best_for_examples(
-    histograms: Histograms, f1: Float[np.ndarray | Array, " edges"], n_examples: int | np.integer
+    histograms: Histograms,
+    sums: Float[np.ndarray | Array, " edges"] | Int[np.ndarray | Array, " edges"],
+    n_examples: int | np.integer,
 ) -> Best:
-    """The edge at which sample F1 is largest; of equally good ones in a row the middle one.
+    """The edge at which sample F1, or exact match, is largest; of equally good ones in a row the middle one.
 
     Args:
       histograms: whose edges the sums are at.
-      f1: of `Curves`, over all examples.
+      sums: `f1` or `exact` of `Curves`, over all examples.
       n_examples: how many there were.
     """
-    means = np.asarray(f1, np.float64) / n_examples
+    means = np.asarray(sums, np.float64) / n_examples
     edge = int(middle_of_best(means[None])[0])
     return Best(float(histograms.edges[edge]), float(means[edge]))
 

@@ -113,8 +113,8 @@ class EvalConfig:
     metric: str = "P@1"  # the dev metric that the best checkpoint is chosen by
     patience: int = 0  # evaluations without a better metric before training stops; 0: never
     ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics
-    # what the threshold of predicted label sets makes largest on the dev split, if there is one: "micro F1", "macro F1"
-    # or "sample F1"; "": none is chosen
+    # what the threshold of predicted label sets makes largest on the dev split, if there is one: "micro F1",
+    # "macro F1", "sample F1" or "exact match"; "": none is chosen
     threshold: str = "micro F1"
     threshold_per_label: bool = False  # one for each label, of micro or macro F1, in place of one for all labels
     max_dev_examples: int = 0  # evaluate on the first so many, rounded up to whole batches; 0: all

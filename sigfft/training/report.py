@@ -18,7 +18,6 @@ from sigfft.training.thresholds import OBJECTIVES, Chosen, write_thresholds
 from sigfft.training.workdir import Workdir, read_log
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
-SET_METRICS = (*OBJECTIVES, "exact match")  # of label sets above a threshold
 # What entries of report.json mean, for readers of the file.
 MEANINGS = {
     "test": "metrics of the test split, as fractions; those of label sets are of labels with a logit above 0",
@@ -68,7 +67,7 @@ def table(entries: list[dict[str, Any]]) -> str:
 
 def threshold_table(entries: list[dict[str, Any]]) -> str:
     """Label sets above a threshold, of each head: at the probability 0.5 and as the dev split chose, as text."""
-    rows = [["head", "threshold", *SET_METRICS, "sets", "unargmaxable"]]
+    rows = [["head", "threshold", *OBJECTIVES, "sets", "unargmaxable"]]
     for entry in entries:
         lines = [("0.5", entry["test"], entry["argmaxability"])]
         if entry["thresholds"] is not None:
@@ -78,7 +77,7 @@ def threshold_table(entries: list[dict[str, Any]]) -> str:
             lines.append((told, entry["test_at_threshold"], entry["argmaxability_at_threshold"]))
         for told, metrics, counts in lines:
             counted = [(counts or {}).get(name) for name in ("checked", "unargmaxable")]
-            rows.append([entry["name"], told, *(f"{metrics[name]:.4f}" for name in SET_METRICS), *map(_shown, counted)])
+            rows.append([entry["name"], told, *(f"{metrics[name]:.4f}" for name in OBJECTIVES), *map(_shown, counted)])
     if all(entry["thresholds"] is None for entry in entries):
         return f"{_aligned(rows)}\nno threshold was chosen: that takes a dev split (data.dev_share) and eval.threshold"
     return _aligned(rows)
@@ -106,7 +105,7 @@ def entry_of(model: Model, steps: int, progress: Progress, scores: Scores, check
         "seconds": round(progress.seconds, 2),
         "test": scores.test,
         "thresholds": None if chosen is None else chosen.entry,
-        "test_at_threshold": None if at is None else {name: at[name] for name in SET_METRICS},
+        "test_at_threshold": None if at is None else {name: at[name] for name in OBJECTIVES},
         "argmaxability": counts,
         "argmaxability_on_features": on_features,
         "argmaxability_at_threshold": at_threshold,

@@ -27,8 +27,8 @@ from sigfft.training.evaluate import over_split
 from sigfft.training.model import Model, ModelParams
 from sigfft.training.workdir import Workdir
 
-OBJECTIVES = ("micro F1", "macro F1", "sample F1")
-_BY_LABEL = OBJECTIVES[:2]  # of sample F1, labels cannot be chosen one by one
+OBJECTIVES = ("micro F1", "macro F1", "sample F1", "exact match")
+_BY_LABEL = OBJECTIVES[:2]  # the others are of whole label sets, for which no label can be chosen by itself
 
 
 class Chosen(NamedTuple):
@@ -76,9 +76,9 @@ def make_choice(
         curves = total(params)
         one = {name: choose_thresholds(histograms, curves.counts, name, per_label=False) for name in _BY_LABEL}
         each = {name: choose_thresholds(histograms, curves.counts, name) for name in _BY_LABEL}
-        examples = best_for_examples(histograms, curves.f1, len(dev))
+        whole = {"sample F1": curves.f1, "exact match": curves.exact}
         for_all = {name: _of_all(float(one[name].values[0]), _reached(one[name], name)) for name in _BY_LABEL}
-        for_all["sample F1"] = _of_all(examples.value, examples.sample_f1)
+        for_all |= {name: _of_all(*best_for_examples(histograms, sums, len(dev))) for name, sums in whole.items()}
         if config.threshold_per_label:
             values = each[config.threshold].values
             deployed: dict[str, Any] = {"logit": None, "probability": None}
