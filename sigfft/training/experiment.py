@@ -16,7 +16,7 @@ from sigfft.training.loop import train
 from sigfft.training.model import make_models
 from sigfft.training.report import Scores, content_of, entry_of, table, threshold_table, write_report
 from sigfft.training.step import make_loss
-from sigfft.training.thresholds import check_thresholding, make_choice
+from sigfft.training.thresholds import check_thresholding, chosen_on_dev
 from sigfft.training.workdir import Workdir, first_process_first, is_first_process
 
 
@@ -85,7 +85,8 @@ def run(
         params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
         scores, chosen = Scores(evaluations["test"](params)), None
         if config.eval.threshold and "dev" in splits:
-            chosen = make_choice(model, splits["dev"], config.eval, config.optim)(params, folder)
+            path = folder.thresholds(model.name).relative_to(folder.path).as_posix()
+            chosen = chosen_on_dev(model, params, splits["dev"], config.eval, config.optim, path)
             scores = scores._replace(at_threshold=evaluations["test"](params, chosen.values), chosen=chosen)
         checked = None
         if config.check.max_sets >= 0:

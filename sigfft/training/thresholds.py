@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,10 +54,13 @@ def check_thresholding(config: EvalConfig) -> None:
         )
 
 
-def make_choice(
-    model: Model, dev: Dataset, config: EvalConfig, optim: OptimConfig
-) -> Callable[[ModelParams, Workdir], Chosen]:
-    """A function from parameters and the run's folder to thresholds, chosen on all of the dev split."""
+def chosen_on_dev(
+    model: Model, params: ModelParams, dev: Dataset, config: EvalConfig, optim: OptimConfig, path: str
+) -> Chosen:
+    """The thresholds that a config asks for, chosen on all examples of the dev split.
+
+    `path` is where the report finds those of each label, below the folder of the run.
+    """
     n_labels = model.head.n_labels
     # 258 bins a label, and fewer where their counts would take more than some 300 MB
     coarser = max(0, math.ceil(math.log2(n_labels / (1 << 17))))
@@ -70,32 +72,26 @@ def make_choice(
         of_head = functools.partial(inference.binned, model.head, params["head"], features, labels, mask)
         return curves_of(of_head(histograms=histograms, block_size=block_size), labels, mask)
 
-    total = over_split(of_device, dev, optim.batch_size)
-
-    def choose(params: ModelParams, workdir: Workdir) -> Chosen:
-        curves = total(params)
-        one = {name: choose_thresholds(histograms, curves.counts, name, per_label=False) for name in _BY_LABEL}
-        each = {name: choose_thresholds(histograms, curves.counts, name) for name in _BY_LABEL}
-        whole = {"sample F1": curves.f1, "exact match": curves.exact}
-        for_all = {name: _of_all(float(one[name].values[0]), _reached(one[name], name)) for name in _BY_LABEL}
-        for_all |= {name: _of_all(*best_for_examples(histograms, sums, len(dev))) for name, sums in whole.items()}
-        if config.threshold_per_label:
-            values = each[config.threshold].values
-            deployed: dict[str, Any] = {"logit": None, "probability": None}
-        else:
-            values = np.asarray(for_all[config.threshold]["logit"], np.float32)
-            deployed = {name: for_all[config.threshold][name] for name in ("logit", "probability")}
-        path = workdir.thresholds(model.name).relative_to(workdir.path)
-        entry = {
-            "split": "dev",
-            "examples": len(dev),
-            "deployed": {"objective": config.threshold, "per_label": config.threshold_per_label, **deployed},
-            "for_all_labels": for_all,
-            "per_label": {"file": str(path), "dev": {name: _reached(each[name], name) for name in _BY_LABEL}},
-        }
-        return Chosen(values, each, entry)
-
-    return choose
+    curves = over_split(of_device, dev, optim.batch_size)(params)
+    one = {name: choose_thresholds(histograms, curves.counts, name, per_label=False) for name in _BY_LABEL}
+    each = {name: choose_thresholds(histograms, curves.counts, name) for name in _BY_LABEL}
+    whole = {"sample F1": curves.f1, "exact match": curves.exact}
+    for_all = {name: _of_all(float(one[name].values[0]), _reached(one[name], name)) for name in _BY_LABEL}
+    for_all |= {name: _of_all(*best_for_examples(histograms, sums, len(dev))) for name, sums in whole.items()}
+    if config.threshold_per_label:
+        values = each[config.threshold].values
+        deployed: dict[str, Any] = {"logit": None, "probability": None}
+    else:
+        values = np.asarray(for_all[config.threshold]["logit"], np.float32)
+        deployed = {name: for_all[config.threshold][name] for name in ("logit", "probability")}
+    entry = {
+        "split": "dev",
+        "examples": len(dev),
+        "deployed": {"objective": config.threshold, "per_label": config.threshold_per_label, **deployed},
+        "for_all_labels": for_all,
+        "per_label": {"file": path, "dev": {name: _reached(each[name], name) for name in _BY_LABEL}},
+    }
+    return Chosen(values, each, entry)
 
 
 def write_thresholds(path: Path, chosen: Chosen) -> None:

@@ -84,6 +84,8 @@ def test_a_run_that_chose_none(tmp_path):
     (tmp_path / "report.json").write_text(json.dumps({"heads": [{"name": "a", "thresholds": None}, {"name": "b"}]}))
     assert deployed_thresholds(tmp_path) is None
     assert deployed_thresholds(tmp_path, "a") is None
-    with pytest.raises(ValueError, match=r"chose no threshold: it had no dev split, .* give a probability, such as 0\.5"):
+    with pytest.raises(
+        ValueError, match=r"chose no threshold: it had no dev split, .* give a probability, such as 0\.5"
+    ):
         asked_threshold(tmp_path, "a", "dev")
     assert asked_threshold(tmp_path, "a", 0.5) == 0
