@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -25,10 +25,9 @@ from sigfft.training.step import DATA
 Threshold = float | Float[np.ndarray, ""] | Float[np.ndarray, " labels"] | None
 
 
-class Evaluate(Protocol):
-    """From parameters to the metrics of a split; of label sets above a threshold in logits, or above the metrics'."""
-
-    def __call__(self, params: ModelParams, threshold: Threshold = None) -> dict[str, float]: ...
+# `evaluate(params, threshold=None)`: the metrics of a split; of label sets above a threshold in logits, one for all
+# labels or one for each, or above the metrics' own
+Evaluate = Callable[..., dict[str, float]]
 
 
 def make_evaluate(
