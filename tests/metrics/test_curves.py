@@ -26,7 +26,7 @@ def test_every_threshold_from_blocks_of_labels(head, block_size):
     rng = np.random.default_rng(0)
     params = {name: 9 * value for name, value in head.init(jax.random.key(0)).items()}
     features = jnp.asarray(rng.normal(size=(6, 4)), jnp.float32)
-    labels, mask = jnp.asarray(sigfft.labels.pad(SETS, N_LABELS)), np.arange(6) != 4
+    labels, mask = jnp.asarray(sigfft.labels.pad(SETS, N_LABELS)), jnp.arange(6) != 4
     histograms = make_histograms(N_LABELS, low=-32, high=8, resolution=1 / 2)
 
     @functools.partial(jax.jit, static_argnums=0)
@@ -42,7 +42,8 @@ def test_every_threshold_from_blocks_of_labels(head, block_size):
     truth = np.zeros((6, N_LABELS), int)
     for row, ids in zip(truth, SETS, strict=True):
         row[ids] = 1
-    truth, predicted = truth[mask], [(logits > edge)[mask] for edge in histograms.edges]
+    counted = np.asarray(mask)
+    truth, predicted = truth[counted], [(logits > edge)[counted] for edge in histograms.edges]
     f1 = [f1_score(truth, above.astype(int), average="samples", zero_division=0) for above in predicted]
     np.testing.assert_allclose(found.f1 / 5, f1, rtol=1e-6)
     np.testing.assert_array_equal(found.exact, [(truth == above).all(axis=1).sum() for above in predicted])
