@@ -14,7 +14,6 @@ from sigfft.argmaxability import HeadReport, Report, check_head
 from sigfft.argmaxability.deployed_rule import check_thresholds
 from sigfft.argmaxability.of_heads.streamed import HELD
 from sigfft.data import Dataset, batches
-from sigfft.data.dataset import Batch
 from sigfft.domains import DomainLike
 from sigfft.heads import Head, Params, stored_layer
 from sigfft.metrics import Metrics, State, predict, rule_bias
@@ -39,7 +38,7 @@ def make_evaluate(
     and holds the logits of `block_size` labels; 0: of all.
     """
 
-    def of_device(own: tuple[ModelParams, Array], batch: Batch) -> State:
+    def of_device(own: tuple[ModelParams, Array], batch: dict[str, Any]) -> State:
         params, threshold = own
         features, labels, mask = model.features(params["encoder"], batch), batch["labels"], batch["mask"]
         if block_size:
@@ -61,7 +60,7 @@ def make_evaluate(
 
 
 def over_split(
-    of_device: Callable[[Any, Batch], Any], data: Dataset, batch_size: int, max_examples: int = 0
+    of_device: Callable[[Any, Any], Any], data: Dataset, batch_size: int, max_examples: int = 0
 ) -> Callable[[Any], Any]:
     """A function of a pytree that sums `of_device(pytree, batch)` over a split, exactly, and returns the sums on host.
 

@@ -36,7 +36,7 @@ def test_without_a_bias_no_set_is_lost_and_no_witness_is_searched_again(monkeypa
         return check(weight, label_sets, bias, **options)
 
     monkeypatch.setattr(deployed_rule, "check", searched)
-    after = check_thresholds(WEIGHT, before, None, LEVELS)
+    after = check_thresholds(WEIGHT, before, None, -BIAS)
     found = before.status == "argmaxable"
     assert asked == [(~found).sum()]
     assert (after.status[found] == "argmaxable").all()
