@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, doctor, exports, inputs, launching
+from sigfft import answers, doctor, exports, imports, inputs, launching
 from sigfft.terminal import fitted
 
 
@@ -47,21 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _layer_options(add: Any) -> None:
-    add("--weights", required=True, type=Path, help=".npy, .npz, .safetensors or a run's folder")
-    add("--tensor", help="name of the weight in the file, or of the head in the run")
-    add("--bias", help="name of the bias in the file; for .npy, the path of another; '': no bias")
-    add("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
-
-
 def _feature_options(add: Any) -> None:
     add("--features", action="store_true", help="of the features that a run or a head's file projects, not of z")
 
 
 def _check_options(add: Any) -> None:
-    _layer_options(add)
+    inputs.layer_options(add)
     add("--labels", required=True, type=Path, help="label sets: text, JSON lines or XMC; also .gz")
     add("--rule", default="threshold", help="threshold, argmax or top_k (default: %(default)s)")
+    inputs.threshold_option(add)
     add("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
     _feature_options(add)
     _domain_option(add)
@@ -79,6 +73,8 @@ def _check(args: argparse.Namespace) -> int:
     from sigfft.argmaxability.rules import named
     from sigfft.files import check_writable
 
+    if args.threshold is not None and named(args.rule).free_level:
+        raise ValueError(f"--threshold {args.threshold} goes with --rule threshold; given --rule {args.rule}")
     named(args.rule)
     if not args.out.parent.is_dir() or args.out.is_dir():
         raise ValueError(f"--out {args.out} must be a file in a folder that exists")
@@ -114,7 +110,8 @@ def _check(args: argparse.Namespace) -> int:
 
 def _verify_options(add: Any) -> None:
     add("verdicts", type=Path, help="JSON lines that `sigfft check` wrote")
-    _layer_options(add)
+    inputs.layer_options(add)
+    inputs.threshold_option(add)
     _feature_options(add)
     add("--labels", type=Path, help="label sets that must each have a verdict: text, JSON lines or XMC; also .gz")
 
@@ -212,7 +209,7 @@ def _reach(args: argparse.Namespace) -> int:
 
 
 def _retrofit_options(add: Any) -> None:
-    _layer_options(add)
+    inputs.layer_options(add)
     add("--cardinality", required=True, type=int, help="labels of the largest set, k")
     add("--spread", type=int, default=0, help="scattered frequencies; see plan (default: %(default)s)")
     add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
@@ -247,7 +244,8 @@ def _predict_options(add: Any) -> None:
     add("--output", required=True, type=Path, help=".tsv or .jsonl to write, one example a line")
     add("--head", help="name of the head in the run's table (default: the last)")
     add("--top", type=int, default=10, help="labels of an example at most (default: %(default)s)")
-    add("--threshold", type=float, help="keep only labels of a larger probability, such as 0.5")
+    about = "label sets: labels of a larger probability, such as 0.5; without a number, as the run chose on dev"
+    add("--threshold", nargs="?", const="dev", type=inputs.threshold_in, help=about)
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -269,6 +267,7 @@ _COMMANDS = {
     "plan": (_plan, _plan_options, "find the spread that lets a guarantee survive floating point"),
     "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
+    "import": (imports.run, imports.options, "read a layer that the paper's PyTorch code trained, as a head's file"),
     "train": (launching.run, launching.options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from sigfft.argmaxability.batches import Batches
 from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.progress import batch_finished, shown_on
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule, RuleName
@@ -60,7 +61,7 @@ def check(
       time_limit: seconds after which a set is left undecided; default: none, and every set is decided.
       batch_size: label sets worked on together; default: as many as keep their margins within 64 MB, at most 256.
       probes: random activations tried for each set before the search; worth it on accelerators, not on cores.
-      progress: show a progress bar.
+      progress: show a progress bar; in one process it moves within batches, and says what slow sets wait for.
       resume_dir: a folder for finished batches. A run that broke, started again with the same arguments, goes on; what
         it takes from there is proved again. A batch that cannot be written there is kept, and a warning says so.
       n_jobs: processes, as in joblib; -1 for all cores.
@@ -95,8 +96,8 @@ def check(
     limit = math.inf if time_limit is None else time_limit
     run = Batches(Problem.of(layer), int(probes), folder, on_error, limit)
     finished: list[Verdict] = []
-    with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar:
+    with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar, shown_on(bar):
         for verdicts in run.stream(batches, int(n_jobs), backend):
             finished += verdicts
-            bar.update(len(verdicts))
+            batch_finished(len(verdicts))
     return Report(layer.digest, padded, [finished[i] for i in inverse])

@@ -123,6 +123,10 @@ class EvalConfig:
     patience: int = 0  # evaluations without a better metric before training stops; 0: never
     keep: int = 2  # the latest so many checkpoints, besides the best: where the last is damaged, another is taken
     ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics
+    # what the threshold of predicted label sets makes largest on the dev split, if there is one: "micro F1",
+    # "macro F1", "sample F1" or "exact match"; "": none is chosen
+    threshold: str = "micro F1"
+    threshold_per_label: bool = False  # one for each label, of micro or macro F1, in place of one for all labels
     max_dev_examples: int = 0  # evaluate on the first so many, rounded up to whole batches; 0: all
     propensity_a: float = 0.55  # A of the propensity model (Jain et al. 2016)
     propensity_b: float = 1.5  # B of the propensity model

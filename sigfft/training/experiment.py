@@ -5,7 +5,6 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.data.digests import fingerprint
 from sigfft.metrics import Metrics, make_metrics, propensities
@@ -15,14 +14,15 @@ from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.checkpoint import check_path
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
-from sigfft.training.evaluate import check_label_sets, make_evaluate
+from sigfft.training.evaluate import Checked, check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
 from sigfft.training.preemption import Notice
 from sigfft.training.processes import first_process_first, is_first_process, of_the_first
-from sigfft.training.report import content_of, entry_of, table, write_report
+from sigfft.training.report import Scores, content_of, entry_of, table, threshold_table, write_report
 from sigfft.training.resume import begun_run, check_origin
 from sigfft.training.step import make_loss
+from sigfft.training.thresholds import check_thresholding, chosen_on_dev
 from sigfft.training.workdir import Workdir
 
 
@@ -69,6 +69,7 @@ def run(
         agree_on_start(config, folder.path)
         check_path(folder.path)
         check_values(config)
+        check_thresholding(config.eval)
         check_devices(config.optim)
         make_loss(config.optim)  # refuses what is wrong before anything is written
         with folder.held():
@@ -102,7 +103,7 @@ def _run(
             folder.write_config(config, data)
 
     entries: list[dict[str, Any]] = []
-    verdicts: dict[str, Report] = {}
+    results: dict[str, tuple[Scores, Checked | None]] = {}
     for model in models:
         evaluations = {
             split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
@@ -111,18 +112,23 @@ def _run(
         }
         goes_on = origin is not None
         params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, goes_on, notice)
-        test = evaluations["test"](params)
+        scores, chosen = Scores(evaluations["test"](params)), None
+        if config.eval.threshold and "dev" in splits:
+            path = folder.thresholds(model.name).relative_to(folder.path).as_posix()
+            chosen = chosen_on_dev(model, params, splits["dev"], config.eval, config.optim, path)
+            scores = scores._replace(at_threshold=evaluations["test"](params, chosen.values), chosen=chosen)
         checked = None
         if config.check.max_sets >= 0:
-            checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets, model.domain)
-            if checked is not None:
-                verdicts[model.name] = checked
-        entries.append(of_the_first(entry_of(model, steps, progress, test, checked)))
+            levels = None if chosen is None else chosen.values
+            limited = splits["test"], config.check.max_sets, model.domain
+            checked = check_label_sets(model.head, params["head"], *limited, levels)
+        results[model.name] = scores, checked
+        entries.append(of_the_first(entry_of(model, steps, progress, scores, checked)))
     content = content_of(config.name, splits, entries)
     if is_first_process():
-        write_report(folder, content, verdicts, config.eval.metric)
+        write_report(folder, content, results, config.eval.metric)
         if show:
-            print(fitted(table(entries)))
+            print(f"{fitted(table(entries))}\n\n{fitted(threshold_table(entries))}")
     return content
 
 

@@ -18,7 +18,7 @@ from sigfft.heads.head import whole
 from sigfft.training.config import Config
 from sigfft.training.processes import is_first_process
 
-CONTENTS = ("report.json", "verdicts/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
+CONTENTS = ("report.json", "verdicts/", "thresholds/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was
 # n_labels, and clipping was part of the optimiser.
 FORMAT = 1
@@ -43,6 +43,12 @@ class Workdir:
 
     def verdicts(self, head: str) -> Path:
         return self.path / "verdicts" / f"{slug(head)}.jsonl"
+
+    def verdicts_at_threshold(self, head: str) -> Path:
+        return self.path / "verdicts" / f"{slug(head)}.at_threshold.jsonl"
+
+    def thresholds(self, head: str) -> Path:
+        return self.path / "thresholds" / f"{slug(head)}.npz"
 
     def write_config(self, config: Config, data: Mapping[str, str] | None = None) -> None:
         """Begins the run's folder, or goes on there; `data` is the `fingerprint` of its splits."""

@@ -45,7 +45,19 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
         **dict.fromkeys(("checked", "argmaxable", "ideal", "deployed"), 30),
         **dict.fromkeys(("unargmaxable", "undecided"), 0),
     }
-    assert bottleneck["argmaxability"]["ideal"] == 0
+    assert bottleneck["argmaxability"]["ideal"] is None  # it promises nothing
+    assert {entry["check_seconds"] > 0 for entry in content["heads"]} == {True}
+    assert all(name.split(".")[0] in dft for name in content["meaning"])
+    for entry in content["heads"]:
+        deployed, at = entry["thresholds"]["deployed"], entry["test_at_threshold"]
+        assert deployed == {"objective": "micro F1", "per_label": False} | {
+            name: entry["thresholds"]["for_all_labels"]["micro F1"][name] for name in ("logit", "probability")
+        }
+        assert at["micro F1"] > entry["test"]["micro F1"]
+        assert f"{deployed['probability']:.3f} (micro F1)  {at['micro F1']:.4f}  {at['macro F1']:.4f}" in " ".join(
+            shown.replace("    ", "  ").split(" ")
+        )
+        assert entry["argmaxability_at_threshold"]["argmaxable"] >= entry["argmaxability"]["argmaxable"]
     assert bottleneck["argmaxability_on_features"] == {  # 16 features reach every z of 2 dimensions
         name: bottleneck["argmaxability"][name] for name in ("checked", "argmaxable", "unargmaxable", "undecided")
     }
@@ -67,6 +79,11 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
     run, verdicts = str(tmp_path / "a"), str(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl")
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", bottleneck["name"]]) == 0
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", dft["name"]]) == 2
+    at_threshold = verdicts.replace(".jsonl", ".at_threshold.jsonl")
+    of_rule = ["--weights", run, "--tensor", bottleneck["name"], "--threshold"]
+    assert cli.main(["verify", at_threshold, *of_rule, "dev"]) == 0
+    assert cli.main(["verify", at_threshold, *of_rule, "0.4"]) == 2
+    assert "are about another layer" in capsys.readouterr().err
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", "d"]) == 2
     assert "its heads are 'bottleneck d=2', 'dft k=6" in capsys.readouterr().err
 
@@ -144,10 +161,13 @@ def test_non_finite_loss_names_its_step(dft_only, tmp_path):
     assert not (tmp_path / "run" / "report.json").exists()
 
 
-def test_without_dev_split_the_last_step_is_the_best(dft_only, tmp_path):
+def test_without_dev_split_the_last_step_is_the_best(dft_only, tmp_path, capsys):
     spec = dataclasses.replace(dft_only.data.synthetic, n_dev=0)
     config = dataclasses.replace(dft_only, data=dataclasses.replace(dft_only.data, synthetic=spec))
-    assert training.run(config, tmp_path / "run")["heads"][0]["best_step"] == 40
+    config = dataclasses.replace(config, eval=dataclasses.replace(config.eval, threshold="micro F1"))
+    (entry,) = training.run(config, tmp_path / "run")["heads"]
+    assert (entry["best_step"], entry["thresholds"], entry["test_at_threshold"]) == (40, None, None)
+    assert "no threshold was chosen: that takes a dev split (data.dev_share)" in capsys.readouterr().out
     patient = dataclasses.replace(config, eval=dataclasses.replace(config.eval, patience=3))
     with pytest.raises(ValueError, match="needs a dev split"):
         training.run(patient, tmp_path / "patient")
@@ -192,6 +212,8 @@ def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
         ("data", {"source": "csv"}, "data.source='csv' must be one of: npy, synthetic, xmc"),
         ("data", {"source": "xmc", "synthetic": SyntheticSpec()}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
+        ("eval", {"threshold": "F2"}, "eval.threshold='F2' must be one of: micro F1, macro F1, sample F1, exact match"),
+        ("eval", {"threshold_per_label": True}, "eval.threshold_per_label goes with eval.threshold=micro F1 or macro"),
         ("eval", {"every": 0}, "eval.every=0 must be at least 1"),
         ("optim", {"steps": 0}, "optim.steps=0 must be at least 1"),
         ("optim", {"head_learning_rate": -1.0}, "optim.head_learning_rate=-1.0 must be at least 0"),

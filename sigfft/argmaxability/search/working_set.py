@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from sigfft.argmaxability import progress
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.search import interior, newton
 from sigfft.argmaxability.search.basis import Basis, start, unit
@@ -57,8 +58,10 @@ def search(
         running = [i for i in running if searches[i].open]
         if accelerate and running:
             _advance_together([searches[i] for i in running])
-        for i in running:
+        for place, i in enumerate(running):
+            progress.works_on(f"round {turn + 1} of the search, set {place + 1} of {len(running)}")
             searches[i].advance()
+            progress.decided(sum(s.lower > 0 or s.certificate is not None for s in searches))
         running = [i for i in running if searches[i].open]
         if not running or clock.left <= 0:
             break
