@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sigfft import serving
-from sigfft.training.checkpoint import load_model
+from sigfft.training.finished import load_model
 from sigfft.training.workdir import Workdir
 
 

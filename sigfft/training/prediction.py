@@ -15,7 +15,7 @@ from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_large
 from sigfft.data.npy import float32_rows
 from sigfft.files import check_writable, replacing, xmc
 from sigfft.files.arrays import read_npy
-from sigfft.training.checkpoint import load_model
+from sigfft.training.finished import load_model
 from sigfft.training.workdir import Workdir
 
 
