@@ -5,6 +5,7 @@ import resource
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -195,7 +196,7 @@ def test_deep_nesting_is_a_line(folder, capsys):
     assert "line 1: not a JSON object" in line_of(capsys, "verify", "deep.jsonl", "--weights=W.npz")
     head = sigfft.sigmoid_head(4, feature_dim=2)
     shapes = jax.eval_shape(head.init, jax.random.key(0))
-    sigfft.save_head("h.safetensors", head, {name: np.zeros(p.shape, np.float32) for name, p in shapes.items()})
+    sigfft.save_head("h.safetensors", head, {name: jnp.zeros(p.shape) for name, p in shapes.items()})
     huge = dict.fromkeys(("status", "domain", "up_to_scale", "dim", "rank", "columns", "against", "projection"))
     (folder / "huge.json").write_text(json.dumps({**huge, "balance": [10**400]}))
     assert "OverflowError" in line_of(capsys, "reach", "--weights=h.safetensors", "--proof=huge.json")

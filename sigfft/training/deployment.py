@@ -8,8 +8,8 @@ import numpy as np
 
 from sigfft import serving
 from sigfft.heads.head import whole
-from sigfft.training.checkpoint import load_model
 from sigfft.training.evaluate import Threshold
+from sigfft.training.finished import load_model
 from sigfft.training.thresholds import asked_threshold, deployed_thresholds
 from sigfft.training.workdir import Workdir
 

@@ -17,7 +17,7 @@ from sigfft.files import check_writable, replacing, xmc
 from sigfft.files.arrays import read_npy
 from sigfft.heads.head import whole
 from sigfft.metrics import logit_of
-from sigfft.training.checkpoint import load_model
+from sigfft.training.finished import load_model
 from sigfft.training.thresholds import asked_threshold
 from sigfft.training.workdir import Workdir
 
