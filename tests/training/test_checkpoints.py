@@ -251,11 +251,15 @@ def test_an_unfinished_checkpoint_is_removed_by_the_next_writer_and_not_by_a_rea
 
 def test_what_cannot_be_written_is_one_error_with_its_path(copy):
     checkpoints, before = Checkpoints(copy, 2), resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def save():
+        checkpoints.save(state(40), Progress(), SHAPES)
+        checkpoints.finish()
+
     resource.setrlimit(resource.RLIMIT_FSIZE, (8, before[1]))  # what a full disk is to a writer
     try:
         with pytest.raises(OSError, match=rf"cannot write checkpoint 40 in {copy} \("):
-            checkpoints.save(state(40), Progress(), SHAPES)
-            checkpoints.finish()
+            save()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     same(newest(copy)[0], 30)
