@@ -5,6 +5,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits
 from sigfft.metrics import Metrics, make_metrics, propensities
@@ -12,9 +14,10 @@ from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
+from sigfft.training.encoded import encoded_splits
 from sigfft.training.evaluate import check_label_sets, make_evaluate
 from sigfft.training.loop import train
-from sigfft.training.model import make_models
+from sigfft.training.model import Model, make_models
 from sigfft.training.report import content_of, entry_of, table, write_report
 from sigfft.training.step import make_loss
 from sigfft.training.workdir import Workdir, first_process_first, is_first_process
@@ -72,23 +75,24 @@ def run(
     with first_process_first("folder"):  # all have looked into it before
         if is_first_process():
             folder.write_config(config)
+    seen = _encoded(models[0], config, splits) if config.encoder.frozen and config.encoder.cached else splits
 
     entries: list[dict[str, Any]] = []
     verdicts: dict[str, Report] = {}
     for model in models:
         evaluations = {
-            split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
+            split: make_evaluate(model, metrics, seen[split], config.optim.batch_size, limit, config.optim.block_size)
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
+        params, steps, progress = train(model, config, seen["train"], evaluations.get("dev"), folder, resume)
         test = evaluations["test"](params)
         checked = None
         if config.check.max_sets >= 0:
             checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets, model.domain)
             verdicts[model.name] = checked[0]
         entries.append(entry_of(model, steps, progress, test, checked))
-    content = content_of(config.name, splits, entries)
+    content = content_of(config.name, splits, models[0].encoder, entries)
     if is_first_process():
         write_report(folder, content, verdicts, config.eval.metric)
         if show:
@@ -111,6 +115,14 @@ def _with_dev(splits: Splits, config: Config) -> Splits:
         return splits
     train, dev = splits["train"].hold_out(config.data.dev_share, config.seed)
     return {**splits, "train": train, "dev": dev}
+
+
+def _encoded(model: Model, config: Config, splits: Splits) -> Splits:
+    """The splits with features in place of what the frozen encoder reads, which is the same for all heads."""
+    params = model.init(jax.random.key(config.seed))["encoder"]
+    with first_process_first("features"):
+        cache = Path(config.data.cache_dir).expanduser()
+        return encoded_splits(model.encoder, params, splits, config.optim.batch_size, cache)
 
 
 def _check_splits(splits: Splits) -> None:

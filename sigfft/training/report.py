@@ -12,6 +12,7 @@ from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Splits
 from sigfft.files import write_text
 from sigfft.training.checkpoint import Progress
+from sigfft.training.encoder import PureEncoder
 from sigfft.training.model import Model
 from sigfft.training.workdir import Workdir, read_log
 
@@ -66,8 +67,8 @@ def entry_of(
     }
 
 
-def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """What report.json holds: the config's name, the data, software and devices, and an entry for each head."""
+def content_of(name: str, splits: Splits, encoder: PureEncoder, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What report.json holds: the config's name, data, encoder, software and devices, and an entry for each head."""
     data, devices = splits["train"], jax.devices()
     return {
         "name": name,
@@ -79,6 +80,7 @@ def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict
             "mean_cardinality": data.mean_cardinality,
             "max_cardinality": data.max_cardinality,
         },
+        "encoder": encoder.to_json(),
         "versions": {
             "sigfft": sigfft.__version__,
             "jax": jax.__version__,
