@@ -55,6 +55,7 @@ class DenseFeatures:
     """One vector per point, of any real dtype, in memory or mapped from a file; batches are float32."""
 
     values: Real[np.ndarray, "points feature_dim"]
+    name: str = "features"  # of the array of a batch
 
     def __len__(self) -> int:
         return len(self.values)
@@ -64,8 +65,8 @@ class DenseFeatures:
         return dataclasses.replace(self, values=self.values[indices])
 
     def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
-        """`features`, float32 (batch, feature_dim); zeros where there is no point."""
-        return {"features": np.asarray(self.values[indices], np.float32) * present[:, None].astype(np.float32)}
+        """`features`, or as it is named, float32 (batch, feature_dim); zeros where there is no point."""
+        return {self.name: np.asarray(self.values[indices], np.float32) * present[:, None].astype(np.float32)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,8 +17,8 @@ class Pretrained(NamedTuple):
       params: of its state, as nested dicts; a parameter that is missing starts at random.
     """
 
-    arguments: Mapping[str, Any] = {}  # noqa: RUF012  nobody writes to it
-    params: Mapping[Any, Any] = {}  # noqa: RUF012
+    arguments: Mapping[str, Any] = {}
+    params: Mapping[Any, Any] = {}
 
 
 def read_vectors(path: Path, n_tokens: int) -> np.ndarray:

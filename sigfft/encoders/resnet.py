@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Key
 from sigfft.encoders.activations import activation_dtype, dropped
 from sigfft.encoders.examples import Examples
 
-_LARGE = 96  # pixels of the shorter side, from which on the stem brings an image to a quarter
+_LARGE = 96  # pixels of the shorter side, from which on an image is brought to a quarter
 _GROUP = 16  # channels that are normalised together
 
 
@@ -22,7 +22,7 @@ class ResNet(nnx.Module):
     With 4 stages of 2 blocks and 512 features these are the widths and depths of ResNet-18. Groups of channels are
     normalised within an image, where the published network takes statistics of the batch: these would be state beside
     the parameters, differ between training and use, and let an image's features depend on those beside it. Images of
-    less than 96 pixels a side keep their size in the stem, as is usual for small ones; larger ones are brought to a quarter.
+    96 pixels a side and more are brought to a quarter behind the first convolution, smaller ones keep their size.
 
     Args:
       dim: channels of the last stage, `feature_dim`; each stage before has half as many.
@@ -91,8 +91,16 @@ class _Layers(NamedTuple):
     rngs: nnx.Rngs
 
     def convolution(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nnx.Conv:
-        options = {"strides": (stride, stride), "use_bias": False, "kernel_init": nnx.initializers.he_normal()}
-        return nnx.Conv(inputs, outputs, (size, size), dtype=self.dtype, rngs=self.rngs, **options)
+        return nnx.Conv(
+            inputs,
+            outputs,
+            (size, size),
+            (stride, stride),
+            use_bias=False,
+            kernel_init=nnx.initializers.he_normal(),
+            dtype=self.dtype,
+            rngs=self.rngs,
+        )
 
     def norm(self, channels: int) -> nnx.GroupNorm:
         size = math.gcd(channels, _GROUP)

@@ -1,5 +1,6 @@
 """A convolution over the tokens of a text."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,10 @@ from sigfft.encoders.activations import activation_dtype, dropped
 from sigfft.encoders.examples import Examples, tokens_of
 from sigfft.encoders.pretrained import Pretrained, read_vectors
 
-_ACTIVATIONS = {"tanh": (jnp.tanh, (-1.0, 1.0)), "relu": (jax.nn.relu, "nonnegative")}
+_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], DomainLike]] = {
+    "tanh": (jnp.tanh, (-1.0, 1.0)),
+    "relu": (jax.nn.relu, "nonnegative"),
+}
 
 
 class TextCNN(nnx.Module):

@@ -10,33 +10,15 @@ from typing import IO
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Float32
 
-from sigfft.data import Batch, Dataset, Splits, batches
+from sigfft.data import Batch, Dataset, DenseFeatures, Splits, batches
 from sigfft.files import replacing
 from sigfft.files.arrays import read_npy
 from sigfft.training.devices import local_shardings, split_over_devices
 from sigfft.training.encoder import ENCODED, EncoderParams, PureEncoder
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class EncodedFeatures:
-    """Features of points by an encoder, mapped from their file."""
-
-    values: Float32[np.ndarray, "points feature_dim"]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def select(self, indices: Int[np.ndarray, " chosen"]) -> "EncodedFeatures":
-        """The points at `indices` alone, in memory."""
-        return dataclasses.replace(self, values=self.values[indices])
-
-    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
-        """`encoded`, float32 (batch, feature_dim); zeros where there is no point."""
-        return {ENCODED: self.values[indices] * present[:, None].astype(np.float32)}
 
 
 def encoded_splits(
@@ -80,7 +62,7 @@ def encoded_splits(
                     rows = np.asarray(features, np.float32).reshape(size, -1)[: len(data) - start]
                     file.write(rows.tobytes())
             values = read_npy(path, mapped=True)
-        return dataclasses.replace(data, features=EncodedFeatures(values))
+        return dataclasses.replace(data, features=DenseFeatures(values, ENCODED))
 
     return {name: encoded(name, data) for name, data in splits.items()}
 
@@ -90,7 +72,7 @@ def _inputs(data: Dataset, size: int) -> Iterator[Batch]:
         yield {name: array for name, array in batch.items() if name not in ("labels", "mask")}
 
 
-def _add(digest: "hashlib._Hash", name: str, array: np.ndarray) -> None:
+def _add(digest: "hashlib.blake2b", name: str, array: np.ndarray) -> None:
     digest.update(f"{name} {array.dtype} {array.shape}".encode())
     digest.update(np.ascontiguousarray(array).tobytes())
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sigfft.training.config import EncoderConfig
 WIDTH = EncoderConfig().dim  # of features, where no head asks for more
 ENCODED = "encoded"  # of an example: the features that its encoder gave; see `sigfft.training.encoded`
 
+_AT_RANDOM = Pretrained()
 EncoderParams = Mapping[Any, Any]
 Inputs = Mapping[str, jax.ShapeDtypeStruct]  # arrays of an example by name, without the batch axis
 
@@ -34,7 +35,7 @@ class PureEncoder:
     arguments: Mapping[str, Any]  # of its constructor, all but rngs
     inputs: Inputs  # what it is given
     frozen: bool = False  # its parameters are not trained, and dropout is of its features alone
-    start: Pretrained = Pretrained()  # from files
+    start: Pretrained = _AT_RANDOM  # from files
 
     @property
     def feature_dim(self) -> int:
@@ -56,7 +57,8 @@ class PureEncoder:
 
     def build(self, key: Key[Array, ""]) -> Any:
         """The NNX module, started at random."""
-        return ENCODERS[self.kind](**self.arguments, rngs=nnx.Rngs(params=key))
+        make: Callable[..., Any] = ENCODERS[self.kind]
+        return make(**self.arguments, rngs=nnx.Rngs(params=key))
 
     def init(self, key: Key[Array, ""]) -> EncoderParams:
         """Parameters to start from: those of files, and others at random."""
@@ -173,7 +175,7 @@ def _misread(name: str, inputs: Inputs) -> str:
 
 def _read_start(config: EncoderConfig, encoder: type[nnx.Module], kind: str, in_dim: int | None) -> Pretrained:
     if not config.pretrained:
-        return Pretrained()
+        return _AT_RANDOM
     if not hasattr(encoder, "read_pretrained"):
         able = ", ".join(name for name, own in ENCODERS.items() if hasattr(own, "read_pretrained"))
         raise ValueError(f"encoder.pretrained={config.pretrained!r} is not for {kind!r}; it is for {able}")
@@ -181,7 +183,8 @@ def _read_start(config: EncoderConfig, encoder: type[nnx.Module], kind: str, in_
     defaults = vars(EncoderConfig())
     for name, value in start.arguments.items():
         given = getattr(config, name, config.options.get(name))
-        if given not in (value, defaults.get(name)) and not (name == "dim" and given < 1):
+        open_dim = name == "dim" and config.dim < 1
+        if given not in (value, defaults.get(name)) and not open_dim:
             raise ValueError(f"encoder.{name}={given!r} does not fit {config.pretrained}, which has {value!r}")
     return start
 

@@ -1,4 +1,4 @@
-"""Writes the folder bert/: a BERT of random parameters, small enough to keep, and what `transformers` makes of two texts.
+"""Writes the folder bert/: a BERT of random parameters, and what `transformers` makes of two texts.
 
     python -m venv /tmp/bert && /tmp/bert/bin/pip install torch transformers numpy
     /tmp/bert/bin/python tests/encoders/make_bert.py
