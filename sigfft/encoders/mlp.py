@@ -30,8 +30,9 @@ class MLP(nnx.Module):
     def __init__(self, in_dim: int, *, dim: int = 0, dropout: float = 0.0, dtype: str = "float32", rngs: nnx.Rngs):
         self.feature_dim = dim or in_dim
         self.domain = "nonnegative" if dim else "any"
+        layer_dtype = activation_dtype(dtype)
         # A list, by whose places checkpoints name the parameters.
-        self.layers = nnx.List([nnx.Linear(in_dim, dim, dtype=activation_dtype(dtype), rngs=rngs)] if dim else [])
+        self.layers = nnx.List([nnx.Linear(in_dim, dim, dtype=layer_dtype, rngs=rngs)] if dim else [])
         self.dropout = dropout
 
     def __call__(self, examples: Examples, key: Key[Array, ""] | None = None) -> Float[Array, "batch feature_dim"]:
