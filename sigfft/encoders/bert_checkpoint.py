@@ -73,7 +73,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         if type(given[ours]) is not int or given[ours] < 1:
             raise ValueError(f"{path}: {name} must be a whole number of at least 1; it is {given[ours]!r}")
     epsilon = config.get("layer_norm_eps", 1e-12)
-    return {**given, "activation": config.get("hidden_act", "gelu"), "epsilon": epsilon}
+    return {**given, "mlp_activation": config.get("hidden_act", "gelu"), "epsilon": epsilon}
 
 
 def _params(arrays: Arrays, sizes: Mapping[str, Any], path: Path) -> dict[Any, Any]:

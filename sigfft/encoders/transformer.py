@@ -40,7 +40,7 @@ class Transformer(nnx.Module):
       mlp_dim: width between the two linear layers; 0: 4 · dim.
       n_positions: tokens of a text at most.
       n_types: rows of the table of segments, of which a text has the first.
-      activation: between the two linear layers: "gelu", "gelu_new" or "relu".
+      mlp_activation: between the two linear layers: "gelu", "gelu_new" or "relu".
       epsilon: added to the variance.
       rngs: its `params` stream seeds the start, normal of standard deviation 0.02 as BERT's.
 
@@ -67,7 +67,7 @@ class Transformer(nnx.Module):
         mlp_dim: int = 0,
         n_positions: int = 512,
         n_types: int = 2,
-        activation: str = "gelu",
+        mlp_activation: str = "gelu",
         epsilon: float = 1e-12,
         rngs: nnx.Rngs,
     ):
@@ -79,8 +79,10 @@ class Transformer(nnx.Module):
             raise ValueError(f"dim={dim} of a transformer must be a multiple of its {heads} attention heads")
         if pooling not in ("mean", "cls"):
             raise ValueError(f"pooling={pooling!r} of a transformer must be mean or cls")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation={activation!r} of a transformer must be one of: {', '.join(ACTIVATIONS)}")
+        if mlp_activation not in ACTIVATIONS:
+            raise ValueError(
+                f"mlp_activation={mlp_activation!r} of a transformer must be one of: {', '.join(ACTIVATIONS)}"
+            )
         self.feature_dim = dim
         self.domain = "any"
         self.pooling = pooling
@@ -90,7 +92,10 @@ class Transformer(nnx.Module):
         )
         self.norm = _norm(dim, epsilon, rngs)
         self.layers = nnx.List(
-            [_Layer(dim, heads, mlp_dim or 4 * dim, activation, dropout, epsilon, dtype, rngs) for _ in range(layers)]
+            [
+                _Layer(dim, heads, mlp_dim or 4 * dim, mlp_activation, dropout, epsilon, dtype, rngs)
+                for _ in range(layers)
+            ]
         )
 
     def states(

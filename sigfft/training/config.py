@@ -53,6 +53,7 @@ class EncoderConfig:
     dropout: float = 0.0  # share of activations dropped in training; each encoder says which
     feature_dropout: float = 0.0  # share of a sparse example's entries dropped in training
     embedding_dim: int = 100  # of the tokens of a "text_cnn"
+    activation: str = "relu"  # of a "text_cnn", or "tanh"
     layers: int = 2  # of a "transformer"; of a "resnet", blocks of each of its 4 stages
     pooling: str = "mean"  # of a "transformer": the mean of all tokens' states, or "cls", the first one's
     dtype: str = "float32"  # that activations are computed in, or "bfloat16"; parameters and features are float32

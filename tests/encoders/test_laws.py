@@ -22,7 +22,7 @@ LAWFUL = {
     "mlp": ("mlp", DENSE, {"in_dim": 6, "dim": 8}),
     "identity": ("mlp", DENSE, {"in_dim": 6}),
     "text_cnn": ("text_cnn", TOKENS, {"in_dim": 6, "dim": 8, "embedding_dim": 4}),
-    "text_cnn relu": ("text_cnn", TOKENS, {"in_dim": 6, "dim": 8, "embedding_dim": 4, "activation": "relu"}),
+    "text_cnn tanh": ("text_cnn", TOKENS, {"in_dim": 6, "dim": 8, "embedding_dim": 4, "activation": "tanh"}),
     "transformer": ("transformer", TOKENS, {"in_dim": 6, "dim": 8, "layers": 1, "attention_heads": 2}),
     "transformer cls": ("transformer", TOKENS, {"in_dim": 6, "dim": 8, "layers": 1, "pooling": "cls"}),
     "resnet": ("resnet", IMAGES, {"dim": 8, "layers": 1, "stages": 2}),

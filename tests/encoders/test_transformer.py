@@ -117,7 +117,7 @@ def test_a_folder_that_lacks_a_file_is_refused(bert):
         ({"layers": 0}, "layers=0 of a transformer must be at least 1"),
         ({"attention_heads": 3}, "dim=8 of a transformer must be a multiple of its 3 attention heads"),
         ({"pooling": "max"}, "pooling='max' of a transformer must be mean or cls"),
-        ({"activation": "tanh"}, "activation='tanh' of a transformer must be one of: gelu"),
+        ({"mlp_activation": "tanh"}, "mlp_activation='tanh' of a transformer must be one of: gelu"),
     ],
 )
 def test_other_options_are_refused(options, message):

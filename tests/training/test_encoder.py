@@ -100,8 +100,8 @@ def test_an_encoder_that_does_not_fit_is_refused(data, encoder, message):
 def test_a_width_left_open_suits_the_encoder(dft_only):
     wide = dataclasses.replace(dft_only.head, slack=600)
     dim = 1 + 2 * 2 + 2 * 10 + 600  # of z, which so many features of any sign or between two bounds reach
-    for kind, expected in {"text_cnn": dim, "transformer": 640}.items():
-        config = dataclasses.replace(dft_only, head=wide, encoder=EncoderConfig(kind=kind, dim=-1))
+    for kind, options, expected in [("text_cnn", {"activation": "tanh"}, dim), ("transformer", {}, 640)]:
+        config = dataclasses.replace(dft_only, head=wide, encoder=EncoderConfig(kind=kind, dim=-1, **options))
         assert make_models(config, texts())[0].encoder.feature_dim == expected
     of_file = EncoderConfig(kind="transformer", dim=-1, pretrained=str(BERT))
     assert make_models(dataclasses.replace(dft_only, encoder=of_file), texts())[0].encoder.feature_dim == 8
@@ -173,7 +173,7 @@ def test_a_run_with_a_frozen_encoder_sees_features(dft_only, tmp_path, monkeypat
 
 
 def test_a_run_on_texts_trains_both_parts_and_is_exported(dft_only, tmp_path):
-    own = EncoderConfig(dim=32, embedding_dim=4, dtype="bfloat16", dropout=0.1)
+    own = EncoderConfig(dim=32, embedding_dim=4, activation="tanh", dtype="bfloat16", dropout=0.1)
     optim = dataclasses.replace(dft_only.optim, steps=20, head_learning_rate=0.003)
     config = dataclasses.replace(dft_only, encoder=own, optim=optim)
     splits = {"train": texts(), "test": texts(count=16, seed=1)}
