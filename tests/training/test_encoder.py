@@ -44,6 +44,12 @@ def sparse():
     return dataset(SparseFeatures(np.arange(COUNT + 1), ids, np.ones(COUNT, np.float32), 9, 1))
 
 
+@pytest.fixture
+def small(dft_only):
+    """A head for so few labels."""
+    return dataclasses.replace(dft_only, head=dataclasses.replace(dft_only.head, spread=2))
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "in_dim"), [(texts(), "text_cnn", 19), (images(), "resnet", None), (sparse(), "bag", 9)]
 )
@@ -97,20 +103,20 @@ def test_an_encoder_that_does_not_fit_is_refused(data, encoder, message):
         make_encoder(EncoderConfig(**encoder), data)
 
 
-def test_a_width_left_open_suits_the_encoder(dft_only):
-    wide = dataclasses.replace(dft_only.head, slack=600)
-    dim = 1 + 2 * 2 + 2 * 10 + 600  # of z, which so many features of any sign or between two bounds reach
+def test_a_width_left_open_suits_the_encoder(small):
+    wide = dataclasses.replace(small.head, slack=600)
+    dim = 1 + 2 * 2 + 2 * 2 + 600  # of z, which so many features of any sign or between two bounds reach
     for kind, options, expected in [("text_cnn", {"activation": "tanh"}, dim), ("transformer", {}, 640)]:
-        config = dataclasses.replace(dft_only, head=wide, encoder=EncoderConfig(kind=kind, dim=-1, **options))
+        config = dataclasses.replace(small, head=wide, encoder=EncoderConfig(kind=kind, dim=-1, **options))
         assert make_models(config, texts())[0].encoder.feature_dim == expected
     of_file = EncoderConfig(kind="transformer", dim=-1, pretrained=str(BERT))
-    assert make_models(dataclasses.replace(dft_only, encoder=of_file), texts())[0].encoder.feature_dim == 8
+    assert make_models(dataclasses.replace(small, encoder=of_file), texts())[0].encoder.feature_dim == 8
 
 
-def test_a_frozen_encoder_stays_as_it_is_and_its_features_may_be_computed_before(dft_only, tmp_path, caplog):
+def test_a_frozen_encoder_stays_as_it_is_and_its_features_may_be_computed_before(small, tmp_path, caplog):
     """With dropout of features too: the same entries are drawn."""
     own = EncoderConfig(kind="transformer", pretrained=str(BERT), frozen=True, dropout=0.2)
-    config = dataclasses.replace(dft_only, encoder=own)
+    config = dataclasses.replace(small, encoder=own)
     data = texts()
     (model,) = make_models(config, data)
     devices = make_data_parallel(model, config.optim, 0)
@@ -158,7 +164,7 @@ def test_a_frozen_encoder_stays_as_it_is_and_its_features_may_be_computed_before
 @pytest.mark.parametrize(
     ("cached", "arrays"), [(True, {"encoded"}), (False, {"feature_ids", "feature_values"})], ids=["cached", "as it is"]
 )
-def test_a_run_with_a_frozen_encoder_sees_features(dft_only, tmp_path, monkeypatch, cached, arrays):
+def test_a_run_with_a_frozen_encoder_sees_features(small, tmp_path, monkeypatch, cached, arrays):
     class Seen(Exception):
         pass
 
@@ -166,16 +172,16 @@ def test_a_run_with_a_frozen_encoder_sees_features(dft_only, tmp_path, monkeypat
         raise Seen(data.gather(np.arange(2)))
 
     monkeypatch.setattr(experiment, "train", train)
-    config = dataclasses.replace(dft_only, encoder=EncoderConfig(dim=16, frozen=True, cached=cached))
+    config = dataclasses.replace(small, encoder=EncoderConfig(dim=16, frozen=True, cached=cached))
     with pytest.raises(Seen) as caught:
         training.run(config, tmp_path / "run", splits={"train": sparse(), "test": sparse()})
     assert caught.value.args[0].keys() == arrays | {"labels", "mask"}
 
 
-def test_a_run_on_texts_trains_both_parts_and_is_exported(dft_only, tmp_path):
+def test_a_run_on_texts_trains_both_parts_and_is_exported(small, tmp_path):
     own = EncoderConfig(dim=32, embedding_dim=4, activation="tanh", dtype="bfloat16", dropout=0.1)
-    optim = dataclasses.replace(dft_only.optim, steps=20, head_learning_rate=0.003)
-    config = dataclasses.replace(dft_only, encoder=own, optim=optim)
+    optim = dataclasses.replace(small.optim, steps=20, head_learning_rate=0.003)
+    config = dataclasses.replace(small, encoder=own, optim=optim)
     splits = {"train": texts(), "test": texts(count=16, seed=1)}
     report = training.run(config, tmp_path / "run", splits=splits, show=False)
     assert report["encoder"]["kind"] == "text_cnn"
