@@ -106,7 +106,8 @@ class Transformer(nnx.Module):
         length, n_positions = tokens.shape[1], len(self.position[...])
         if length > n_positions:
             raise ValueError(
-                f"texts of {length} tokens do not fit the {n_positions} positions of the transformer; cut them"
+                f"texts of {length} tokens do not fit the {n_positions} positions of the transformer; "
+                f"cut them: data.max_length={n_positions}"
             )
         summed = self.word[...][tokens] + jnp.broadcast_to(
             self.position[...][:length] + jnp.broadcast_to(self.type[...][0], (length, self.feature_dim)),
