@@ -48,8 +48,8 @@ class PureEncoder:
         return getattr(self._abstract, "domain", "any")
 
     def with_width(self, feature_dim: int) -> "PureEncoder":
-        """The same with so many features, or a few more; as it is where files decide how many."""
-        if "dim" in self.start.arguments:
+        """The same with so many features, or a few more; as it is where files or the kind itself decide how many."""
+        if "dim" in self.start.arguments or "dim" not in self.arguments:
             return self
         multiple = getattr(ENCODERS[self.kind], "dim_multiple", 1)
         width = -(-feature_dim // multiple) * multiple

@@ -128,6 +128,7 @@ def test_other_options_are_refused(options, message):
 def test_texts_longer_than_the_positions_are_refused():
     tokens = jnp.ones((1, 5), jnp.int32)
     with pytest.raises(
-        ValueError, match="texts of 5 tokens do not fit the 4 positions of the transformer; cut them: data.max_length=4"
+        ValueError,
+        match=r"texts of 5 tokens do not fit the 4 positions of the transformer; cut them: data\.max_length=4",
     ):
         nnx.eval_shape(lambda: Transformer(6, dim=8, n_positions=4, rngs=nnx.Rngs(0))({"tokens": tokens}))

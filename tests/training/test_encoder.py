@@ -94,7 +94,7 @@ def test_a_report_of_versions_without_an_encoder_still_names_one():
         (
             texts(length=11),
             {"kind": "transformer", "pretrained": str(BERT)},
-            "texts of 11 tokens do not fit the 10 positions of the transformer; cut them: data.max_length=10",
+            r"texts of 11 tokens do not fit the 10 positions of the transformer; cut them: data\.max_length=10",
         ),
     ],
 )
