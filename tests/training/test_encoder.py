@@ -139,6 +139,8 @@ def test_a_frozen_encoder_stays_as_it_is_and_its_features_may_be_computed_before
             losses.append(float(info.loss))
         return jax.device_get(state.params), losses
 
+    ones = model.features({}, {"encoded": jnp.ones((100, 8))}, jax.random.key(0))
+    np.testing.assert_allclose(np.unique(ones), [0, 1.25])
     cached = encoded(data)
     (params, losses), (params_cached, losses_cached) = trained(data), trained(cached)
     np.testing.assert_allclose(losses_cached, losses, rtol=1e-5)
