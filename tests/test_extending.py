@@ -167,6 +167,17 @@ def test_options_that_are_not_taken_are_refused(config, tmp_path, part, options,
     assert not (tmp_path / "run").exists()
 
 
+def test_an_encoder_without_a_dim_has_its_own_width(config, monkeypatch):
+    class Fixed(RandomFeatures):
+        def __init__(self, in_dim, *, rngs):
+            super().__init__(in_dim, dim=8, rngs=rngs)
+
+    monkeypatch.setitem(ENCODERS, "fixed", Fixed)
+    config.encoder = EncoderConfig(kind="fixed", dim=-1)
+    data = training.experiment.load_splits(config)["train"]
+    assert training.model.make_models(config, data)[0].head.feature_dim == 8
+
+
 def test_a_config_key_of_another_kind_is_refused(config, tmp_path):
     config.head.spread = 5
     with pytest.raises(ValueError, match=r"head\.spread=5 is not for 'factored'"):

@@ -50,12 +50,24 @@ class DataConfig:
 class EncoderConfig:
     """From examples to features."""
 
-    kind: str = ""  # a name in `sigfft.encoders.ENCODERS`; "": "bag" for sparse examples, "mlp" for dense ones
+    # a name in `sigfft.encoders.ENCODERS`; "": what examples hold decides: "bag" for sparse features, "mlp" for dense
+    # ones, "text_cnn" for tokens, "resnet" for images; "transformer" is for tokens as well
+    kind: str = ""
     # size of the features; for an "mlp" 0 passes examples on as they are. -1: as many as serve the head, at least 512
     dim: int = 512
     normalise: bool = True  # bring sparse examples to unit length
-    dropout: float = 0.0  # share of the features dropped in training
+    dropout: float = 0.0  # share of activations dropped in training; each encoder says which
     feature_dropout: float = 0.0  # share of a sparse example's entries dropped in training
+    embedding_dim: int = 100  # of the tokens of a "text_cnn"
+    activation: str = "relu"  # of a "text_cnn", or "tanh"
+    layers: int = 2  # of a "transformer"; of a "resnet", blocks of each of its 4 stages
+    pooling: str = "mean"  # of a "transformer": the mean of all tokens' states, or "cls", the first one's
+    dtype: str = "float32"  # that activations are computed in, or "bfloat16"; parameters and features are float32
+    # what to start from: a folder with config.json and model.safetensors for a "transformer"; an .npy, .npz or
+    # .safetensors file with a vector for each token for a "text_cnn"
+    pretrained: str = ""
+    frozen: bool = False  # train the head alone
+    cached: bool = True  # of a frozen encoder: features are computed once, before training, and kept in data.cache_dir
     options: dict[str, Any] = dataclasses.field(default_factory=dict)  # further arguments of the encoder
 
 

@@ -27,7 +27,8 @@ def export_run(
     """Writes a model of a finished run, its best checkpoint, to a file for `sigfft.serving.load`.
 
     The inputs of the file are batches of the run's examples: "features" (batch, feature_dim) of a dense model; of a
-    sparse one "feature_ids" and "feature_values", both (batch, max_features), padded with n_features and with 0.
+    sparse one "feature_ids" and "feature_values", both (batch, max_features), padded with n_features and with 0; of one
+    of texts "tokens" (batch, length), padded with 0, and perhaps "token_mask"; or "image" (batch, height, width, 3).
 
     Args:
       workdir: folder of the run.
@@ -45,17 +46,15 @@ def export_run(
     """
     model, params = load_model(workdir, head)
     run = Workdir(Path(workdir))
-    data = run.read(run.report)["data"]
     width = run.max_features() if max_features is None else whole("max_features", max_features, 1)
-    if data["n_features"] is None:
-        examples = {"features": np.zeros((1, data["feature_dim"]), np.float32)}
-    elif width:
-        ids = np.full((1, width), data["n_features"], np.int32)
-        examples = {"feature_ids": ids, "feature_values": np.zeros((1, width), np.float32)}
-    else:
-        raise ValueError(
-            f"{workdir} was trained with all features of its examples; say how many one may have, as max_features"
-        )
+    inputs = {name: (spec.shape, spec.dtype) for name, spec in model.encoder.inputs.items()}
+    if "feature_ids" in inputs:
+        if not width:
+            raise ValueError(
+                f"{workdir} was trained with all features of its examples; say how many one may have, as max_features"
+            )
+        inputs |= {name: ((width,), dtype) for name, (_, dtype) in inputs.items() if name.startswith("feature_")}
+    examples = {name: np.zeros((1, *shape), dtype) for name, (shape, dtype) in inputs.items()}
     if threshold is None:
         chosen = deployed_thresholds(workdir, model.name)
         threshold = 0.0 if chosen is None else chosen

@@ -5,6 +5,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from sigfft.data import SOURCES, Splits
 from sigfft.data.digests import fingerprint
 from sigfft.metrics import Metrics, make_metrics, propensities
@@ -14,9 +16,10 @@ from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.checkpoint import check_path
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
+from sigfft.training.encoded import encoded_splits
 from sigfft.training.evaluate import Checked, check_label_sets, make_evaluate
 from sigfft.training.loop import train
-from sigfft.training.model import make_models
+from sigfft.training.model import Model, make_models
 from sigfft.training.preemption import Notice
 from sigfft.training.processes import first_process_first, is_first_process, of_the_first
 from sigfft.training.report import Scores, content_of, entry_of, table, threshold_table, write_report
@@ -101,21 +104,22 @@ def _run(
         if is_first_process():
             folder.remove_parts()
             folder.write_config(config, data)
+    seen = _encoded(models[0], config, splits) if config.encoder.frozen and config.encoder.cached else splits
 
     entries: list[dict[str, Any]] = []
     results: dict[str, tuple[Scores, Checked | None]] = {}
     for model in models:
         evaluations = {
-            split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
+            split: make_evaluate(model, metrics, seen[split], config.optim.batch_size, limit, config.optim.block_size)
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
         goes_on = origin is not None
-        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, goes_on, notice)
+        params, steps, progress = train(model, config, seen["train"], evaluations.get("dev"), folder, goes_on, notice)
         scores, chosen = Scores(evaluations["test"](params)), None
         if config.eval.threshold and "dev" in splits:
             path = folder.thresholds(model.name).relative_to(folder.path).as_posix()
-            chosen = chosen_on_dev(model, params, splits["dev"], config.eval, config.optim, path)
+            chosen = chosen_on_dev(model, params, seen["dev"], config.eval, config.optim, path)
             scores = scores._replace(at_threshold=evaluations["test"](params, chosen.values), chosen=chosen)
         checked = None
         if config.check.max_sets >= 0:
@@ -124,7 +128,7 @@ def _run(
             checked = check_label_sets(model.head, params["head"], *limited, levels)
         results[model.name] = scores, checked
         entries.append(of_the_first(entry_of(model, steps, progress, scores, checked)))
-    content = content_of(config.name, splits, entries)
+    content = content_of(config.name, splits, models[0].encoder, entries)
     if is_first_process():
         write_report(folder, content, results, config.eval.metric)
         if show:
@@ -147,6 +151,14 @@ def _with_dev(splits: Splits, config: Config) -> Splits:
         return splits
     train, dev = splits["train"].hold_out(config.data.dev_share, config.seed)
     return {**splits, "train": train, "dev": dev}
+
+
+def _encoded(model: Model, config: Config, splits: Splits) -> Splits:
+    """The splits with features in place of what the frozen encoder reads, which is the same for all heads."""
+    params = model.init(jax.random.key(config.seed))["encoder"]
+    with first_process_first("features"):
+        cache = Path(config.data.cache_dir).expanduser()
+        return encoded_splits(model.encoder, params, splits, config.optim.batch_size, cache)
 
 
 def _check_splits(splits: Splits) -> None:

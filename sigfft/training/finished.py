@@ -7,8 +7,8 @@ import jax
 
 from sigfft import heads
 from sigfft.training.checkpoint import Checkpoints
-from sigfft.training.config import EncoderConfig
-from sigfft.training.model import Model, ModelParams, make_encoder, with_width
+from sigfft.training.encoder import stored_encoder
+from sigfft.training.model import Model, ModelParams
 from sigfft.training.workdir import Workdir
 
 
@@ -28,9 +28,7 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Mod
             raise ValueError(f"{workdir} has no head {name!r}; its heads are {', '.join(map(repr, entries))}")
         entry = entries[name] if name is not None else report["heads"][-1]
         head = heads.make(entry["kind"], entry["head"])
-        best_step, sizes = entry["best_step"], (report["data"]["n_features"], report["data"]["feature_dim"])
-        encoder = with_width(EncoderConfig(**config["encoder"]), head.feature_dim)
-        model = Model(make_encoder(encoder, *sizes), head)
+        best_step, model = entry["best_step"], Model(stored_encoder(report, config, head.feature_dim), head)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(
             f"{workdir}: report.json and config.json are not what this version of sigfft writes "

@@ -1,38 +1,34 @@
 """Models of an experiment: the encoder and the head that are trained together, from a config and a data set."""
 
 import dataclasses
-import functools
 import logging
 import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, Key
 
 from sigfft import labels
 from sigfft.data import Dataset
 from sigfft.domains import DomainLike
-from sigfft.encoders import ENCODERS, Examples
+from sigfft.encoders import Examples
 from sigfft.heads import KINDS, Head, Service
 from sigfft.seriation import label_order
 from sigfft.training.arguments import arguments_for, chosen, parameters_of
-from sigfft.training.config import Config, EncoderConfig, HeadConfig
+from sigfft.training.config import Config, HeadConfig
+from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 
 _LOG = logging.getLogger(__name__)
-_WIDTH = EncoderConfig().dim  # of features, where no head asks for more
 
 ModelParams = dict[str, Any]  # {"encoder": ..., "head": ...}
-BuildEncoder = Callable[[Key[Array, ""]], Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
     """An encoder and a head as pure functions of their parameters."""
 
-    build_encoder: BuildEncoder  # key -> NNX module
+    encoder: PureEncoder  # from examples to features
     head: Head  # the output layer
 
     @property
@@ -43,23 +39,22 @@ class Model:
     @property
     def domain(self) -> DomainLike:
         """What each feature can be; see `sigfft.domains`."""
-        return _domain(_abstract(self.build_encoder))
+        return self.encoder.domain
 
     def init(self, key: Key[Array, ""]) -> ModelParams:
-        """{"encoder": state of the NNX module as a plain pytree, "head": params of the head}."""
+        """{"encoder": params of the encoder, "head": params of the head}."""
         encoder_key, head_key = jax.random.split(key)
-        encoder = nnx.to_pure_dict(nnx.state(self.build_encoder(encoder_key)))
-        return {"encoder": encoder, "head": self.head.init(head_key)}
+        return {"encoder": self.encoder.init(encoder_key), "head": self.head.init(head_key)}
 
     def features(
         self, encoder: Any, examples: Examples, key: Key[Array, ""] | None = None
     ) -> Float[Array, "batch feature_dim"]:
         """Features of examples by the encoder's parameters; the key is for dropout, and None without."""
-        return nnx.merge(self._encoder_graph, encoder)(examples, key)
+        return self.encoder.features(encoder, examples, key)
 
-    @functools.cached_property
-    def _encoder_graph(self) -> nnx.GraphDef:
-        return nnx.split(_abstract(self.build_encoder))[0]
+    def trained(self, params: ModelParams) -> ModelParams:
+        """The part of the parameters that training changes: all, or the head's where the encoder is frozen."""
+        return {"head": params["head"]} if self.encoder.frozen else params
 
 
 def make_models(config: Config, data: Dataset) -> list[Model]:
@@ -68,46 +63,25 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
     Raises:
       ValueError: an unknown kind, a value that a kind does not take, or sizes that its constructor refuses.
     """
+    encoder = make_encoder(config.encoder, data)
     if config.encoder.dim < 0:
-        config = dataclasses.replace(config, encoder=with_width(config.encoder, _width(config, data)))
-    build_encoder = make_encoder(config.encoder, data.n_features, data.feature_dim)
-    examples = data.gather(np.zeros(1, int))
-    try:
-        nnx.eval_shape(lambda: build_encoder(jax.random.key(0))(examples))
-    except KeyError as error:
-        names = ", ".join(name for name in examples if name not in ("labels", "mask"))
-        raise ValueError(f"the encoder reads {error} of an example; examples of this data set have {names}") from error
-    encoder = _abstract(build_encoder)
+        encoder = encoder.with_width(_width(config, data, encoder.domain))
     heads = [make_head(config.head, data, encoder.feature_dim)]
     if config.baseline.kind == "none":
         arguments_for(lambda: None, config.baseline, "baseline", "none")  # which takes nothing
     else:
         heads.insert(0, make_head(config.baseline, data, encoder.feature_dim, "baseline", beside=heads[0]))
-    models = [Model(build_encoder, head) for head in heads]
+    models = [Model(encoder, head) for head in heads]
     if len({model.name for model in models}) < len(models):
         raise ValueError(
             f"baseline and head are both {models[0].name!r}, and would share their checkpoints; "
             "change one's size, or train them as two runs"
         )
     for head in heads:
-        service = Service(head, _domain(encoder))
+        service = Service(head, encoder.domain)
         if head.max_cardinality and not service.serves:
             _LOG.warning("%s: %s; encoder.dim=-1 gives it enough, head.centred=True asks for fewer", head.name, service)
     return models
-
-
-def with_width(config: EncoderConfig, feature_dim: int) -> EncoderConfig:
-    """The config with features of this size in place of a `dim` of -1."""
-    return dataclasses.replace(config, dim=feature_dim) if config.dim < 0 else config
-
-
-def make_encoder(config: EncoderConfig, n_features: int | None, feature_dim: int | None) -> BuildEncoder:
-    """The encoder of a config, for sparse examples of `n_features` or for dense ones of `feature_dim`."""
-    kind = config.kind or ("mlp" if n_features is None else "bag")
-    encoder = chosen(ENCODERS, kind, "encoder.kind")
-    in_dim = feature_dim if n_features is None else n_features
-    arguments = arguments_for(encoder, config, "encoder", kind, in_dim=in_dim, rngs=None)
-    return lambda key: encoder(**arguments | {"rngs": nnx.Rngs(params=key)})
 
 
 def make_head(
@@ -147,18 +121,9 @@ def _matching_dim(kind: Callable[..., Head], arguments: dict[str, Any], n_parame
     return max(1, 1 + math.ceil((n_parameters - one) / (two - one)))
 
 
-def _width(config: Config, data: Dataset) -> int:
-    """How many features serve the head of a config, at least `_WIDTH`; or what a head of fixed features has."""
-    encoder = _abstract(make_encoder(with_width(config.encoder, _WIDTH), data.n_features, data.feature_dim))
-    head = make_head(dataclasses.replace(config.head, order=""), data, _WIDTH)
+def _width(config: Config, data: Dataset, domain: DomainLike) -> int:
+    """How many features serve the head of a config, at least `WIDTH`; or what a head of fixed features has."""
+    head = make_head(dataclasses.replace(config.head, order=""), data, WIDTH)
     if "feature_dim" not in head.arguments:
         return head.feature_dim
-    return max(_WIDTH, Service(head, _domain(encoder)).least) if head.max_cardinality else _WIDTH
-
-
-def _domain(encoder: Any) -> DomainLike:
-    return getattr(encoder, "domain", "any")
-
-
-def _abstract(build_encoder: BuildEncoder) -> Any:
-    return nnx.eval_shape(lambda: build_encoder(jax.random.key(0)))
+    return max(WIDTH, Service(head, domain).least) if head.max_cardinality else WIDTH

@@ -12,6 +12,7 @@ from sigfft import figures, labels
 from sigfft.data import Splits
 from sigfft.files import write_text
 from sigfft.training.checkpoint import Progress
+from sigfft.training.encoder import PureEncoder
 from sigfft.training.evaluate import Checked
 from sigfft.training.log import read_log
 from sigfft.training.model import Model
@@ -114,8 +115,8 @@ def entry_of(model: Model, steps: int, progress: Progress, scores: Scores, check
     }
 
 
-def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """What report.json holds: the config's name, the data, software and devices, and an entry for each head."""
+def content_of(name: str, splits: Splits, encoder: PureEncoder, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What report.json holds: the config's name, data, encoder, software and devices, and an entry for each head."""
     data, devices = splits["train"], jax.devices()
     return {
         "name": name,
@@ -127,6 +128,7 @@ def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict
             "mean_cardinality": data.mean_cardinality,
             "max_cardinality": data.max_cardinality,
         },
+        "encoder": encoder.to_json(),
         "versions": {
             "sigfft": sigfft.__version__,
             "jax": jax.__version__,

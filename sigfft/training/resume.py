@@ -15,7 +15,7 @@ RESUME = ("auto", "always", "never")
 # Keys that may differ: results do not depend on them but for rounding, or on `patience` only as they ask for it.
 # `optim.steps` may grow as well.
 _FREE = {
-    *("data.cache_dir", "optim.block_size", "optim.label_shards", "optim.step_timeout"),
+    *("data.cache_dir", "encoder.cached", "optim.block_size", "optim.label_shards", "optim.step_timeout"),
     *("eval.keep", "eval.log_every", "eval.patience", "checkpoint.every_minutes"),
 }
 

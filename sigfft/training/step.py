@@ -45,7 +45,7 @@ def make_loss(config: OptimConfig) -> PerLabelLoss:
 
 
 def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
-    """Adam or AdamW with a learning rate each for encoder and head, warm-up and cosine decay."""
+    """Adam or AdamW with a learning rate each for encoder and head, or for the one of them that is trained."""
 
     def adam(peak: float) -> optax.GradientTransformation:
         rate = optax.warmup_cosine_decay_schedule(0.0, peak, config.warmup_steps, max(config.steps, 1))
@@ -58,13 +58,13 @@ def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
         )
 
     rates = {"encoder": config.learning_rate, "head": config.head_learning_rate or config.learning_rate}
-    return optax.partition({part: adam(rate) for part, rate in rates.items()}, {part: part for part in rates})
+    return optax.partition({part: adam(rate) for part, rate in rates.items()}, lambda params: {p: p for p in params})
 
 
 def init_state(model: Model, config: OptimConfig, seed: int) -> TrainState:
     """The state before the first step."""
     params = model.init(jax.random.key(seed))
-    return TrainState(jnp.zeros((), jnp.int32), params, make_optimizer(config).init(params))
+    return TrainState(jnp.zeros((), jnp.int32), params, make_optimizer(config).init(model.trained(params)))
 
 
 def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | None = None) -> DeviceStep:
@@ -94,8 +94,8 @@ def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | N
             total = sum_over_labels(loss, head, own, z, labels, block_size=block_size, held=held, offset=offset)
             return total / len(z)
 
-        params = vary_like(state.params, key)  # each device's own gradient, which `pmean` averages
-        value, gradient = jax.value_and_grad(loss_of)(params)
+        own = vary_like(state.params, key)  # each device's own gradient, which `pmean` averages
+        value, gradient = jax.value_and_grad(lambda trained: loss_of(own | trained))(model.trained(own))
         if held is not None:
             value = jax.lax.psum(value, LABELS)
         value, gradient = jax.lax.pmean((value, gradient), DATA)
@@ -104,8 +104,10 @@ def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | N
             # By hand, and not in the optimiser: the norm of one device's part is not the gradient's.
             scale = jnp.minimum(1, config.clip_norm / norm)
             gradient = jax.tree.map(lambda leaf: leaf * scale, gradient)
-        updates, carried = optimizer.update(gradient, state.optimizer, state.params)
-        return TrainState(state.step + 1, optax.apply_updates(state.params, updates), carried), StepInfo(value, norm)
+        trained = model.trained(state.params)
+        updates, carried = optimizer.update(gradient, state.optimizer, trained)
+        params = state.params | optax.apply_updates(trained, updates)
+        return TrainState(state.step + 1, params, carried), StepInfo(value, norm)
 
     return step
 

@@ -48,7 +48,7 @@ def test_a_value_that_a_kind_does_not_take_is_refused(dft_only, changes, message
     ("encoder", "message"),
     [
         ({"kind": "bag"}, "reads 'feature_(ids|values)' of an example; examples of this data set have features"),
-        ({"kind": "cnn"}, "encoder.kind='cnn' must be one of: bag, mlp"),
+        ({"kind": "cnn"}, "encoder.kind='cnn' must be one of: bag, mlp, resnet, text_cnn, transformer"),
         ({"feature_dropout": 0.2}, "encoder.feature_dropout=0.2 is not for 'mlp', which takes dim, dropout"),
         ({"options": {"depth": 2}}, "encoder.options has 'depth', which is not for 'mlp'"),
     ],
@@ -76,7 +76,7 @@ def test_a_baseline_and_other_heads_ask_for_no_width(config):
         assert models(config, baseline=HeadConfig(kind="none"), head=head, encoder=encoder)[0].head.feature_dim == 512
     head = HeadConfig(kind="retrofit", options={"old_dim": 7, "extra_features": 9})
     (model,) = models(config, baseline=HeadConfig(kind="none"), head=head, encoder=encoder)
-    assert model.build_encoder(jax.random.key(0)).feature_dim == model.head.feature_dim == 16
+    assert model.encoder.build(jax.random.key(0)).feature_dim == model.head.feature_dim == 16
 
 
 def test_features_that_cannot_serve_are_told_once(config, caplog):

@@ -1,0 +1,36 @@
+"""Encoders: Flax NNX modules from examples to features, the input of a head.
+
+`ENCODERS[kind](in_dim, *, ..., rngs)` makes one; the options in between are fields of `EncoderConfig`. It is called
+with examples, a dict of arrays as `sigfft.data` makes it, and a key for dropout; without a key there is none. All its
+state is parameters, and no example sees another one of its batch. What the class and the module say of themselves:
+
+  reads: names of the arrays of an example that it reads; without it, it may read any. The first kind that reads an
+    example is the default for it.
+  in_dim: number of sparse features, length of a dense vector, or size of the vocabulary; leave it out where there is
+    none of them, as for images.
+  feature_dim: features that the module gives.
+  domain: what each feature can be: "any", as without it, "nonnegative" or (low, high).
+  dim_multiple: what a `dim` that is left open is rounded up to; 1 without it.
+  read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.
+"""
+
+from sigfft.extras import needs
+
+with needs("flax", "sigfft.encoders"):
+    from flax import nnx
+
+    from sigfft.encoders.bag import EmbeddingBag as EmbeddingBag
+    from sigfft.encoders.examples import Examples as Examples
+    from sigfft.encoders.mlp import MLP as MLP
+    from sigfft.encoders.pretrained import Pretrained as Pretrained
+    from sigfft.encoders.resnet import ResNet as ResNet
+    from sigfft.encoders.text_cnn import TextCNN as TextCNN
+    from sigfft.encoders.transformer import Transformer as Transformer
+
+ENCODERS: dict[str, type[nnx.Module]] = {
+    "bag": EmbeddingBag,
+    "mlp": MLP,
+    "text_cnn": TextCNN,
+    "transformer": Transformer,
+    "resnet": ResNet,
+}
