@@ -15,8 +15,11 @@ with needs("train", "sigfft.data"):
     from sigfft.data.dataset import Batch as Batch
     from sigfft.data.dataset import Dataset as Dataset
     from sigfft.data.dataset import DenseFeatures as DenseFeatures
+    from sigfft.data.dataset import ImageFeatures as ImageFeatures
+    from sigfft.data.dataset import Origin as Origin
     from sigfft.data.dataset import SparseFeatures as SparseFeatures
     from sigfft.data.dataset import Splits as Splits
+    from sigfft.data.dataset import TokenFeatures as TokenFeatures
     from sigfft.data.npy import load_npy
     from sigfft.data.pipeline import batches as batches
     from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec

@@ -1,9 +1,11 @@
 """A split in memory: packed arrays, and padded batches of static shape gathered from them by index."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Int32, Real, Shaped
+from jaxtyping import Bool, Float32, Int, Int32, Real, Shaped, UInt8
 
 Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
 
@@ -31,9 +33,7 @@ class SparseFeatures:
 
     def select(self, indices: Int[np.ndarray, " chosen"]) -> "SparseFeatures":
         """The points at `indices` alone."""
-        counts = np.diff(self.indptr)[indices]
-        indptr = np.concatenate([[0], np.cumsum(counts)])
-        positions = np.arange(indptr[-1]) + np.repeat(self.indptr[indices] - indptr[:-1], counts)
+        indptr, positions = _rows(self.indptr, indices)
         return dataclasses.replace(self, indptr=indptr, ids=self.ids[positions], values=self.values[positions])
 
     def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
@@ -69,28 +69,99 @@ class DenseFeatures:
 
 
 @dataclasses.dataclass(frozen=True)
-class Dataset:
-    """One split. Both widths, of labels and of sparse features, are those of the widest split of the data set."""
+class TokenFeatures:
+    """Texts as ids of tokens, below `n_tokens`, packed as compressed sparse rows: the ids of text i are in order.
 
-    features: SparseFeatures | DenseFeatures
+    `width` is the row length of a gathered batch; no text has more tokens.
+    """
+
+    indptr: Int[np.ndarray, " points_plus_1"]
+    ids: Int32[np.ndarray, " tokens"]
+    n_tokens: int
+    width: int
+
+    def __post_init__(self) -> None:
+        longest = int(np.diff(self.indptr).max(initial=0))
+        if longest > self.width:
+            raise ValueError(f"a text has {longest} tokens, more than width={self.width}")
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def select(self, indices: Int[np.ndarray, " chosen"]) -> "TokenFeatures":
+        """The texts at `indices` alone."""
+        indptr, positions = _rows(self.indptr, indices)
+        return dataclasses.replace(self, indptr=indptr, ids=self.ids[positions])
+
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
+        """`tokens`, int32, padded with 0, and `token_mask`, bool, True for tokens; both (batch, width)."""
+        starts = self.indptr[indices]
+        columns = np.arange(self.width)
+        inside = columns < np.where(present, self.indptr[indices + 1] - starts, 0)[:, None]
+        tokens = np.zeros((len(indices), self.width), np.int32)
+        tokens[inside] = self.ids[(starts[:, None] + columns)[inside]]
+        return {"tokens": tokens, "token_mask": inside}
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFeatures:
+    """Images of one size, in colour."""
+
+    values: UInt8[np.ndarray, "points height width 3"]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, indices: Int[np.ndarray, " chosen"]) -> "ImageFeatures":
+        """The images at `indices` alone."""
+        return dataclasses.replace(self, values=self.values[indices])
+
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
+        """`image`, uint8 (batch, height, width, 3); black where there is no point."""
+        return {"image": self.values[indices] * present[:, None, None, None].astype(np.uint8)}
+
+
+Features = SparseFeatures | DenseFeatures | TokenFeatures | ImageFeatures
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What a source tells of its examples besides their numbers; a run keeps it."""
+
+    names: tuple[str, ...] | None = None  # of the labels, in the order of their ids
+    intake: Mapping[str, Any] | None = None  # how raw examples become features, as `data.intake` reads it
+    about: str = ""  # what was read as what, in one line
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One split. All widths, of labels, sparse features and tokens, are those of the widest split of the data set."""
+
+    features: Features
     labels: Int32[np.ndarray, "points max_cardinality"]  # ascending ids, padded with n_labels
     n_labels: int
+    origin: Origin = Origin()
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.labels):
             raise ValueError(f"{len(self.features)} rows of features do not match {len(self.labels)} label sets")
+        names = self.origin.names
+        if names is not None and len(names) != self.n_labels:
+            raise ValueError(f"{len(names)} names do not match n_labels={self.n_labels}; give one for each label")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def n_features(self) -> int | None:
-        """Size of the sparse feature space; None for dense features."""
+        """Size of the sparse feature space, or of the vocabulary of tokens; None for other features."""
+        if isinstance(self.features, TokenFeatures):
+            return self.features.n_tokens
         return self.features.n_features if isinstance(self.features, SparseFeatures) else None
 
     @property
     def feature_dim(self) -> int | None:
-        """Length of a dense feature vector; None for sparse features."""
+        """Length of a dense feature vector; None for other features."""
         return self.features.values.shape[1] if isinstance(self.features, DenseFeatures) else None
 
     @property
@@ -118,16 +189,19 @@ class Dataset:
             raise ValueError(f"a share of {share} of {len(self)} points leaves one split empty; give one in (0, 1)")
         shuffled = np.random.default_rng(seed).permutation(len(self))
         parts = np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held])
-        kept, held = (Dataset(self.features.select(own), self.labels[own], self.n_labels) for own in parts)
+        kept, held = (self._select(own) for own in parts)
         return kept, held
+
+    def _select(self, indices: Int[np.ndarray, " chosen"]) -> "Dataset":
+        return dataclasses.replace(self, features=self.features.select(indices), labels=self.labels[indices])
 
     def gather(self, indices: Int[np.ndarray, " batch"]) -> Batch:
         """The points at `indices` as one batch; an index of `len(self)` or more gives an empty row.
 
         Returns:
           `labels`, int32 (batch, max_cardinality), padded with `n_labels`; `mask`, bool (batch,), True for points;
-          and `features`, float32 (batch, feature_dim), or `feature_ids`, int32 (batch, width), padded with
-          `n_features`, with `feature_values`, float32 (batch, width), padded with 0.
+          and what the features' own `gather` gives: `features`; `feature_ids` with `feature_values`; `tokens` with
+          `token_mask`; or `image`.
         """
         present = indices < len(self)
         rows = np.where(present, indices, 0)
@@ -163,3 +237,12 @@ def keep_largest(
     kept = np.ones(len(ids), bool)
     kept[order[rank >= max_features]] = False
     return np.concatenate([[0], np.cumsum(np.minimum(counts, max_features))]), ids[kept], values[kept]
+
+
+def _rows(
+    indptr: Int[np.ndarray, " points_plus_1"], indices: Int[np.ndarray, " chosen"]
+) -> tuple[Int[np.ndarray, " chosen_plus_1"], Int[np.ndarray, " entries"]]:
+    """The `indptr` of some rows alone, and where their entries lie among all."""
+    counts = np.diff(indptr)[indices]
+    own = np.concatenate([[0], np.cumsum(counts)])
+    return own, np.arange(own[-1]) + np.repeat(indptr[indices] - own[:-1], counts)
