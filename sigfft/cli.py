@@ -241,7 +241,12 @@ def _retrofit(args: argparse.Namespace) -> int:
 
 def _predict_options(add: Any) -> None:
     add("--workdir", required=True, type=Path, help="folder of a finished run of train.py")
-    add("--input", required=True, type=Path, help="examples: XMC, also .gz; or .npy if they are dense")
+    add(
+        "--input",
+        required=True,
+        type=Path,
+        help="examples as the run has them: a table of texts or images, XMC, .npy; -: stdin",
+    )
     add("--output", required=True, type=Path, help=".tsv or .jsonl to write, one example a line")
     add("--head", help="name of the head in the run's table (default: the last)")
     add("--top", type=int, default=10, help="labels of an example at most (default: %(default)s)")
@@ -262,7 +267,10 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _train_options(add: Any) -> None:
     add(
-        "--config", default="demo", help="demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value (default: demo)"
+        "--config",
+        default="",
+        help="auto, demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value (default: auto where "
+        "--config.data.dir names a folder, or else demo)",
     )
     add("--workdir", help="folder of the run (default: a new one below runs/)")
     add("--resume", action="store_true", help="go on with the run that --workdir holds")

@@ -8,8 +8,10 @@ from typing import Any
 
 from sigfft.files.tables import Row
 
-_LABELS = ("labels", "label", "label_ids", "label_names", "tags", "tag", "subjects", "subject", "categories", "category")
-_LABELS += ("topics", "topic", "codes", "code", "classes", "class", "genres", "genre", "keywords", "targets", "target")
+_LABELS = (
+    *("labels", "label", "label_ids", "label_names", "tags", "tag", "subjects", "subject", "categories", "category"),
+    *("topics", "topic", "codes", "code", "classes", "class", "genres", "genre", "keywords", "targets", "target"),
+)
 _IDS = ("id", "_id", "uid", "uuid", "doc_id", "key")
 _SPLITS = ("split", "subset", "partition")
 _TEXTS = ("text", "title", "abstract", "body", "content", "description", "summary", "sentence", "document", "query")
@@ -71,8 +73,8 @@ def find_columns(sample: Sequence[Row], path: Path, asked: Asked) -> Columns:
             raise ValueError(f"{path} has no column {name!r}; its columns are {', '.join(names)}")
     if texts and asked.image_column:
         raise ValueError("text_columns and image_column are both given; an example is a text or an image")
-    taken = [asked.split_column or _named(names, _SPLITS), _named(names, _IDS)]
-    columns = {name: [row.values.get(name) for row in sample] for name in names if name not in taken}
+    split, key = asked.split_column or _named(names, _SPLITS), _named(names, _IDS)
+    columns = {name: [row.values.get(name) for row in sample] for name in names if name not in (split, key)}
     labels = _label_columns(columns, path, asked.label_column)
     left = {name: values for name, values in columns.items() if name not in labels}
     image = asked.image_column or next((name for name in left if not texts and _are_images(left[name], path)), "")
@@ -83,7 +85,7 @@ def find_columns(sample: Sequence[Row], path: Path, asked: Asked) -> Columns:
             f"no column of {path} holds texts or paths of images (beside {', '.join(labels)}: {others}); "
             "name them: data.text_columns=title,abstract or data.image_column=path"
         )
-    return Columns(inputs, labels, *taken, images=bool(image))
+    return Columns(inputs, labels, split, key, bool(image))
 
 
 def _named(names: Iterable[str], usual: Sequence[str]) -> str:

@@ -1,18 +1,21 @@
 """From raw examples to features: fitted on the training examples, stored with a run as JSON, and used again to predict.
 
-`INTAKES[kind]` are frozen dataclasses of JSON values, with the columns of a table that they read. `features` takes
-texts, or opened images, in memory.
+`INTAKES[kind]` are frozen dataclasses of JSON values, with the columns of a table that they read: `load` takes what the
+columns hold, and `features` what `load` gives.
 """
 
+import abc
+import concurrent.futures
 import dataclasses
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import tokenizers
+from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tokenizers import models, normalizers, pre_tokenizers, trainers
@@ -20,27 +23,33 @@ from tokenizers import models, normalizers, pre_tokenizers, trainers
 from sigfft.data.columns import Columns
 from sigfft.data.dataset import Features, ImageFeatures, SparseFeatures, TokenFeatures
 
+_TEXTS = 1024  # encoded at a time
 
-class Intake(Protocol):
+
+@dataclasses.dataclass(frozen=True)
+class Intake(abc.ABC):
     """What turns raw examples into features."""
 
     kind: ClassVar[str]
+
     columns: Columns
 
     @property
-    def arrays(self) -> Mapping[str, tuple[type[np.number], int | None]]:
-        """dtype, and length or None, of each array of a record."""
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
+    @abc.abstractmethod
+    def sizes(self) -> dict[str, int]:
         """Numbers that reading the records takes."""
 
-    def features(self, inputs: Sequence[Any]) -> Features:
+    def load(self, inputs: Sequence[str], home: Path) -> list[Any]:
+        """What `features` takes, of texts or of paths that start in `home`; a ValueError in place of one that fails."""
+        return list(inputs)
+
+    @abc.abstractmethod
+    def features(self, loaded: Sequence[Any]) -> Features:
         """Features of examples, as wide as the widest of them."""
 
 
 @dataclasses.dataclass(frozen=True)
-class TfIdf:
+class TfIdf(Intake):
     """Texts as sparse weights of words or of n-grams: (1 + log count) times the inverse document frequency.
 
     Words are lower case, of two characters or more. scikit-learn's vectorizer, rebuilt from its words and weights.
@@ -48,7 +57,6 @@ class TfIdf:
 
     kind: ClassVar[str] = "tf-idf"
 
-    columns: Columns
     words: tuple[str, ...]  # in the order of their ids
     idf: tuple[float, ...]  # of the words
     ngrams: int = 1
@@ -68,16 +76,12 @@ class TfIdf:
         return cls(columns, tuple(map(str, words)), tuple(map(float, vectorizer.idf_)), ngrams)
 
     @property
-    def arrays(self) -> Mapping[str, tuple[type[np.number], int | None]]:
-        return {"feature_ids": (np.int32, None), "feature_values": (np.float32, None)}
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self) -> dict[str, int]:
         return {"n_features": len(self.words)}
 
-    def features(self, inputs: Sequence[str]) -> SparseFeatures:
+    def features(self, loaded: Sequence[str]) -> SparseFeatures:
         """Rows of unit length; empty ones where no word is known."""
-        rows = self._transform.transform(inputs)
+        rows = self._transform.transform(loaded)
         rows.sort_indices()
         indptr, ids = rows.indptr.astype(np.int64), rows.indices.astype(np.int32)
         widest = int(np.diff(indptr).max(initial=1))
@@ -91,12 +95,11 @@ class TfIdf:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tokens:
+class Tokens(Intake):
     """Texts as ids of tokens, by a tokenizer of the `tokenizers` library, cut to its own greatest length."""
 
     kind: ClassVar[str] = "tokens"
 
-    columns: Columns
     tokenizer: str  # as JSON, as a tokenizer.json holds it
 
     @classmethod
@@ -106,8 +109,10 @@ class Tokens:
         made.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
         made.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"\w+"), behavior="removed", invert=True)
         special = ["[PAD]", "[UNK]"]
-        options = {"min_frequency": min_count, "vocab_size": 2**31 - 1, "special_tokens": special}
-        made.train_from_iterator(texts, trainers.WordLevelTrainer(show_progress=False, **options))
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=2**31 - 1, min_frequency=min_count, special_tokens=special, show_progress=False
+        )
+        made.train_from_iterator(texts, trainer)
         made.enable_truncation(max_length)
         return cls(columns, made.to_str())
 
@@ -129,11 +134,7 @@ class Tokens:
         return cls(columns, made.to_str())
 
     @property
-    def arrays(self) -> Mapping[str, tuple[type[np.number], int | None]]:
-        return {"tokens": (np.int32, None)}
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self) -> dict[str, int]:
         return {"n_tokens": self.n_tokens}
 
     @functools.cached_property
@@ -144,10 +145,12 @@ class Tokens:
     @property
     def max_length(self) -> int:
         """Tokens of a text, at most."""
-        return int(self._made.truncation["max_length"])
+        return int((self._made.truncation or {})["max_length"])
 
-    def features(self, inputs: Sequence[str]) -> TokenFeatures:
-        rows = [encoding.ids for encoding in self._made.encode_batch_fast(list(inputs))]
+    def features(self, loaded: Sequence[str]) -> TokenFeatures:
+        """Rows of ids, each with the tokens that the tokenizer adds."""
+        parts = [loaded[start : start + _TEXTS] for start in range(0, len(loaded), _TEXTS)]  # encodings are large
+        rows = [encoding.ids for part in parts for encoding in self._made.encode_batch_fast(list(part))]
         counts = np.array([len(ids) for ids in rows], np.int64)
         indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         ids = np.fromiter((i for row in rows for i in row), np.int32, int(counts.sum()))
@@ -159,42 +162,34 @@ class Tokens:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pixels:
+class Pixels(Intake):
     """Images in colour, cut to a square at their middle and brought to one size."""
 
     kind: ClassVar[str] = "pixels"
 
-    columns: Columns
     size: int  # pixels of a side
 
     @property
-    def arrays(self) -> Mapping[str, tuple[type[np.number], int | None]]:
-        return {"image": (np.uint8, 3 * self.size**2)}
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self) -> dict[str, int]:
         return {"image_size": self.size}
 
-    def features(self, inputs: Sequence[Path]) -> ImageFeatures:
-        """Of the files of images.
+    def load(self, inputs: Sequence[str], home: Path) -> list[Any]:
+        """Images of files, uint8 (size, size, 3); JPEG and PNG."""
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            return list(threads.map(lambda path: self._opened(home / path), inputs))
 
-        Raises:
-          ValueError: a file is missing, or is no JPEG or PNG.
-        """
-        pixels = [self.pixels(path) for path in inputs]
-        return ImageFeatures(np.stack(pixels) if pixels else np.zeros((0, self.size, self.size, 3), np.uint8))
+    def features(self, loaded: Sequence[UInt8[np.ndarray, "height width 3"]]) -> ImageFeatures:
+        return ImageFeatures(np.stack(loaded) if loaded else np.zeros((0, self.size, self.size, 3), np.uint8))
 
-    def pixels(self, path: Path) -> np.ndarray:
-        """One image, uint8 (size, size, 3)."""
+    def _opened(self, path: Path) -> np.ndarray | ValueError:
         try:
             with Image.open(path, formats=("JPEG", "PNG")) as image:
                 image.draft("RGB", (2 * self.size, 2 * self.size))
                 upright = ImageOps.exif_transpose(image)
                 return np.asarray(ImageOps.fit(upright.convert("RGB"), (self.size, self.size)))
-        except UnidentifiedImageError as error:
-            raise ValueError(f"{path} is no JPEG and no PNG") from error
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{path} does not decode: {error}") from error
+        except Exception as error:  # Pillow raises many kinds; each means that there is no image
+            told = "it is no JPEG and no PNG" if isinstance(error, UnidentifiedImageError) else str(error)
+            return ValueError(f"the image {path} does not decode: {told}")
 
 
 INTAKES: dict[str, Any] = {made.kind: made for made in (TfIdf, Tokens, Pixels)}
@@ -202,7 +197,7 @@ INTAKES: dict[str, Any] = {made.kind: made for made in (TfIdf, Tokens, Pixels)}
 
 def to_json(intake: Intake) -> dict[str, Any]:
     """What `from_json` reads."""
-    return {"kind": intake.kind, **dataclasses.asdict(intake)}  # type: ignore[call-overload]
+    return {"kind": intake.kind, **dataclasses.asdict(intake)}
 
 
 def from_json(stored: Mapping[str, Any]) -> Intake:
@@ -212,11 +207,14 @@ def from_json(stored: Mapping[str, Any]) -> Intake:
       ValueError: it tells of none.
     """
     try:
-        fields = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name != "kind"}
-        columns = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.pop("columns").items()}
-        return INTAKES[stored["kind"]](Columns(**columns), **fields)
+        fields = {name: value for name, value in stored.items() if name not in ("kind", "columns")}
+        return INTAKES[stored["kind"]](Columns(**_tuples(stored["columns"])), **_tuples(fields))
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not how raw examples become features: {json.dumps(stored)[:60]} ({error!r})") from error
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def _vectorizer(ngrams: int, **options: Any) -> TfidfVectorizer:

@@ -38,12 +38,32 @@ class Example(NamedTuple):
 class RawExamples(NamedTuple):
     """The examples of a data set."""
 
+    folder: Path  # that they are from
     columns: Columns
     splits: dict[str, list[Example]]  # "train", "test" and perhaps "dev", in the order of their rows
     n_labels: int
     names: tuple[str, ...] | None  # of the labels; None: they have ids alone
     faults: Faults  # rows that were skipped
-    about: str  # what was read as what, in one line
+    notes: tuple[str, ...] = ()  # further on what was read
+
+    @property
+    def about(self) -> str:
+        """What was read as what, in one line."""
+        own = self.columns
+        labels = own.labels[0] if len(own.labels) == 1 else f"{len(own.labels)} columns of 0 and 1"
+        parts = [f"{'images' if own.images else 'text'} from {', '.join(own.inputs)}"]
+        parts.append(f"{self.n_labels:,} labels from {labels}")
+        parts += [f"{len(examples):,} {split}" for split, examples in self.splits.items()]
+        parts += self.notes
+        if self.faults.count:
+            parts.append(f"{self.faults.count:,} malformed rows skipped, the first {self.faults.first}")
+        return "; ".join(parts)
+
+    def check_splits(self) -> None:
+        """Raises ValueError where a train or test split has no example."""
+        for split in ("train", "test"):
+            if not self.splits.get(split):
+                raise ValueError(f"the {split} split of {self.folder} has no example with labels; read: {self.about}")
 
 
 def find_tables(path: Path) -> dict[str, Path]:
@@ -66,7 +86,7 @@ def find_tables(path: Path) -> dict[str, Path]:
             f"{path} holds {', '.join(own.name for own in tables)}; expected a table of each split, train, test and "
             f"perhaps dev ({', '.join(SUFFIXES)}), or a single one"
         )
-    return {"": own for own in tables}
+    return {"": tables[0]} if tables else {}
 
 
 def columns_of(tables: Mapping[str, Path], asked: Asked) -> Columns:
@@ -98,21 +118,13 @@ def read_examples(folder: Path, options: RawOptions) -> RawExamples:
     examples, n_labels, names = _with_ids(rows, columns, folder, options, faults)
     labelled = [own for own in examples if own[1].labels or options.keep_unlabelled or len(columns.labels) > 1]
     splits = {split: [example for own, example in labelled if own == split] for split in _SPLITS}
-    labels = columns.labels[0] if len(columns.labels) == 1 else f"{len(columns.labels)} columns of 0 and 1"
-    parts = [f"{'images' if columns.images else 'text'} from {', '.join(columns.inputs)}"]
-    parts += [f"{n_labels:,} labels from {labels}", *(f"{len(own):,} {split}" for split, own in splits.items() if own)]
-    if "" in tables and not columns.split:
-        parts.append(f"split by a hash of the {columns.id or 'text'}")
-    if len(labelled) < len(examples):
-        left_out = f"{len(examples) - len(labelled):,} without labels left out"
-        parts.append(f"{left_out} (data.keep_unlabelled=True keeps them)")
-    if faults.count:
-        parts.append(f"{faults.count:,} malformed rows skipped, the first {faults.first}")
-    about = "; ".join(parts)
-    for split in ("train", "test"):
-        if not splits[split]:
-            raise ValueError(f"the {split} split of {folder} has no example with labels; read: {about}")
-    return RawExamples(columns, {s: own for s, own in splits.items() if own}, n_labels, names, faults, about)
+    notes = [f"split by a hash of the {columns.id or 'text'}"] if "" in tables and not columns.split else []
+    if left_out := len(examples) - len(labelled):
+        notes.append(f"{left_out:,} without labels left out (data.keep_unlabelled=True keeps them)")
+    kept = {split: own for split, own in splits.items() if own}
+    raw = RawExamples(folder, columns, kept, n_labels, names, faults, tuple(notes))
+    raw.check_splits()
+    return raw
 
 
 def inputs_in(path: Path, columns: Columns) -> Iterator[tuple[int, str]]:

@@ -85,7 +85,7 @@ def vocabulary(
     fitting = next((own for own in listed if own.keys() >= set(known)), listed[0] if listed and binding else None)
     if fitting is not None:
         return fitting, names.in_order(len(fitting))
-    ordered = sorted(known)  # type: ignore[type-var]
+    ordered = sorted(known)
     keys = names.by_key or {}
     if binding and names.certain and keys:
         ordered = [label for label in ordered if str(label) in keys]

@@ -8,6 +8,7 @@ import numpy as np
 
 from sigfft.data import records
 from sigfft.data.dataset import Splits
+from sigfft.data.label_names import with_names
 from sigfft.files import xmc
 
 _SPLITS = {"train": True, "dev": False, "test": True}  # split: is it required?
@@ -21,7 +22,7 @@ def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Spli
     """The splits of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
 
     Records are kept in `cache_dir`: a folder whose files have not changed is not parsed again. Of each point,
-    `max_features` features of largest |value| are kept; 0: all.
+    `max_features` features of largest |value| are kept; 0: all. Names of labels are those of `with_names`.
 
     Raises:
       ValueError: `dir` is empty; a file is missing, there twice, malformed (see `files.xmc.parse`), or files disagree
@@ -29,7 +30,7 @@ def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Spli
     """
     if not str(dir):
         raise ValueError("dir is empty; name the folder of train.txt.gz and test.txt.gz")
-    return records.read_splits(prepare_xmc(cache_dir, Path(dir)), max_features)
+    return with_names(records.read_splits(prepare_xmc(cache_dir, Path(dir)), max_features), Path(dir))
 
 
 def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:

@@ -1,8 +1,8 @@
 """Names of labels beside a data set: `label_names.txt` or `labels.txt`, one a line, or a JSON file.
 
-A JSON file holds a list of names, a dict of names by label, `{"17": "cat"}` or `{"17": {"name": "cat", ...}}`, or a dict
-of ids by name, `{"cat": 17}`. It is `label_names.json`, `labels.json`, `names.json`, one named after the column of labels,
-or else the only .json file of the folder, if that is such a file.
+A JSON file holds a list of names, a dict of names by label, `{"17": "cat"}` or `{"17": {"name": "cat", ...}}`, or a
+dict of ids by name, `{"cat": 17}`. It is `label_names.json`, `labels.json`, `names.json`, one named after the column of
+labels, or else the only .json file of the folder, if that is such a file.
 """
 
 import dataclasses
@@ -91,4 +91,5 @@ def _names_in(path: Path) -> tuple[str, ...] | dict[str, str] | None:
     values = [value.get("name") if isinstance(value, dict) else value for value in content.values()]
     if sorted(value for value in values if type(value) is int) == list(range(len(values))):
         return tuple(sorted(content, key=lambda name: content[name]))
-    return dict(zip(content, values, strict=True)) if all(isinstance(value, str) for value in values) else None
+    names = {key: value for key, value in zip(content, values, strict=True) if isinstance(value, str)}
+    return names if len(names) == len(content) else None

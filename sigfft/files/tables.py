@@ -90,7 +90,9 @@ def _reader(
         return _csv_rows
     if not only:
         columns = " and ".join(map(repr, known))
-        raise ValueError(f"{path}: expected JSON lines, or CSV with a header that names {columns}; given {first[:60]!r}")
+        raise ValueError(
+            f"{path}: expected JSON lines, or CSV with a header that names {columns}; given {first[:60]!r}"
+        )
     return lambda lines, path, faults: _bare_rows(lines, path, faults, only)
 
 

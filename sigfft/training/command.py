@@ -27,7 +27,7 @@ def launch(
     """Runs an experiment.
 
     Args:
-      config: as `config_of`, and so are overrides.
+      config: as `config_of`, and so are overrides; "": "auto" where they set data.dir, and else "demo".
       overrides: such as "--config.optim.steps=500".
       workdir: folder of the run; None or "": a new one below runs/.
       resume: go on with the run that the folder holds.
@@ -42,7 +42,8 @@ def launch(
       FloatingPointError: as `run`.
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
-    chosen = config_of(config, overrides)
+    own_data = any(argument.lstrip("-").startswith("config.data.dir=") for argument in overrides)
+    chosen = config_of(config or ("auto" if own_data else "demo"), overrides)
     if resume and not workdir:
         raise ValueError("--resume needs the --workdir of the run to go on with")
     if distributed:

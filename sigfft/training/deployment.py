@@ -30,7 +30,7 @@ def export_run(
       output: the file.
       head: name of the head, as the run's table shows it; default: the last one.
       max_features: of a sparse model, features of an example at most; default: what the run was trained with.
-      names: of the labels, one each.
+      names: of the labels, one each; default: those that the run keeps, if any.
       **options: of `sigfft.serving.save`: top, max_cardinality, threshold, platforms, block_size.
 
     Raises:
@@ -50,4 +50,5 @@ def export_run(
         raise ValueError(
             f"{workdir} was trained with all features of its examples; say how many one may have, as max_features"
         )
+    names = run.label_names() if names is None else names
     serving.save(output, model.features, model.head, params, examples, names=names, **options)

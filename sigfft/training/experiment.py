@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sigfft.argmaxability import Report
-from sigfft.data import SOURCES, Splits
+from sigfft.data import SOURCES, Splits, recognised
+from sigfft.encoders import ENCODERS
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
 from sigfft.training.arguments import arguments_for, chosen
@@ -72,6 +73,9 @@ def run(
     with first_process_first("folder"):  # all have looked into it before
         if is_first_process():
             folder.write_config(config)
+            folder.write_origin(splits["train"].origin)
+            if show and splits["train"].origin.about:
+                print(splits["train"].origin.about)
 
     entries: list[dict[str, Any]] = []
     verdicts: dict[str, Report] = {}
@@ -98,11 +102,15 @@ def run(
 
 def load_splits(config: Config) -> Splits:
     """The splits of a config's data source."""
-    data = config.data
-    cache = Path(data.cache_dir).expanduser()
-    source = functools.partial(chosen(SOURCES, data.source, "data.source"), cache)
+    data, name = config.data, config.data.source
+    if name == "auto":
+        name = recognised(data.dir, data.text_columns, data.image_column, data.label_column)
+    reads = getattr(ENCODERS.get(config.encoder.kind), "reads", ())
+    if name == "text" and not data.text_as and "tokens" in reads:
+        data = dataclasses.replace(data, text_as="tokens")
+    source = functools.partial(chosen(SOURCES, name, "data.source"), Path(data.cache_dir).expanduser())
     apart = ("source", "cache_dir", "dev_share")
-    return source(**arguments_for(source, data, "data", data.source, apart=apart))
+    return source(**arguments_for(source, data, "data", name, apart=apart))
 
 
 def _with_dev(splits: Splits, config: Config) -> Splits:

@@ -14,6 +14,7 @@ from jax.experimental import multihost_utils
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from sigfft.data import Origin
 from sigfft.files import write_text
 from sigfft.heads import KINDS
 from sigfft.training.arguments import parameters_of
@@ -33,6 +34,8 @@ class Workdir:
         self.config = self.path / "config.json"  # of the run; with it the folder begins
         self.report = self.path / "report.json"  # of the finished run
         self.metrics = self.path / "metrics.jsonl"  # a line for each step that was logged
+        self.names = self.path / "label_names.json"  # a list of the labels' names, if they have any
+        self.intake = self.path / "intake.json"  # how raw examples become features, if the data were raw
         self.figures = self.path / "figures"
 
     def events(self, head: str) -> Path:
@@ -53,6 +56,16 @@ class Workdir:
             raise ValueError(f"options of a config must be what JSON can hold: {error}") from error
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.config, text)
+
+    def write_origin(self, origin: Origin) -> None:
+        """Keeps what the data's source tells besides numbers."""
+        for path, content in {self.names: origin.names, self.intake: origin.intake}.items():
+            if content is not None:
+                write_text(path, json.dumps(content, ensure_ascii=False))
+
+    def label_names(self) -> list[str] | None:
+        """The names of the labels in the order of their ids; None if they have ids alone."""
+        return self.read(self.names) if self.names.exists() else None
 
     def read(self, path: Path) -> Any:
         """What a finished run wrote to one of its .json files.
