@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, exports, inputs
+from sigfft import answers, conversions, exports, inputs
 from sigfft.terminal import fitted
 
 
@@ -266,12 +266,7 @@ def _predict(args: argparse.Namespace) -> int:
 
 
 def _train_options(add: Any) -> None:
-    add(
-        "--config",
-        default="",
-        help="auto, demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value (default: auto where "
-        "--config.data.dir names a folder, or else demo)",
-    )
+    add("--config", default="", help="auto, demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value in it")
     add("--workdir", help="folder of the run (default: a new one below runs/)")
     add("--resume", action="store_true", help="go on with the run that --workdir holds")
     add("--distributed", action="store_true", help="one process of several: call jax.distributed.initialize()")
@@ -296,5 +291,6 @@ _COMMANDS = {
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
     "train": (_train, _train_options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
+    "convert": (conversions.run, conversions.options, "write a data set in another format: texts as XMC, and back"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
 }

@@ -28,7 +28,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     {"losses", "inference", "predict", "linen", "nnx", "argmaxability", "serving"},
     {"", "training", "trained"},
     {"inputs", "answers"},
-    {"exports"},
+    {"conversions", "exports"},
     {"cli"},
     {"__main__"},
 ]

@@ -35,7 +35,7 @@ def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Spli
 
 def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
     """The builder of a folder's files, with its records prepared; arguments and errors as those of `load_xmc`."""
-    files = _find(folder)
+    files = find_files(folder)
     headers = {split: xmc.read_header(file) for split, file in files.items()}
     train = headers["train"]
     for split, header in headers.items():
@@ -68,7 +68,8 @@ def _points(data: xmc.XmcData) -> Iterator[records.Record]:
         }
 
 
-def _find(folder: Path) -> dict[str, Path]:
+def find_files(folder: Path) -> dict[str, Path]:
+    """The file of each split; raises ValueError where one is missing, or there twice."""
     files: dict[str, Path] = {}
     for split, required in _SPLITS.items():
         found = [path for suffix in (".txt", ".txt.gz") if (path := folder / f"{split}{suffix}").is_file()]

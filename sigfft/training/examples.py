@@ -66,7 +66,10 @@ def _as_file(examples: Path) -> Iterator[Path]:
         path = Path(folder) / "stdin"
         with path.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
-        yield path
+        try:
+            yield path
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(path), "standard input")) from error
 
 
 def _raw(path: Path, home: Path, made: intakes.Intake, max_features: int) -> Iterator[Features]:

@@ -44,8 +44,8 @@ def predict_file(
     Args:
       workdir: folder of a finished run.
       examples: for a run on raw texts or images a table as it was trained on, plain or gzipped, or a text or a path a
-        line; for one on sparse features a file in the XMC format; an .npy array (examples, feature_dim) for one on dense
-        ones. Labels are not read and need not be there. "-": any of these from standard input.
+        line; for one on sparse features a file in the XMC format; for one on dense features an .npy array (examples,
+        feature_dim). Labels are not read and need not be there. "-": any of these from standard input.
       output: .tsv or .jsonl.
       head: name of the head, as the run's table shows it; default: the last one.
       top: labels an example, at most.
