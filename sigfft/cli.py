@@ -67,6 +67,7 @@ def _check_options(add: Any) -> None:
     add("--time-limit", type=float, help="seconds after which a set is left undecided (default: none)")
     add("--epsilon", type=float, help="also the share with room for a ball of this radius")
     add("--box", type=float, help="bound on |z_j| for --epsilon, at most 1e6 (default: 1e4)")
+    add("--names", type=Path, help="the labels' names, one a line (default: those that a run's folder keeps)")
     add("--jobs", type=int, default=1, help="processes; -1: as many as cores (default: %(default)s)")
     add("--resume", type=Path, help="folder for finished batches; a broken run goes on from there")
     add("--fail-on-unargmaxable", action="store_true", help="exit with 1 if a set is unargmaxable")
@@ -97,11 +98,13 @@ def _check(args: argparse.Namespace) -> int:
     options |= {"domain": args.domain, "time_limit": args.time_limit, "projection": inputs.read_projection(args)}
     report = check(weight, padded, bias, args.rule, **options)
     report.save(args.out)
+    report = inputs.named_report(args, report)
     shares = {}
     if args.epsilon is not None:
         shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, box)
     content = answers.of_layer(weight, bias) | {"rule": args.rule, "out": str(args.out)}
-    answers.say(args, fitted(report.table(**shares)), content | answers.of_report(report, **shares))
+    text = fitted(report.table(**shares)) + answers.impossible_sets(report)
+    answers.say(args, text, content | answers.of_report(report, **shares))
     failed = [verdict.reason for verdict in report.verdicts if verdict.method == "none"]
     if failed:
         again = "again" if args.resume is None else f"again with --resume {args.resume}, which keeps the others"

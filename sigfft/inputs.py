@@ -45,6 +45,15 @@ def summary(weight: Any, bias: Any) -> str:
     return f"{n_labels} labels, {dim} dimensions, {weight.dtype}, {'no bias' if bias is None else 'with a bias'}"
 
 
+def named_report(args: argparse.Namespace, report: Any) -> Any:
+    """The report, with the names of labels that --names or a run's folder has."""
+    from sigfft.trained import load_label_names
+
+    source = args.names or (args.weights if args.weights.is_dir() else None)
+    names = None if source is None else load_label_names(source)
+    return report if names is None else report.named(names)
+
+
 def stated_labels(path: Path) -> int | None:
     """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
     with path.open(encoding="utf-8-sig", errors="replace") as lines:

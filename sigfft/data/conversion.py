@@ -20,6 +20,7 @@ from sigfft.data.raw_examples import RawOptions, find_tables, read_examples
 from sigfft.data.recognition import recognised
 from sigfft.data.text import folder_of
 from sigfft.data.xmc import find_files
+from sigfft.extras import needs
 from sigfft.files import xmc
 from sigfft.files.names import find_names
 from sigfft.files.tables import Faults, Row, read_rows
@@ -75,7 +76,8 @@ def _appearing(output: Path) -> Iterator[Path]:
 
 
 def _texts_to_xmc(source: Path, output: Path, ngrams: int, min_count: int, options: RawOptions) -> str:
-    from sigfft.data.intake import TfIdf  # scikit-learn, which takes a second
+    with needs("train", "sigfft convert"):
+        from sigfft.data.intake import TfIdf  # scikit-learn, which takes a second
 
     raw = read_examples(source, options)
     train = (example.input for example in raw.splits["train"])

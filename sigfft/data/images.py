@@ -8,6 +8,7 @@ from sigfft.data import records
 from sigfft.data.dataset import Splits
 from sigfft.data.raw_examples import RawExamples, RawOptions
 from sigfft.data.text import folder_of
+from sigfft.extras import needs
 
 
 class Images(records.ArrayBuilder):
@@ -45,7 +46,8 @@ def load_images(
     Raises:
       ValueError: as `raw_examples.read_examples`; images do not decode: how many, and the first of them.
     """
-    from sigfft.data import intake, raw
+    with needs("train", "data.source=images"):
+        from sigfft.data import intake, raw
 
     if image_size < 1:
         raise ValueError(f"image_size={image_size} must be at least 1 pixel")

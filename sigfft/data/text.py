@@ -8,6 +8,7 @@ import numpy as np
 from sigfft.data import records
 from sigfft.data.dataset import Splits
 from sigfft.data.raw_examples import RawExamples, RawOptions
+from sigfft.extras import needs
 
 _KINDS = ("tf-idf", "tokens")
 
@@ -59,7 +60,8 @@ def load_text(
     Raises:
       ValueError: as `raw_examples.read_examples`; a tokenizer that is none; or an argument out of its range.
     """
-    from sigfft.data import intake, raw  # scikit-learn and tokenizers, which take a second
+    with needs("train", "data.source=text"):
+        from sigfft.data import intake, raw  # scikit-learn and tokenizers, which take a second
 
     kind = text_as or ("tokens" if tokenizer else "tf-idf")
     if kind not in _KINDS:

@@ -5,12 +5,12 @@ import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from sigfft.data import intake as intakes
 from sigfft.data.dataset import (
     Batch,
     DenseFeatures,
@@ -44,7 +44,7 @@ def batches_of(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple
         parts: Iterator[Features]
         if run.intake.exists():
             home = Path() if path != examples else path.parent
-            parts = _raw(path, home, intakes.from_json(run.read(run.intake)), max_features)
+            parts = _raw(path, home, run.read(run.intake), max_features)
         elif data["n_features"] is None:
             parts = _dense(path, data["feature_dim"], batch_size)
         else:
@@ -72,7 +72,10 @@ def _as_file(examples: Path) -> Iterator[Path]:
             raise ValueError(str(error).replace(str(path), "standard input")) from error
 
 
-def _raw(path: Path, home: Path, made: intakes.Intake, max_features: int) -> Iterator[Features]:
+def _raw(path: Path, home: Path, stored: Mapping[str, Any], max_features: int) -> Iterator[Features]:
+    from sigfft.data import intake  # with libraries that other runs need not wait for
+
+    made = intake.from_json(stored)
     rows = inputs_in(path, made.columns)
     while chunk := list(itertools.islice(rows, _ROWS)):
         loaded = made.load([text for _, text in chunk], home)
