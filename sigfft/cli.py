@@ -93,17 +93,17 @@ def _check(args: argparse.Namespace) -> int:
     weight, bias, padded = inputs.read_layer_and_sets(args, args.labels)
     if not len(padded):
         raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
+    names = inputs.read_names(args, len(weight))
     print(inputs.summary(weight, bias), file=sys.stderr)
     options = {"progress": sys.stderr.isatty(), "n_jobs": args.jobs, "resume_dir": args.resume}
     options |= {"domain": args.domain, "time_limit": args.time_limit, "projection": inputs.read_projection(args)}
     report = check(weight, padded, bias, args.rule, **options)
     report.save(args.out)
-    report = inputs.named_report(args, report)
     shares = {}
     if args.epsilon is not None:
         shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, box)
     content = answers.of_layer(weight, bias) | {"rule": args.rule, "out": str(args.out)}
-    text = fitted(report.table(**shares)) + answers.impossible_sets(report)
+    text = fitted(report.table(**shares)) + answers.impossible_sets(report, names)
     answers.say(args, text, content | answers.of_report(report, **shares))
     failed = [verdict.reason for verdict in report.verdicts if verdict.method == "none"]
     if failed:

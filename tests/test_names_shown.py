@@ -23,8 +23,10 @@ def test_check_names_the_impossible_sets(tmp_path, capsys):
     assert (title, first, more) == ("unargmaxable:", "[name 0 (0), name 3 (3)]", "and 1 more")
     assert last == "[name 2 (2), name 5 (5)]"
     (tmp_path / "names.txt").write_text("one\n")
+    (tmp_path / "v.jsonl").unlink()
     assert main([*command.split(), "--names", str(tmp_path / "names.txt")]) == 2
     assert "names must be one for each of the 6 labels, in their order; given 1 names" in capsys.readouterr().err
+    assert not (tmp_path / "v.jsonl").exists()
 
 
 def test_names_of_a_run_explain_its_layer(tmp_path):
