@@ -18,33 +18,42 @@ from sigfft.training.prediction import predict_file
 from sigfft.training.workdir import Workdir
 
 
-class Averages(nnx.Module):
-    """The mean of embeddings of tokens, or of the pixels of rows: the least that reads them."""
+class MeanOfTokens(nnx.Module):
+    """The mean of embeddings of tokens: the least that reads them."""
 
-    reads = ("tokens",)
-    domain = "any"
+    reads = ("tokens", "token_mask")
 
-    def __init__(self, in_dim: int | None = None, *, dim: int, rngs: nnx.Rngs):
+    def __init__(self, in_dim: int, *, dim: int, rngs: nnx.Rngs):
         self.feature_dim = dim
-        self.table = nnx.Param(jax.random.normal(rngs.params(), (in_dim or 48, dim)))
+        self.table = nnx.Param(jax.random.normal(rngs.params(), (in_dim, dim)))
 
     def __call__(self, examples, key=None):
-        if "image" in examples:
-            return (
-                jnp.asarray(examples["image"], jnp.float32).mean(2).reshape(len(examples["image"]), -1)
-                @ self.table[...]
-            )
         mask = jnp.asarray(examples["token_mask"], jnp.float32)[..., None]
         return (self.table[...][jnp.asarray(examples["tokens"])] * mask).sum(1) / jnp.maximum(mask.sum(1), 1)
+
+
+class Columns(nnx.Module):
+    """A linear layer on the mean of an image's rows: the least that reads one."""
+
+    reads = ("image",)
+
+    def __init__(self, *, dim: int, rngs: nnx.Rngs):
+        self.feature_dim = dim
+        self.table = nnx.Param(jax.random.normal(rngs.params(), (3 * 16, dim)) / 256)
+
+    def __call__(self, examples, key=None):
+        columns = jnp.asarray(examples["image"], jnp.float32).mean(1)
+        return columns.reshape(len(columns), -1) @ self.table[...]
 
 
 @pytest.fixture
 def short(dft_only, tmp_path, monkeypatch):
     """20 steps on what the folder holds, by the first encoder that reads it."""
-    monkeypatch.setitem(ENCODERS, "averages", Averages)
+    monkeypatch.setitem(ENCODERS, "mean of tokens", MeanOfTokens)
+    monkeypatch.setitem(ENCODERS, "columns", Columns)
     return dataclasses.replace(
         dft_only,
-        data=DataConfig(source="auto", dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache"), image_size=16),
+        data=DataConfig(source="auto", dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache")),
         optim=dataclasses.replace(dft_only.optim, steps=20),
         head=dataclasses.replace(dft_only.head, spread=3, slack=0),
         eval=dataclasses.replace(dft_only.eval, every=20),
@@ -87,7 +96,7 @@ def test_texts_as_tf_idf(short, tmp_path, monkeypatch, capsys):
 
 def test_texts_as_tokens_where_the_encoder_reads_them(short, tmp_path):
     scenes.write_texts(tmp_path / "data")
-    report = run(dataclasses.replace(short, encoder=EncoderConfig(kind="averages", dim=16)), tmp_path / "run")
+    report = run(dataclasses.replace(short, encoder=EncoderConfig(kind="mean of tokens", dim=16)), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "intake.json").read_text())["kind"] == "tokens"
     assert report["heads"][0]["argmaxability"]["argmaxable"] == 3
     (tmp_path / "new.csv").write_text("n,title\n1,there is a red circle\n2,\n")
@@ -99,7 +108,8 @@ def test_texts_as_tokens_where_the_encoder_reads_them(short, tmp_path):
 
 def test_images(short, tmp_path):
     folder = scenes.write_images(tmp_path / "data", 40)
-    report = run(dataclasses.replace(short, encoder=EncoderConfig(kind="averages", dim=16)), tmp_path / "run")
+    short.data.image_size = 16
+    report = run(dataclasses.replace(short, encoder=EncoderConfig(kind="columns", dim=16)), tmp_path / "run")
     assert report["heads"][0]["argmaxability"]["argmaxable"] == 3
     assert report["data"]["about"].startswith("images from path; 7 labels")
     assert predict_file(tmp_path / "run", folder / "test.csv", tmp_path / "out.jsonl", top=2).points == 13
