@@ -96,7 +96,8 @@ def _named(names: Iterable[str], usual: Sequence[str]) -> str:
 def _label_columns(columns: dict[str, list[Any]], path: Path, asked: str) -> tuple[str, ...]:
     name = asked or _named(columns, _LABELS)
     lists = [name for name, values in columns.items() if any(isinstance(value, list) for value in values)]
-    switches = tuple(n for n, values in columns.items() if {None, ""} < set(map(_hashable, values)) | {None, ""} <= _SWITCHES)
+    empty = {None, ""}
+    switches = tuple(n for n, own in columns.items() if empty < set(map(_hashable, own)) | empty <= _SWITCHES)
     if name and not (not asked and len(switches) > 1 and name in switches):
         return (name,)
     if len(switches) > 1:
