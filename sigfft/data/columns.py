@@ -112,11 +112,8 @@ def _label_columns(columns: dict[str, list[Any]], path: Path, asked: str) -> tup
 
 def _text_columns(columns: dict[str, list[Any]], labels: Sequence[str]) -> tuple[str, ...]:
     """Those of strings with two words or more on average; without any, those of usual names, or the only one."""
-    strings = {
-        name: [value for value in values if value]
-        for name, values in columns.items()
-        if any(values) and all(value is None or isinstance(value, str) for value in values)
-    }
+    found = {name: [value for value in values if isinstance(value, str) and value] for name, values in columns.items()}
+    strings = {name: own for name, own in found.items() if 2 * len(own) > sum(map(bool, columns[name]))}
     wordy = {name: values for name, values in strings.items() if not _tells_of_labels(name, labels)}
     chosen = [name for name, own in wordy.items() if sum(len(_WORD.findall(value)) for value in own) >= 2 * len(own)]
     chosen = chosen or [name for name in strings if name.lower() in _TEXTS]
@@ -129,9 +126,9 @@ def _tells_of_labels(name: str, labels: Sequence[str]) -> bool:
 
 
 def _are_images(values: list[Any], path: Path) -> bool:
-    given = [value for value in values if value]
-    named = all(isinstance(value, str) and _IMAGE.fullmatch(value) for value in given)
-    return bool(given) and named and any((path.parent / value).is_file() for value in given)
+    named = [value for value in values if isinstance(value, str) and _IMAGE.fullmatch(value)]
+    most = 2 * len(named) > sum(map(bool, values))  # bad rows are told of when they are read
+    return most and any((path.parent / value).is_file() for value in named)
 
 
 def _hashable(value: Any) -> Any:

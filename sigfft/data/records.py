@@ -133,9 +133,9 @@ def read_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
     columns = {split: read_columns(builder, split) for split in builder.info.splits}
     metadata = dict(builder.info.metadata)
     sizes = {name: int(metadata[name]) for name in _SIZES if name in metadata}
-    origin = Origin(**metadata["origin"]) if "origin" in metadata else Origin()
-    if origin.names is not None:
-        origin = dataclasses.replace(origin, names=tuple(origin.names))
+    told = metadata.get("origin", {})
+    names = told.get("names")
+    origin = Origin(names and tuple(names), told.get("intake"), told.get("about", ""))
 
     def widest(name: str) -> int:
         return max(1, *(int(np.diff(own[name].indptr).max(initial=1)) for own in columns.values()))

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import gzip
-import io
 import itertools
 import json
 import zlib
@@ -63,19 +62,16 @@ def read_rows(path: Path, faults: Faults, only: str = "", known: Collection[str]
     """
     with path.open("rb") as file:
         zipped = file.read(2) == _GZIP_MAGIC
-    with gzip.open(path, "rb") if zipped else path.open("rb") as file:
+    # Bytes that are no text come as surrogates, so that the row that holds them can be named.
+    form = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
+    opened = gzip.open(path, "rt", **form) if zipped else path.open("r", **form)  # type: ignore[call-overload]
+    with opened as file:
         try:
-            lines = _lines(file)
-            first = next(lines, "")
-            lines = itertools.chain([first] if first else [], lines)
+            first = next(file, "")
+            lines = itertools.chain([first] if first else [], file)
             yield from _reader(path, first, only, known)(lines, path, faults)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"{path} is damaged or truncated: {error}") from error
-
-
-def _lines(file: Any) -> Iterator[str]:
-    """Lines of text; bytes that are none come as surrogates, so that the row that holds them can be named."""
-    return iter(io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=""))
 
 
 def _reader(
@@ -89,10 +85,7 @@ def _reader(
     if set(known) & set(next(csv.reader([first], delimiter=_delimiter(path, first)), [])):
         return _csv_rows
     if not only:
-        columns = " and ".join(map(repr, known))
-        raise ValueError(
-            f"{path}: expected JSON lines, or CSV with a header that names {columns}; given {first[:60]!r}"
-        )
+        raise ValueError(f"{path}: expected JSON lines, or CSV with a header; given {first[:60]!r}")
     return lambda lines, path, faults: _bare_rows(lines, path, faults, only)
 
 
