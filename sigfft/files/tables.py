@@ -64,8 +64,7 @@ def read_rows(path: Path, faults: Faults, only: str = "", known: Collection[str]
         zipped = file.read(2) == _GZIP_MAGIC
     # Bytes that are no text come as surrogates, so that the row that holds them can be named.
     form = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
-    opened = gzip.open(path, "rt", **form) if zipped else path.open("r", **form)  # type: ignore[call-overload]
-    with opened as file:
+    with gzip.open(path, "rt", **form) if zipped else path.open("r", **form) as file:  # type: ignore[call-overload]
         try:
             first = next(file, "")
             lines = itertools.chain([first] if first else [], file)
