@@ -107,7 +107,9 @@ def test_texts_are_columns_of_words_that_do_not_tell_of_labels(tmp_path):
         "label_text": "the cat sat",
         "url": "http://x/y",
     }
-    used = [row(**more | {"id": f"{i} b"}) for i in range(3)] + [row("test", abstract=None, id="z b")]
+    used = [row(**more | {"id": f"{i} b"}) for i in range(3)] + [
+        row("test", abstract=None, id="z b", kind="Film", label_text="a dog")
+    ]
     raw = read(table(tmp_path, used))
     assert raw.columns.inputs == ("text",)
     used[0]["abstract"] = "an abstract of words"
