@@ -6,6 +6,7 @@ import json
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import scenes
 from flax import nnx
@@ -14,6 +15,7 @@ from sigfft.cli import main
 from sigfft.encoders import ENCODERS
 from sigfft.training import load_model, run
 from sigfft.training.config import CheckConfig, DataConfig, EncoderConfig, HeadConfig
+from sigfft.training.experiment import load_splits
 from sigfft.training.prediction import predict_file
 from sigfft.training.workdir import Workdir
 
@@ -76,7 +78,10 @@ def test_texts_as_tf_idf(short, tmp_path, monkeypatch, capsys):
     found = lines_of(tmp_path / "all.jsonl")
     assert all(line["names"] == [sorted(scenes.LABELS)[i] for i in line["labels"]] for line in found)
     first = json.loads(table.read_text().splitlines()[0])
-    assert set(found[0]["names"][: len(first["labels"])]) == set(first["labels"])
+    model, params = load_model(tmp_path / "run")
+    batch = load_splits(short)["train"].gather(np.arange(1))  # what training saw of the first row
+    logits = model.head.logits(params["head"], model.features(params["encoder"], batch))
+    np.testing.assert_allclose(found[0]["scores"], np.sort(jax.nn.sigmoid(logits[0]))[::-1], rtol=1e-4)
 
     typed = f"{first['title']}\nunknown words\n"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
