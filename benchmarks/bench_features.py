@@ -34,7 +34,7 @@ from sigfft.files.label_sets import load_label_sets
 from sigfft.training import load_model
 
 HEADER = ("head", "d", "features", "F1@5", "sets", "on z", "any", "nonnegative", "undecided", "reach", "seconds")
-RUNS = {"dft": 0, "bottleneck": 40, "sigmoid": 4}  # and how many sets of each kind are checked; 0: all
+RUNS = {"dft": 0, "bottleneck": 40, "sigmoid": 10}  # and how many sets of each kind are checked; 0: all
 K, RANDOM = 55, 1000
 
 

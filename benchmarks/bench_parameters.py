@@ -151,8 +151,7 @@ def main() -> None:
             places = f" --config.data.dir={args.data / dataset} --workdir={workdir}"
             command = f"{sys.executable} train.py {flags(dataset, kind, size, seed)}{places}"
             if not (workdir / "report.json").exists():
-                resume = ["--resume"] if (workdir / "config.json").exists() else []
-                subprocess.run([*shlex.split(command), *resume], check=True)
+                subprocess.run(shlex.split(command), check=True)
     rows, panels = [], []
     for dataset in DATASETS:
         found = collect(args.workdir, dataset, args.seeds)

@@ -64,9 +64,8 @@ def main() -> None:
     for head, encoder, own, folder, flags in runs(args.dataset):
         workdir = args.workdir / args.dataset / folder
         if not (workdir / "report.json").exists():
-            resume = ["--resume"] if (workdir / "config.json").exists() else []
             places = [f"--config.data.dir={args.data / args.dataset}", f"--workdir={workdir}"]
-            subprocess.run([sys.executable, "train.py", *shlex.split(flags), *places, *resume], check=True)
+            subprocess.run([sys.executable, "train.py", *shlex.split(flags), *places], check=True)
         scores.setdefault((head, encoder), []).append(f"{dev_score(workdir):.4f}")
         print(head, encoder, own, scores[head, encoder][-1], sep="\t", flush=True)
     header = ["head", "encoder's rate", *(f"head's rate {own:g}" for own in GRIDS[args.dataset][2])]

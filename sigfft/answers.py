@@ -2,8 +2,35 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
+
+_LONGEST, _KEPT = 300, 120  # characters of a line about bad input, and of its end where it is cut
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors about flags are short, whatever was given."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints how the command is used and the line, and exits with 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, one_line(f"{self.prog}: error: {message}") + "\n")
+
+
+def one_line(message: str) -> str:
+    """The message on one line of at most 300 characters; a longer one loses its middle, as its end says what to do."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST - _KEPT - 5]} ... {line[-_KEPT:]}"
+    return line
+
+
+def failure(error: Exception) -> str:
+    """What an exception says, and what it does not: that memory ran out."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error or 'no size is given'}); use smaller sizes, or a machine with more"
+    return str(error) or type(error).__name__
 
 
 def say(args: argparse.Namespace, text: str, content: Mapping[str, Any]) -> None:

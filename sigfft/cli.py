@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, conversions, exports, inputs
+from sigfft import answers, conversions, doctor, exports, imports, inputs, launching
 from sigfft.terminal import fitted
 
 
@@ -17,17 +17,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input, or about sets that failed; 130
-      where it was interrupted.
+      where it was interrupted, and 143 where training was ended by SIGTERM.
     """
     parser = _parser()
     args, further = parser.parse_known_args(argv)
-    if further and args.run is not _train:
+    if further and args.run is not launching.run:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
-    args.overrides = further
+    args.given, args.overrides = sys.argv[1:] if argv is None else list(argv), further
     try:
         return args.run(args)
-    except (ValueError, FloatingPointError, OSError, RuntimeError, ImportError) as error:
-        print(f"sigfft {args.command}: {inputs.in_flags(' '.join(str(error).split()))}", file=sys.stderr)
+    except (ValueError, FloatingPointError, OSError, RuntimeError, ImportError, MemoryError) as error:
+        message = f"sigfft {args.command}: {inputs.in_flags(answers.failure(error))}"
+        print(answers.one_line(message), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"sigfft {args.command}: interrupted", file=sys.stderr)
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sigfft", description="Which label sets a trained output layer can output.")
+    parser = answers.OneLineParser(prog="sigfft", description="Which label sets a trained output layer can output.")
     parser.add_argument("--version", action="version", version=f"sigfft {sigfft.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (run, options, about) in _COMMANDS.items():
@@ -46,21 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _layer_options(add: Any) -> None:
-    add("--weights", required=True, type=Path, help=".npy, .npz, .safetensors or a run's folder")
-    add("--tensor", help="name of the weight in the file, or of the head in the run")
-    add("--bias", help="name of the bias in the file; for .npy, the path of another; '': no bias")
-    add("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
-
-
 def _feature_options(add: Any) -> None:
     add("--features", action="store_true", help="of the features that a run or a head's file projects, not of z")
 
 
 def _check_options(add: Any) -> None:
-    _layer_options(add)
+    inputs.layer_options(add)
     add("--labels", required=True, type=Path, help="label sets: text, JSON lines or XMC; also .gz")
     add("--rule", default="threshold", help="threshold, argmax or top_k (default: %(default)s)")
+    inputs.threshold_option(add)
     add("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
     _feature_options(add)
     _domain_option(add)
@@ -79,6 +74,8 @@ def _check(args: argparse.Namespace) -> int:
     from sigfft.argmaxability.rules import named
     from sigfft.files import check_writable
 
+    if args.threshold is not None and named(args.rule).free_level:
+        raise ValueError(f"--threshold {args.threshold} goes with --rule threshold; given --rule {args.rule}")
     named(args.rule)
     if not args.out.parent.is_dir() or args.out.is_dir():
         raise ValueError(f"--out {args.out} must be a file in a folder that exists")
@@ -108,14 +105,16 @@ def _check(args: argparse.Namespace) -> int:
     failed = [verdict.reason for verdict in report.verdicts if verdict.method == "none"]
     if failed:
         again = "again" if args.resume is None else f"again with --resume {args.resume}, which keeps the others"
-        print(f"sigfft check: {len(failed)} label sets failed ({failed[0]}); run it {again}", file=sys.stderr)
+        line = f"sigfft check: {len(failed)} label sets failed ({failed[0]}); run it {again}"
+        print(answers.one_line(line), file=sys.stderr)
         return 2
     return 1 if args.fail_on_unargmaxable and "unargmaxable" in report.status else 0
 
 
 def _verify_options(add: Any) -> None:
     add("verdicts", type=Path, help="JSON lines that `sigfft check` wrote")
-    _layer_options(add)
+    inputs.layer_options(add)
+    inputs.threshold_option(add)
     _feature_options(add)
     add("--labels", type=Path, help="label sets that must each have a verdict: text, JSON lines or XMC; also .gz")
 
@@ -213,7 +212,7 @@ def _reach(args: argparse.Namespace) -> int:
 
 
 def _retrofit_options(add: Any) -> None:
-    _layer_options(add)
+    inputs.layer_options(add)
     add("--cardinality", required=True, type=int, help="labels of the largest set, k")
     add("--spread", type=int, default=0, help="scattered frequencies; see plan (default: %(default)s)")
     add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
@@ -253,7 +252,8 @@ def _predict_options(add: Any) -> None:
     add("--output", required=True, type=Path, help=".tsv or .jsonl to write, one example a line")
     add("--head", help="name of the head in the run's table (default: the last)")
     add("--top", type=int, default=10, help="labels of an example at most (default: %(default)s)")
-    add("--threshold", type=float, help="keep only labels of a larger probability, such as 0.5")
+    about = "label sets: labels of a larger probability, such as 0.5; without a number, as the run chose on dev"
+    add("--threshold", nargs="?", const="dev", type=inputs.threshold_in, help=about)
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -268,23 +268,6 @@ def _predict(args: argparse.Namespace) -> int:
     return 0
 
 
-def _train_options(add: Any) -> None:
-    add("--config", default="", help="auto, demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value in it")
-    add("--workdir", help="folder of the run (default: a new one below runs/)")
-    add("--resume", action="store_true", help="go on with the run that --workdir holds")
-    add("--distributed", action="store_true", help="one process of several: call jax.distributed.initialize()")
-
-
-def _train(args: argparse.Namespace) -> int:
-    from sigfft.training import CONTENTS, is_first_process, launch
-
-    options = {"resume": args.resume, "distributed": args.distributed, "show": not args.json}
-    workdir, report = launch(args.config, args.overrides, args.workdir, **options)
-    if is_first_process():
-        answers.say(args, f"\n{workdir}: {', '.join(CONTENTS)}", {"workdir": str(workdir), **report})
-    return 0
-
-
 _COMMANDS = {
     "check": (_check, _check_options, "decide label sets, and write each verdict with its proof"),
     "verify": (_verify, _verify_options, "prove every verdict of a file again, exactly and without a solver"),
@@ -292,8 +275,10 @@ _COMMANDS = {
     "plan": (_plan, _plan_options, "find the spread that lets a guarantee survive floating point"),
     "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
-    "train": (_train, _train_options, "train, evaluate and check the heads of a config"),
+    "import": (imports.run, imports.options, "read a layer that the paper's PyTorch code trained, as a head's file"),
+    "train": (launching.run, launching.options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "convert": (conversions.run, conversions.options, "write a data set in another format: texts as XMC, and back"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
+    "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),
 }

@@ -1,11 +1,10 @@
 """The command `sigfft export`: a run's model as a file that a server reloads. Imports come with a call."""
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
-from sigfft import answers
+from sigfft import answers, inputs
 
 
 def options(add: Any) -> None:
@@ -15,19 +14,25 @@ def options(add: Any) -> None:
     add("--head", help="name of the head in the run's table (default: the last)")
     add("--names", type=Path, help="the labels' names, one a line")
     add("--top", type=int, default=10, help="labels of an example at most (default: %(default)s)")
-    add("--threshold", type=float, default=0.5, help="predict labels of a larger probability (default: %(default)s)")
+    add(
+        "--threshold",
+        type=inputs.threshold_in,
+        help="predict labels of a larger probability, or dev (default: what the run chose on dev, or else 0.5)",
+    )
     add("--max-features", type=int, help="of a sparse example at most (default: as in training)")
     add("--platforms", nargs="+", help="of cpu, cuda, rocm, tpu (default: the one in use)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exports, and says how large the file is."""
+    from sigfft.metrics import logit_of
     from sigfft.training import export_run
 
-    if not 0 < args.threshold < 1:
-        raise ValueError(f"--threshold {args.threshold:g} must be a probability strictly between 0 and 1")
+    threshold = args.threshold
+    if isinstance(threshold, float):
+        threshold = logit_of(threshold)
     names = None if args.names is None else args.names.read_text(encoding="utf-8").splitlines()
-    wanted = {"top": args.top, "threshold": math.log(args.threshold / (1 - args.threshold)), "names": names}
+    wanted = {"top": args.top, "threshold": threshold, "names": names}
     wanted |= {"head": args.head, "max_features": args.max_features, "platforms": args.platforms}
     export_run(args.workdir, args.out, **wanted)
     size = args.out.stat().st_size

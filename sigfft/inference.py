@@ -5,7 +5,6 @@ axes of a mesh, each device ranks its own labels, and what travels is the best o
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -16,26 +15,15 @@ from jaxtyping import Array, Bool, Float, Int, Int32, Num
 from sigfft.heads import Head, Params, per_label_params
 from sigfft.heads.shards import Shards
 from sigfft.meshes import flat
-from sigfft.metrics import Predictions
+from sigfft.metrics import Binned, Histograms, Predictions
 from sigfft.precision import compute_dtype
-from sigfft.varying import vary_like
+from sigfft.visits import TopLabels as TopLabels
+from sigfft.visits import Visit
 
 BLOCK_SIZE = 4096
 
 Features = Num[Array | np.ndarray, "*batch feature_dim"]
 Threshold = float | Float[Array | np.ndarray, ""] | Float[Array | np.ndarray, " labels"]
-
-
-class TopLabels(NamedTuple):
-    """Labels of each example by falling logit, equal logits by ascending id.
-
-    Attributes:
-      labels: ids.
-      scores: their logits, in float32 at least.
-    """
-
-    labels: Int32[Array, "*batch k"]
-    scores: Float[Array, "*batch k"]
 
 
 class PredictedSets(NamedTuple):
@@ -62,7 +50,7 @@ def top_k(head: Head, params: Params, features: Features, k: int, *, block_size:
     shards = Shards.of(head, params, features)
 
     def local(own: Params, z: Array) -> tuple[TopLabels, None, None]:
-        visit = _Visit(head, own, z, block_size, shards)
+        visit = Visit(head, own, z, block_size, shards)
         return visit.best(visit.all(visit.no_labels(k), visit.merge)), None, None
 
     z = flat(head.project(params, features), 1)
@@ -98,7 +86,7 @@ def label_sets(
 
     def local(by_label: tuple[Params, Array], z: Array) -> tuple[PredictedSets, None, None]:
         own, thresholds = by_label
-        visit = _Visit(head, own, z, block_size, shards)
+        visit = Visit(head, own, z, block_size, shards)
         thresholds = visit.blocks.split(thresholds)
 
         def step(carry: tuple[TopLabels, Array], logits: Array, block: Array) -> tuple[TopLabels, Array]:
@@ -150,7 +138,7 @@ def predictions(
 
     def local(by_label: tuple[Params, Array], by_example: tuple[Array, Array, Array]) -> tuple[Any, Array, None]:
         (own, thresholds), (z, labels, mask) = by_label, by_example
-        visit = _Visit(head, own, z, block_size, shards)
+        visit = Visit(head, own, z, block_size, shards)
         blocks, thresholds = visit.blocks, visit.blocks.split(thresholds)
         own_ids = jnp.where(labels < head.n_labels, labels - visit.offset, -1).astype(jnp.int32)
         counted = mask.astype(jnp.float32)
@@ -183,58 +171,57 @@ def predictions(
     return Predictions(top_labels, active, per_example, per_label)
 
 
-class _Visit:
-    """All blocks of the labels that a device holds."""
+def binned(
+    head: Head,
+    params: Params,
+    features: Features,
+    labels: Int[Array, "batch cardinality"],
+    mask: Bool[Array, " batch"],
+    *,
+    histograms: Histograms,
+    block_size: int = BLOCK_SIZE,
+) -> Binned:
+    """What `sigfft.metrics.curves_of` needs of a batch: the bins of all logits, without the whole of them.
 
-    def __init__(self, head: Head, own: Params, z: Float[Array, "batch dim"], block_size: int, shards: Shards):
-        self.shards, self.offset, self.n_labels = shards, shards.offset(), head.n_labels
-        self.blocks = head.blocks(block_size, None if shards.labels is None else shards.held)
-        self.own, self.decode = self.blocks.split(own), head.block_decoder(self.blocks, z.dtype)
-        self.z = z.astype(compute_dtype(z.dtype))
+    For use inside a jitted function: it is not jitted itself.
 
-    def all(self, start: Any, step: Callable[..., Any]) -> Any:
-        """`step(carry, logits, block)` over all blocks; logits of labels that are not counted are -inf.
+    Args:
+      head: the output layer.
+      params: its parameters.
+      features: float (batch, feature_dim).
+      labels: the true label sets, padded with n_labels.
+      mask: which examples count.
+      histograms: of n_labels labels.
+      block_size: labels a block.
+    """
+    shards, n_bins = Shards.of(head, params, features), len(histograms.edges) + 1
 
-        Those that are counted are finite or inf: NaN is the least, so that no label is lost to it.
-        """
-        least, offset = jnp.finfo(self.z.dtype).min, jnp.asarray(self.offset, jnp.int32)
+    def local(own: Params, by_example: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], Array, None]:
+        z, labels, mask = by_example
+        visit = Visit(head, own, z, block_size, shards)
+        own_ids = jnp.where(labels < head.n_labels, labels - visit.offset, -1).astype(jnp.int32)
+        rows, columns = (np.arange(size, dtype=np.int32) for size in (len(z), visit.blocks.width))
 
-        def visit(carry: Any, block: Array) -> tuple[Any, None]:
-            logits = self.decode(self.blocks.take(self.own, block), self.z, self.blocks.labels(block) + self.offset)
-            logits = jnp.where(logits >= least, logits, least)
-            logits = jnp.where(self.blocks.counted(block, offset)[None], logits, -jnp.inf)
-            return step(carry, logits, block), None
+        def step(carry: Binned, logits: Array, block: Array) -> Binned:
+            bins, counted = histograms.bins(logits), (logits > -jnp.inf).astype(jnp.int32)
+            found = jnp.take_along_axis(bins, visit.blocks.positions(block, own_ids), 1, mode="fill", fill_value=0)
+            of_block = jnp.zeros((len(columns), n_bins), jnp.int32)
+            per_label = of_block.at[columns[None], bins].add(counted * mask.astype(jnp.int32)[:, None])
+            return Binned(
+                visit.blocks.add(carry.per_label, per_label, block),
+                carry.per_example.at[rows[:, None], bins].add(counted),
+                carry.active + found,
+            )
 
-        return jax.lax.scan(visit, vary_like(start, self.z, self.own, offset), self.blocks.ids())[0]
+        per_label = visit.blocks.split(jnp.zeros((visit.blocks.held, n_bins), jnp.int32))
+        start = Binned(per_label, jnp.zeros((len(z), n_bins), jnp.int32), jnp.zeros(labels.shape, jnp.int32))
+        tally = visit.all(start, step)
+        of_examples = shards.over_labels((tally.per_example, tally.active))
+        return of_examples, shards.over_examples(visit.blocks.join(tally.per_label)), None
 
-    def no_labels(self, k: int) -> TopLabels:
-        """What `merge` begins with."""
-        if not 1 <= k <= self.n_labels:
-            raise ValueError(f"k={k} labels are asked for; expected 1 .. n_labels={self.n_labels}")
-        shape = (self.z.shape[0], k)
-        scores = jnp.full(shape, -jnp.inf, self.z.dtype)
-        return TopLabels(jnp.full(shape, self.n_labels, jnp.int32), scores)
-
-    def merge(self, top: TopLabels, logits: Float[Array, "batch width"], block: Int[Array, ""]) -> TopLabels:
-        """The best labels so far, with those of a block."""
-        best, positions = jax.lax.top_k(logits, min(top.labels.shape[1], self.blocks.width))
-        ids = jnp.concatenate([top.labels, self.blocks.labels(block)[positions] + self.offset], axis=1)
-        scores = jnp.concatenate([top.scores, best], axis=1)
-        return _first(ids, scores, top.labels.shape[1])
-
-    def best(self, top: TopLabels) -> TopLabels:
-        """The best labels of all devices."""
-        k = top.labels.shape[1]
-        if self.shards.labels is None:
-            return top
-        every = self.shards.gathered(top)
-        return _first(every.labels, every.scores, k)
-
-
-def _first(ids: Int[Array, "batch m"], scores: Float[Array, "batch m"], k: int) -> TopLabels:
-    # Two keys: blocks of residue classes do not bring equal logits in the order of their ids.
-    falling, ids = jax.lax.sort((-scores, ids), num_keys=2)
-    return TopLabels(ids[:, :k], -falling[:, :k])
+    z = flat(head.project(params, features), 1)
+    (per_example, active), per_label, _ = shards.run(local, per_label_params(head, params), (z, labels, mask))
+    return Binned(per_label, per_example, active)
 
 
 def _each(head: Head, threshold: Threshold, z: Array) -> Float[Array, " labels"]:

@@ -1,7 +1,6 @@
 """What commands read: layers, projections and label sets that fit each other. Imports come with a call."""
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,27 @@ def read_layer_and_sets(args: argparse.Namespace, path: Path | None) -> tuple[An
 def read_layer(args: argparse.Namespace, **known: Any) -> tuple[Any, Any]:
     from sigfft.trained import load_weights
 
-    return load_weights(args.weights, args.tensor, args.bias, args.transposed, **known)
+    weight, bias = load_weights(args.weights, args.tensor, args.bias, args.transposed, **known)
+    if getattr(args, "threshold", None) is None:
+        return weight, bias
+    return weight, _bias_at(args, len(weight), bias)
+
+
+def _bias_at(args: argparse.Namespace, n_labels: int, bias: Any) -> Any:
+    """The bias of the layer whose rule logits > 0 is the rule logits > thresholds of this one."""
+    import numpy as np
+
+    from sigfft.metrics import logit_of, rule_bias
+
+    if isinstance(args.threshold, float):
+        levels = np.asarray(logit_of(args.threshold))
+    elif args.weights.is_dir():
+        from sigfft.training.thresholds import asked_threshold
+
+        levels = asked_threshold(args.weights, args.tensor, args.threshold)
+    else:
+        raise ValueError(f"threshold=dev is what a run chose, and {args.weights} is a file: give a probability")
+    return rule_bias(np.broadcast_to(levels, (n_labels,)), bias).values
 
 
 def read_projection(args: argparse.Namespace) -> Any:
@@ -57,9 +76,11 @@ def read_names(args: argparse.Namespace, n_labels: int) -> Any:
 
 def stated_labels(path: Path) -> int | None:
     """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
+    from sigfft.files.documents import parsed
+
     with path.open(encoding="utf-8-sig", errors="replace") as lines:
         try:
-            n_labels = json.loads(next((line for line in lines if not line.isspace()), "")).get("n_labels")
+            n_labels = parsed(next((line for line in lines if not line.isspace()), "")).get("n_labels")
         except (ValueError, AttributeError):
             return None
     return n_labels if isinstance(n_labels, int) else None
@@ -74,7 +95,28 @@ def domain_in(text: str) -> Any:
         return text
 
 
+def threshold_in(text: str) -> Any:
+    """A probability, or "dev": what a run chose on its dev split."""
+    try:
+        return text if text == "dev" else float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no probability, such as 0.5, and not dev") from error
+
+
+def layer_options(add: Any) -> None:
+    """The flags that name a trained layer."""
+    add("--weights", required=True, type=Path, help=".npy, .npz, .safetensors or a run's folder")
+    add("--tensor", help="name of the weight in the file, or of the head in the run")
+    add("--bias", help="name of the bias in the file; for .npy, the path of another; '': no bias")
+    add("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
+
+
+def threshold_option(add: Any) -> None:
+    """The flag that names the rule of a layer: what is checked then has the bias that the threshold amounts to."""
+    add("--threshold", type=threshold_in, help="of the labels' probabilities, or dev, as the run chose (default: 0.5)")
+
+
 def in_flags(message: str) -> str:
     """A library's message, with the arguments that it names as the flags that set them."""
-    flag = re.compile(r"(?<=\s)(tensor|bias|transposed)=(?:True)?(?=(['\"])?)")
+    flag = re.compile(r"(?<=\s)(tensor|bias|transposed|threshold)=(?:True)?(?=(['\"])?)")
     return flag.sub(lambda found: f"--{found[1]}{' ' if found[2] else ''}", message)

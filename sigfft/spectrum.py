@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, Int
 from sigfft import fourier
 from sigfft.precision import compute_dtype
 
+MOST_POINTS = 2**29  # whose angles are exact in 32-bit integers
 _DRAWS = 64  # sets of spread frequencies that are compared
 _POINTS_RANKED = 1 << 25  # fewer draws where a transform is long: a few seconds at most
 

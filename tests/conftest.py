@@ -19,6 +19,8 @@ from annotated import PACKAGES
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+if os.environ["JAX_PLATFORMS"] != "cpu":  # the tests' own products; tests/test_precision.py looks at the package's
+    jax.config.update("jax_default_matmul_precision", "highest")
 jaxtyping.install_import_hook(PACKAGES, "annotated.checked")
 
 

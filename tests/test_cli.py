@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -151,9 +152,9 @@ def test_what_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypa
     monkeypatch.setattr("sigfft.files.label_sets.load_label_sets", lambda path: pytest.fail("work was begun"))
     name = f"{'v' * 240}.jsonl"  # a part's name is longer than a file's may be
     assert run(f"check --weights W.npz --labels sets.txt --out {name}") == 2
-    assert capsys.readouterr().err.count(f"'{folder}/{name}'") == 1
+    assert re.fullmatch(r"sigfft check: .* too long: '.* \.\.\. v*\.jsonl'\n", capsys.readouterr().err)
     assert run(f"retrofit --weights W.npz --cardinality 1 --sets sets.txt --out {'v' * 300}.safetensors") == 2
-    assert f"{'v' * 300}.safetensors'" in capsys.readouterr().err
+    assert f"{'v' * 100}.safetensors'" in capsys.readouterr().err
 
 
 def test_a_head_that_retrofit_wrote_is_checked_whole(folder, capsys):

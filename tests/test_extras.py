@@ -44,6 +44,8 @@ import numpy as np
 from sigfft.cli import main
 np.savez("W.npz", weight=weight)
 open("sets.txt", "w").write("3\\n3,17\\n")
+import sigfft.doctor
+sigfft.doctor.heads = lambda: "tried elsewhere"
 head = sigfft.bottleneck_head(6, 2, feature_dim=3)
 sigfft.save_head("head.safetensors", head, head.init(jax.random.key(0)))
 for command in (
@@ -51,6 +53,7 @@ for command in (
     "verify v.jsonl --weights W.npz",
     "reach --weights head.safetensors",
     "count --labels 7 --dim 3",
+    "doctor --workdir .",
 ):
     assert main(command.split()) == 0, command
     print("done:", command.split()[0])
@@ -58,7 +61,10 @@ for command in (
     lines = printed(f"{CHECKERS_EXAMPLE}import jax{commands}", tmp_path)
     counts = ast.literal_eval(next(line for line in lines if line.startswith("{")))
     assert sum(counts.values()) == 3
-    assert [line.split()[1] for line in lines if line.startswith("done:")] == ["check", "verify", "reach", "count"]
+    done = [line.split()[1] for line in lines if line.startswith("done:")]
+    assert done == ["check", "verify", "reach", "count", "doctor"]
+    lacks = "sigfft[flax] lacks flax; sigfft[plot] lacks matplotlib; sigfft[train] lacks absl, array_record, grain,"
+    assert any(line.startswith(f"extras:   {lacks}") for line in lines)
 
 
 def test_heads_and_losses_run_in_the_core(tmp_path):

@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from sigfft import bottleneck_head, cli, dft_head, save_head
 from sigfft.argmaxability.of_heads.planning import Plan
@@ -16,7 +17,9 @@ COMMANDS = {
     "count": "count --labels 8921 --dim 51 --cardinality 80",
     "plan": "plan --labels 41 --cardinality 20 --samples 20 --share 0.5",
     "reach": "reach --weights head.safetensors",
+    "import": "import --weights layer.safetensors --out imported.safetensors",
     "retrofit": "retrofit --weights W.npz --cardinality 1 --sets sets.txt --out fitted.safetensors",
+    "doctor": "doctor --workdir . --labels 20011",
 }
 OF_TRAINING = {
     "train": "train --config=demo --config.optim.steps=5 --workdir=run",
@@ -30,6 +33,7 @@ OF_TRAINING = {
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("json")
     np.savez(path / "W.npz", weight=np.array([[1.0, 0], [2, 0], [0, 1], [1, 1]], np.float32))
+    save_file({"clf.weight": np.ones((4, 3), np.float32)}, path / "layer.safetensors")
     (path / "sets.txt").write_text("0,1,3\n\n0,2\n1\n")
     head = bottleneck_head(6, 2, feature_dim=3)
     shapes = jax.eval_shape(head.init, jax.random.key(0))
@@ -84,9 +88,26 @@ def test_retrofit(folder, capsys, monkeypatch):
     assert {"ideal", "deployed", "features"} <= found["after"].keys()
 
 
+def test_doctor(folder, capsys, monkeypatch):
+    before = sorted(folder.iterdir())
+    told = answer(folder, COMMANDS["doctor"], capsys, monkeypatch)
+    assert {name: part["works"] for name, part in told["parts"].items()} == dict.fromkeys(
+        ("devices", "heads", "checker", "folder", "length"), True
+    )
+    assert (told["versions"]["jax"], told["missing"], told["system"]["cores"] > 0) == (jax.__version__, {}, True)
+    assert told["parts"]["devices"]["found"] == "8 × cpu (cpu)"
+    assert told["parts"]["length"]["found"].startswith("n_fft=20160 for 20011 labels: 20011 has the prime factor 20011")
+    assert sorted(folder.iterdir()) == before
+
+
+def test_import(folder, capsys, monkeypatch):
+    found = answer(folder, COMMANDS["import"], capsys, monkeypatch)
+    assert (found["kind"], found["head"]["n_labels"], found["out"]) == ("sigmoid", 4, "imported.safetensors")
+
+
 def test_train_and_predict(folder, capsys, monkeypatch):
     def run(config, workdir, *, resume, show):
-        assert (config.name, config.optim.steps, str(workdir), resume, show) == ("demo", 5, "run", False, False)
+        assert (config.name, config.optim.steps, str(workdir), resume, show) == ("demo", 5, "run", "auto", False)
         return {"name": config.name, "heads": []}
 
     monkeypatch.setattr("sigfft.training.command.run", run)

@@ -25,10 +25,10 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
         "encoders",
     },
     {"heads", "data", "figures"},
-    {"losses", "inference", "predict", "linen", "nnx", "argmaxability", "serving"},
+    {"losses", "inference", "predict", "visits", "linen", "nnx", "argmaxability", "serving"},
     {"", "training", "trained"},
     {"inputs", "answers"},
-    {"conversions", "exports"},
+    {"conversions", "doctor", "exports", "imports", "launching"},
     {"cli"},
     {"__main__"},
 ]

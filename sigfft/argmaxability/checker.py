@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from sigfft.argmaxability.batches import Batches
 from sigfft.argmaxability.layer import Layer
+from sigfft.argmaxability.progress import batch_finished, shown_on
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule, RuleName
@@ -18,6 +19,7 @@ from sigfft.domains import DomainLike
 from sigfft.labels import LabelSets, dedupe
 from sigfft.projection import Projection
 
+_MOST_JOBS = 4096
 _MARGINS_AT_ONCE = 1 << 23  # sets × constraints of a batch, in floats: 64 MB
 
 
@@ -59,7 +61,7 @@ def check(
       time_limit: seconds after which a set is left undecided; default: none, and every set is decided.
       batch_size: label sets worked on together; default: as many as keep their margins within 64 MB, at most 256.
       probes: random activations tried for each set before the search; worth it on accelerators, not on cores.
-      progress: show a progress bar.
+      progress: show a progress bar; in one process it moves within batches, and says what slow sets wait for.
       resume_dir: a folder for finished batches. A run that broke, started again with the same arguments, goes on; what
         it takes from there is proved again. A batch that cannot be written there is kept, and a warning says so.
       n_jobs: processes, as in joblib; -1 for all cores.
@@ -69,13 +71,13 @@ def check(
 
     Raises:
       ValueError: arrays that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule or
-        domain, a time_limit that is not positive, a batch_size below 1, n_jobs of 0, or negative probes.
+        domain, a time_limit that is not positive, a batch_size below 1, n_jobs of 0 or beyond 4096, or negative probes.
     """
     if on_error not in ("undecided", "raise"):
         raise ValueError(f"on_error must be 'undecided' or 'raise'; given {on_error!r}")
-    if n_jobs == 0 or probes < 0:
+    if n_jobs == 0 or n_jobs > _MOST_JOBS or probes < 0:
         raise ValueError(
-            f"n_jobs must be a number of processes, or -1 for all cores, and probes at least 0; "
+            f"n_jobs must be a number of processes, at most {_MOST_JOBS}, or -1 for all cores, and probes at least 0; "
             f"given n_jobs={n_jobs}, probes={probes}"
         )
     if time_limit is not None and not time_limit > 0:
@@ -94,8 +96,8 @@ def check(
     limit = math.inf if time_limit is None else time_limit
     run = Batches(Problem.of(layer), int(probes), folder, on_error, limit)
     finished: list[Verdict] = []
-    with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar:
+    with tqdm.tqdm(total=len(distinct), disable=not progress, unit="set", desc="argmaxability") as bar, shown_on(bar):
         for verdicts in run.stream(batches, int(n_jobs), backend):
             finished += verdicts
-            bar.update(len(verdicts))
+            batch_finished(len(verdicts))
     return Report(layer.digest, padded, [finished[i] for i in inverse])

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 from threadpoolctl import threadpool_limits
 
+from sigfft.argmaxability import progress
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.certificate import Certificate, proves_certificates, restate_certificate
 from sigfft.argmaxability.proofs.verdicts import Verdict
@@ -62,13 +63,18 @@ def decide(
         seconds = (time.perf_counter() - begun) / len(left)
         for i, finding, verdict in zip(left, found, proved, strict=True):
             verdicts[i], findings[i] = _both(verdicts[i], verdict, seconds), finding
+        progress.decided(len(verdicts) - len(_undecided(verdicts)))
 
     if probes:
         stage("probe", lambda sets: probe.best_directions(system, sets, probes))
     if basis.exact is None:
         stage("search", lambda sets: working_set.search(system, basis, sets, clock=Clock(time_limit * len(sets))))
-    for i in _undecided(verdicts):
+    slow = _undecided(verdicts)
+    for done, i in enumerate(slow):
+        size = int((padded[i] < problem.layer.n_labels).sum())
+        progress.waits_for(f"{len(slow) - done} slow sets left, this one of {size} labels")
         verdicts[i] = _refined(problem, padded[i], verdicts[i], findings[i], time_limit)
+        progress.decided(len(verdicts) - len(slow) + done + 1)
     return verdicts
 
 

@@ -6,7 +6,10 @@ nothing is decoded while training: a split is read whole into one flat array per
 
 import contextlib
 import dataclasses
+import errno
 import io
+import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +32,7 @@ from sigfft.data.dataset import (
     TokenFeatures,
     keep_largest,
 )
+from sigfft.files import locks, naming_full_disk
 
 _SIZES = ("n_labels", "n_features", "n_tokens", "image_size")  # that metadata may hold
 Record = Mapping[str, Shaped[np.ndarray, " _entries"]]
@@ -55,6 +59,13 @@ class ArrayConfig(tfds.core.BuilderConfig):
     generate: Callable[[], Mapping[str, Iterable[Record]]] = dict
 
 
+class _LocalInfo(tfds.core.DatasetInfo):
+    """What TFDS knows of a data set that is in no bucket."""
+
+    def initialize_from_bucket(self) -> None:
+        """Asks nobody, where TFDS would ask its bucket, and leave an empty folder among the temporary ones."""
+
+
 class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
     """Records of one-dimensional arrays. A source has its own subclass, after which its folder is named."""
 
@@ -66,7 +77,7 @@ class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
             name: tfds.features.Tensor(shape=(size,), dtype=dtype, encoding=tfds.features.Encoding.BYTES)
             for name, (dtype, size) in self.builder_config.arrays.items()
         }
-        return tfds.core.DatasetInfo(
+        return _LocalInfo(
             builder=self,
             description=type(self).__doc__,
             features=tfds.features.FeaturesDict(features),
@@ -86,20 +97,31 @@ class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
 def prepare(builder_class: type[ArrayBuilder], config: ArrayConfig, cache_dir: Path | str) -> ArrayBuilder:
     """The builder of `config` with its records on disk under `cache_dir`, written now if they are not there yet.
 
-    Records appear whole or not at all: TFDS writes to a temporary folder that is renamed at the end. Several processes
-    may prepare the same records at once: the first rename wins. TFDS's progress bars are switched off for good, and its
+    Records appear whole or not at all: TFDS writes to a temporary folder that is renamed at the end. Of several
+    processes one prepares while the others wait; where the file system cannot tell them apart, the first rename wins.
+    Temporary folders that killed processes left are removed. TFDS's progress bars are switched off for good, and its
     announcements are kept from stdout.
+
+    Raises:
+      OSError: the records cannot be written, or the disk is full; the message names their folder.
     """
     tfds.disable_progress_bar()
     with _quiet():
         builder = builder_class(data_dir=cache_dir, config=config)
+        folder = Path(builder.data_path).parent  # of all versions of these records
+        _remove_incomplete(folder.parent)
         if builder.is_prepared():
             return builder
-        try:
-            builder.download_and_prepare(file_format="array_record")
-        except OSError:
-            if not builder_class(data_dir=cache_dir, config=config).is_prepared():
-                raise
+        with locks.exclusive(_lock_of(folder), wait=True):
+            builder = builder_class(data_dir=cache_dir, config=config)
+            if builder.is_prepared():  # by a process that this one has waited for
+                return builder
+            try:
+                with _full_disk(builder.data_dir):
+                    builder.download_and_prepare(file_format="array_record")
+            except OSError:
+                if not builder_class(data_dir=cache_dir, config=config).is_prepared():
+                    raise
         return builder_class(data_dir=cache_dir, config=config)
 
 
@@ -157,6 +179,33 @@ def read_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
         return Dataset(features(own), padded, sizes["n_labels"], origin)
 
     return {split: dataset(own) for split, own in columns.items()}
+
+
+def _lock_of(records: Path) -> Path:
+    """The lock of a process that prepares a folder of records: beside it."""
+    return records.with_name(f"{records.name}.lock")
+
+
+def _remove_incomplete(folder: Path) -> None:
+    """Removes what killed processes left of their preparation of any records of this kind."""
+    for records in {left.parent for left in folder.glob("*/incomplete.*")}:
+        # One that is alive prepares there, or the cache can only be read: both may stay.
+        with contextlib.suppress(locks.HeldError, OSError), locks.exclusive(_lock_of(records)) as in_doubt:
+            for left in records.glob("incomplete.*") if in_doubt is None else ():
+                shutil.rmtree(left)
+
+
+@contextlib.contextmanager
+def _full_disk(folder: Path | str) -> Iterator[None]:
+    """Where the block finds no room for records, an OSError that names their folder."""
+    with naming_full_disk(folder):
+        try:
+            yield
+        except RuntimeError as error:  # of array_record, whose message ends in that of the operating system
+            full = [number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if os.strerror(number) in str(error)]
+            if not full:
+                raise
+            raise OSError(full[0], os.strerror(full[0])) from error
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ import numpy as np
 
 _File = io.BufferedIOBase | IO[bytes]  # a member of an archive is the one, and is said to be the other
 _PICKLED = "pickled arrays are refused, since reading one can run code; save plain arrays of floats"
+_HEADER_BYTES = 1 << 14  # NumPy refuses longer headers, but reads them first, up to 4 GB of a zip bomb
+_INFLATED, _BOMB = 1 << 30, 100  # bytes; trained weights are compressed twice or so, zeros a thousandfold
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -62,8 +64,12 @@ def _npz(path: Path) -> Iterator[Arrays]:
                     return _header(file, f"{path}, {member.filename}")[0]
 
             def read(name: str) -> np.ndarray:
+                size = members[name].file_size
+                if size > max(_INFLATED, _BOMB * members[name].compress_size):
+                    fault = f"{members[name].compress_size} bytes of the archive stand for {size}, as in a zip bomb"
+                    raise ValueError(f"{path}, {name}: {fault}; save it by numpy.savez, uncompressed")
                 with archive.open(members[name]) as file:
-                    return _values(file, members[name].file_size, f"{path}, {name}")
+                    return _values(file, size, f"{path}, {name}")
 
             members = {m.filename.removesuffix(".npy"): m for m in archive.infolist() if m.filename.endswith(".npy")}
             yield Arrays({name: shape(member) for name, member in members.items()}, read, {})
@@ -95,11 +101,12 @@ def _header(file: _File, what: str) -> tuple[tuple[int, ...], np.dtype]:
     start = file.read(6)
     if start != np.lib.format.MAGIC_PREFIX:
         raise ValueError(f"{what}: {_PICKLED if start[:1] == bytes([128]) else 'not a .npy file'}")
-    file.seek(0)
+    head = io.BytesIO(start + file.read(_HEADER_BYTES))
     try:
-        shape, _, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+        shape, _, dtype = _HEADERS[np.lib.format.read_magic(head)](head)
     except Exception as error:  # NumPy parses Python source here: a flipped byte raises any of a dozen kinds
         raise ValueError(f"{what}: damaged or truncated: its header cannot be read ({error})") from error
+    file.seek(head.tell())
     return shape, dtype
 
 

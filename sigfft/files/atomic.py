@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room on the disk, in the quota, in a file
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
@@ -16,19 +18,32 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     the file that it names is replaced. A device or a pipe is written to itself.
 
     Raises:
-      OSError: nothing can be written there; it names `path`.
+      OSError: nothing can be written there, or the disk is full; it names `path`.
     """
     path = Path(path)
-    if _is_special(path):
-        yield path
-        return
-    path = path.resolve()
-    part = _new_part(path)
+    with naming_full_disk(path):
+        if _is_special(path):
+            yield path
+            return
+        path = path.resolve()
+        part = _new_part(path)
+        try:
+            yield part
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming_full_disk(path: str | os.PathLike) -> Iterator[None]:
+    """Where the block finds no room to write, its error says what was being written, and what to do."""
     try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        advice = f"{os.strerror(error.errno)}; free some space or write elsewhere, then run it again"
+        raise OSError(error.errno, advice, str(path)) from error
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -57,3 +72,14 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a text file, UTF-8, whole or not at all."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def parts(path: Path) -> list[Path]:
+    """What killed processes left of `replacing(path)`, or what others write there now; "*" in its name is any text."""
+    return list(path.parent.glob(f".{path.stem}-{'[0-9a-f]' * 8}{path.suffix}"))
+
+
+def remove_parts(path: Path) -> None:
+    """Removes the `parts` of a path, where no other process can be writing it."""
+    for part in parts(path):
+        part.unlink(missing_ok=True)

@@ -73,8 +73,8 @@ def _read_named(
     path: Path, arrays: Arrays, tensor: str | None, bias: str | None, n_labels: int | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     names = sorted(arrays.shapes)
-    for name in (tensor, bias):
-        if name and name not in names:
+    for name in (tensor, bias or None):
+        if name is not None and name not in names:
             raise ValueError(f"{path} has no tensor {name!r}; it has {', '.join(names)}")
     if tensor is None:
         matrices = [name for name in names if len(arrays.shapes[name]) == 2]

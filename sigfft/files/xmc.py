@@ -8,15 +8,15 @@ Whatever else departs from the format is refused with the file and the line numb
 """
 
 import dataclasses
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
+
+from sigfft.files.lines import BROKEN_GZIP, limited_lines, opened
 
 _NUMBER = rb"[-+]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][-+]?+\d++)?+"
 _FEATURE = re.compile(rb"\d++:" + _NUMBER)
@@ -74,8 +74,8 @@ def parse(path: Path | str, *, block_bytes: int = BLOCK_BYTES) -> XmcData:
 
     Raises:
       ValueError: in one line with the file and line number: no header, a header that lies about the points, features
-        or labels, an id that is out of range or repeated, a value that is not a finite float32 number, or a gzip
-        stream that ends early.
+        or labels, an id that is out of range or repeated, a value that is not a finite float32 number, a line longer
+        than `lines.LONGEST_LINE`, or a gzip stream that ends early.
     """
     parts = list(stream(path, block_bytes=block_bytes))
     return XmcData(
@@ -128,7 +128,7 @@ def _unlabelled(line: bytes) -> bytes:
 def _open(path: Path) -> io.BufferedIOBase:
     with path.open("rb") as file:
         zipped = file.read(2) == _GZIP_MAGIC
-    return gzip.open(path, "rb") if zipped else path.open("rb")
+    return opened(path, zipped)
 
 
 def _first_line(file: io.BufferedIOBase, path: Path) -> bytes:
@@ -151,14 +151,21 @@ def _points(
 
 def _blocks(file: io.BufferedIOBase, path: Path, limit: int, first_line: int) -> Iterator[list[bytes]]:
     """The lines of a file in lists of about `limit` bytes: large files never lie in memory as text."""
-    line_number = first_line
+    held: list[bytes] = []
+    size = 0
     try:
-        while lines := file.readlines(limit):
-            yield lines
-            line_number += len(lines)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        for line in limited_lines(file, path, first_line):
+            held.append(line)
+            size += len(line)
+            if size >= limit:
+                yield held
+                first_line += len(held)
+                held, size = [], 0
+    except BROKEN_GZIP as error:
         # The block in hand is lost as a whole, so the stream breaks at its first line or later.
-        raise _fault(path, line_number, f"the gzip stream breaks off after here ({error}); fetch it again") from error
+        raise _fault(path, first_line, f"the gzip stream breaks off after here ({error}); fetch it again") from error
+    if held:
+        yield held
 
 
 def _header(line: bytes, path: Path, optional: Collection[str] = ()) -> Header:

@@ -8,6 +8,7 @@ from sigfft.heads.head import Params as Params
 from sigfft.heads.head import per_label_params as per_label_params
 from sigfft.heads.layer import feature_layer as feature_layer
 from sigfft.heads.layer import stored_layer as stored_layer
+from sigfft.heads.published import load_published as load_published
 from sigfft.heads.retrofitted import RetrofitHead as RetrofitHead
 from sigfft.heads.retrofitted import retrofit as retrofit
 from sigfft.heads.saved import KINDS as KINDS

@@ -97,7 +97,7 @@ class DFTHead(Head):
         auto = self.spread == "auto"
         least = max(self.n_labels, 2 * self.max_cardinality + 1) if auto else self.n_labels
         length = spectrum.smooth_length(least) if self.n_fft is None else self.n_fft
-        object.__setattr__(self, "n_fft", whole("n_fft", length, self.n_labels, "n_labels="))
+        object.__setattr__(self, "n_fft", whole("n_fft", length, self.n_labels, "n_labels=", spectrum.MOST_POINTS))
         if auto:
             enough = enough_spread(self.n_labels, self.max_cardinality, self.n_points)
             object.__setattr__(self, "spread", enough)

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import math
 import operator
+import reprlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -240,11 +241,11 @@ def _rows_at(own: Params, labels: Int[Array, " m"]) -> Params:
     return {name: value[labels] for name, value in own.items()}
 
 
-def whole(name: str, size: Any, least: int, meaning: str = "") -> int:
+def whole(name: str, size: Any, least: int, meaning: str = "", most: int = 2**31 - 1) -> int:
     """The size as an int; NumPy's integers are welcome.
 
     Raises:
-      ValueError: it is no whole number, or less than `least`.
+      ValueError: it is no whole number, less than `least`, or more than `most`: what 32-bit integers hold.
     """
     try:
         value = operator.index(size)
@@ -252,6 +253,8 @@ def whole(name: str, size: Any, least: int, meaning: str = "") -> int:
         value = least - 1
     if value < least:
         raise ValueError(f"{name}={size!r} must be a whole number of at least {meaning}{least}")
+    if value > most:
+        raise ValueError(f"{name}={reprlib.repr(value)} must be at most {most}")
     return value
 
 

@@ -12,6 +12,7 @@ import safetensors.numpy
 
 from sigfft.files import replacing
 from sigfft.files.arrays import open_arrays
+from sigfft.files.documents import parsed
 from sigfft.heads.bottleneck import BottleneckHead
 from sigfft.heads.dft import DFTHead
 from sigfft.heads.head import Head, Params
@@ -42,10 +43,15 @@ def make(kind: str, arguments: Mapping[str, Any]) -> Head:
 
 
 def save_head(path: str | Path, head: Head, params: Params) -> None:
-    """Write a head to a .safetensors file: its parameters by name, its kind and arguments as metadata."""
+    """Write a head to a .safetensors file: its parameters by name, its kind and arguments as metadata.
+
+    Raises:
+      OSError: nothing can be written there, or the disk is full; there is no part of a file then.
+    """
     metadata = {"kind": head.kind, "arguments": json.dumps(head.arguments, default=float)}
+    arrays = {name: np.asarray(value) for name, value in params.items()}
     with replacing(path) as part:
-        safetensors.numpy.save_file({name: np.asarray(value) for name, value in params.items()}, part, metadata)
+        part.write_bytes(safetensors.numpy.save(arrays, metadata))  # save_file raises no OSError where a disk is full
 
 
 def load_head(path: str | Path) -> tuple[Head, Params]:
@@ -57,8 +63,8 @@ def load_head(path: str | Path) -> tuple[Head, Params]:
     with open_arrays(Path(path)) as arrays:
         metadata, params = arrays.metadata, {name: jnp.asarray(arrays.read(name)) for name in arrays.shapes}
     try:
-        head = make(metadata["kind"], json.loads(metadata["arguments"]))
-    except (KeyError, TypeError, ValueError) as error:
+        head = make(metadata["kind"], parsed(metadata["arguments"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} holds tensors but no head ({error}): expected a file that sigfft.save_head wrote"
         ) from error

@@ -16,7 +16,7 @@ from sigfft.heads.blocks import Blocks
 from sigfft.losses.per_label import PerLabelLoss, at_active
 from sigfft.losses.walk import Walk, active_logits, add_at_active
 from sigfft.losses.weights import Weights
-from sigfft.precision import compute_dtype
+from sigfft.precision import compute_dtype, dot
 from sigfft.varying import vary_like
 
 
@@ -155,7 +155,7 @@ def _gradient(loss, walk, example_weights):
 def _value(loss, logits, targets):
     # A product with 0s and 1s: XLA's sums along rows are several times slower on CPUs.
     of_active = at_active(loss, active_logits(logits, targets), targets.positive) * targets.is_active
-    return loss.inactive(logits) @ targets.counted + of_active.sum(1)
+    return dot(loss.inactive(logits), targets.counted) + of_active.sum(1)
 
 
 def _slope(loss, logits, targets):
@@ -170,7 +170,7 @@ def _pulled(function, x, weight):
 
 
 def _weighted(values, weights):
-    return values.sum() if weights is None else values @ weights
+    return values.sum() if weights is None else dot(values, weights)
 
 
 def _inner(gradient, direction):

@@ -12,7 +12,7 @@ from sigfft import labels as label_sets
 from sigfft.losses.per_label import PerLabelLoss, asymmetric_loss, at_active, binary_cross_entropy
 from sigfft.losses.weights import Weights, check_reduction, checked_weights, reduced
 from sigfft.meshes import automatic, spec_of
-from sigfft.precision import compute_dtype
+from sigfft.precision import compute_dtype, dot
 
 Logits = Float[Array, "*batch labels"]
 Labels = Int[Array | np.ndarray, "*batch max_cardinality"]
@@ -92,7 +92,7 @@ def sums_over_labels(
     if weights is None:
         return loss.inactive(logits).sum(-1) + terms.sum(-1)
     weights = jax.lax.stop_gradient(weights.astype(logits.dtype))
-    return loss.inactive(logits) @ weights + (terms * _of_labels(weights, own, logits.dtype)).sum(-1)
+    return dot(loss.inactive(logits), weights) + (terms * _of_labels(weights, own, logits.dtype)).sum(-1)
 
 
 def _of_labels(weights, own, dtype):

@@ -11,6 +11,7 @@ from sigfft.heads import Head, Params
 from sigfft.losses.blocked import walk_arguments
 from sigfft.losses.walk import Walk, active_logits, add_at_active
 from sigfft.losses.weights import Weights
+from sigfft.precision import dot
 
 
 class Partition(NamedTuple):
@@ -53,7 +54,7 @@ def _partition(head, blocks, own, z, labels, offset):
         counted = jnp.where(targets.counted[None] > 0, logits, least)
         larger = jnp.maximum(largest, counted.max(1))
         # A product with 0s and 1s: it also leaves out labels that are not counted where nothing has been yet.
-        sums = jnp.exp(counted - larger[:, None]) @ targets.counted
+        sums = dot(jnp.exp(counted - larger[:, None]), targets.counted)
         of_active = active_logits(logits, targets) * targets.is_active
         return larger, total * jnp.exp(largest - larger) + sums, active + of_active.sum(1)
 

@@ -17,7 +17,7 @@ from sigfft.losses.logits import ExampleWeights, Labels, LabelWeights
 from sigfft.losses.per_label import PerLabelLoss, at_active
 from sigfft.losses.weights import Weights, check_reduction, checked_weights, reduced
 from sigfft.meshes import automatic, spec_of
-from sigfft.precision import add, compute_dtype, product
+from sigfft.precision import add, compute_dtype, dot, of_products, product
 
 
 def of_sampled(
@@ -72,7 +72,9 @@ def of_sampled(
         own = jnp.minimum(active, n_labels - 1)
         logits = product(z, head.rows(params, drawn), dtype)
         rows = head.rows(params, own.reshape(-1)).astype(dtype).reshape(*own.shape, head.dim)
-        of_active = jnp.einsum("bd,bkd->bk", z.astype(dtype), rows, preferred_element_type=z.dtype)
+        of_active = jnp.einsum(
+            "bd,bkd->bk", z.astype(dtype), rows, preferred_element_type=z.dtype, precision=of_products()
+        )
         bias, own_bias = head.bias(params, drawn), head.bias(params, own.reshape(-1))
         if bias is not None and own_bias is not None:
             logits = add(logits, bias)
@@ -85,7 +87,7 @@ def of_sampled(
         positive = None
         if weights.positive is not None:
             positive = jax.lax.stop_gradient(weights.positive.astype(z.dtype))[own]
-        values = loss.inactive(logits) @ factor + (at_active(loss, of_active, positive) * counted).sum(1)
+        values = dot(loss.inactive(logits), factor) + (at_active(loss, of_active, positive) * counted).sum(1)
         return reduced(values.reshape(batch), weights.examples, reduction)
 
     spec = spec_of(features, axes=-1) if reduction == "none" else PartitionSpec()

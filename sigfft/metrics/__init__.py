@@ -11,6 +11,10 @@ Thresholds and areas under curves come from `make_histograms`, in the same way.
 
 from sigfft.metrics.auc import Areas as Areas
 from sigfft.metrics.auc import area_under_curve as area_under_curve
+from sigfft.metrics.curves import Binned as Binned
+from sigfft.metrics.curves import Curves as Curves
+from sigfft.metrics.curves import best_for_examples as best_for_examples
+from sigfft.metrics.curves import curves_of as curves_of
 from sigfft.metrics.histograms import Counts as Counts
 from sigfft.metrics.histograms import Histograms as Histograms
 from sigfft.metrics.histograms import make_histograms as make_histograms
@@ -22,4 +26,5 @@ from sigfft.metrics.streaming import make_metrics as make_metrics
 from sigfft.metrics.streaming import predict as predict
 from sigfft.metrics.thresholds import Thresholds as Thresholds
 from sigfft.metrics.thresholds import choose_thresholds as choose_thresholds
+from sigfft.metrics.thresholds import logit_of as logit_of
 from sigfft.metrics.thresholds import rule_bias as rule_bias

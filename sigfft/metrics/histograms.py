@@ -52,12 +52,14 @@ class Histograms(NamedTuple):
       update: `update(counts, scores, labels, mask)` -> counts with the batch added; jitted. scores (..., n_labels),
         logits or any others; labels (..., any width) padded with n_labels; mask (...) is False where a row only fills
         up the batch.
+      bins: `bins(scores)` -> the bin of each score, int32: the number of edges strictly below it; 0 for NaN.
       on_host: `on_host(counts)` -> the same in int64. Leading axes (devices, after `jax.pmap`) are summed. Raises
         ValueError if no example was counted, or the counts have another shape.
     """
 
     n_labels: int
     edges: Float32[np.ndarray, " edges"]
+    bins: Callable[[Array], Array]
     init: Callable[[], Counts]
     update: Callable[..., Counts]
     on_host: Callable[[Counts], "HostCounts"]
@@ -104,6 +106,9 @@ def make_histograms(n_labels: int, low: float = -16.0, high: float = 16.0, resol
         scores, labels, mask = (flat(jnp.asarray(array), own) for array, own in ((scores, 1), (labels, 1), (mask, 0)))
         return _update(counts, scores, labels, mask, first=first, resolution=resolution)
 
+    def bins(scores: Array) -> Array:
+        return _bins(scores, first, resolution, shape[1])
+
     def on_host(counts: Counts) -> HostCounts:
         if counts.every.shape[-2:] != shape or counts.active.shape != counts.every.shape:
             given = f"{counts.every.shape} and {counts.active.shape}"
@@ -113,7 +118,14 @@ def make_histograms(n_labels: int, low: float = -16.0, high: float = 16.0, resol
             raise ValueError("no example was counted; is every mask False, or update not called?")
         return HostCounts(*summed)
 
-    return Histograms(n_labels, edges, init, update, on_host)
+    return Histograms(n_labels, edges, bins, init, update, on_host)
+
+
+def _bins(scores: Array, first: float, resolution: float, n_bins: int) -> Int32[Array, "..."]:
+    scores = scores.astype(compute_dtype(scores.dtype))
+    # Division by a power of two and rounding up are exact: the bin is the number of edges strictly below the score.
+    steps = jnp.clip(jnp.ceil(scores / resolution), first, first + n_bins - 1)
+    return jnp.where(jnp.isnan(scores), 0, steps - first).astype(jnp.int32)
 
 
 @functools.partial(jax.jit, static_argnames=("first", "resolution"))
@@ -129,10 +141,7 @@ def _update(
     n_labels, n_bins = counts.every.shape
 
     def added(counts: Counts, scores: Array, labels: Array, mask: Array) -> Counts:
-        scores = scores.astype(compute_dtype(scores.dtype))
-        # Division by a power of two and rounding up are exact: the bin is the number of edges strictly below the score.
-        steps = jnp.clip(jnp.ceil(scores / resolution), first, first + n_bins - 1)
-        bins = jnp.where(jnp.isnan(scores), 0, steps - first).astype(jnp.int32)
+        bins = _bins(scores, first, resolution, n_bins)
         labels, counted = labels.astype(jnp.int32), mask.astype(bool).astype(jnp.int32)[:, None]
         rows = np.arange(len(labels), dtype=np.int32)[:, None]
         own = bins.at[rows, labels].get(mode="fill", fill_value=0)

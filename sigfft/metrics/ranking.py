@@ -117,7 +117,8 @@ def propensities(
       b: likewise 0.4, 2.6 and 1.5.
 
     Raises:
-      ValueError: a count is below 0 or above `n_examples`; fewer than 3 examples; `a` or `b` is not positive.
+      ValueError: a count is below 0 or above `n_examples`; fewer than 3 examples; `a` or `b` is not positive, or so
+        large that a propensity is 0.
 
     Reference: Jain, Prabhu and Varma, Extreme Multi-label Loss Functions for Recommendation, Tagging, Ranking and Other
     Missing Label Applications, KDD 2016, section 4.
@@ -132,8 +133,12 @@ def propensities(
         first = f"; label {int(np.argmax(outside))} has {counts[outside][0]:g}" if outside.any() else ""
         expected = f"one count in 0 .. n_examples={n_examples} a label"
         raise ValueError(f"label_counts must hold {expected}; given shape {counts.shape}{first}")
-    c = (np.log(n_examples) - 1) * (b + 1) ** a
-    return 1 / (1 + c * (counts + b) ** -a)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        c = (np.log(n_examples) - 1) * np.float64(b + 1) ** a
+        found = 1 / (1 + c * (counts + b) ** -a)
+    if not (found > 0).all():
+        raise ValueError(f"a={a:g} and b={b:g} are too large for float64 (0.55 and 1.5 unless fitted to the data)")
+    return found
 
 
 def _at(ks: tuple[int, ...], per_rank: Shaped[Array, "batch top"]) -> Shaped[Array, "batch ks"]:

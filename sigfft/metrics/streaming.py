@@ -15,6 +15,7 @@ from sigfft.metrics import ranking
 from sigfft.metrics import threshold as thresholded
 from sigfft.metrics.ranking import RankingSums
 from sigfft.metrics.threshold import ThresholdSums
+from sigfft.precision import compute_dtype
 
 
 class State(NamedTuple):
@@ -127,24 +128,29 @@ def make_metrics(
     return Metrics(names, cutoffs[-1], threshold, init, update, update_predictions, compute)
 
 
-@functools.partial(jax.jit, static_argnames=("top", "threshold"))
+@functools.partial(jax.jit, static_argnames=("top",))
 def predict(
     logits: Float[Array, "batch labels"],
     labels: Int[Array, "batch cardinality"],
     mask: Shaped[Array, " batch"],
     *,
     top: int,
-    threshold: float = 0.0,
+    threshold: float | Float[Array | np.ndarray, ""] | Float[Array | np.ndarray, " labels"] = 0.0,
 ) -> Predictions:
-    """The `Predictions` of whole logits, with the `top` best labels of each example."""
+    """The `Predictions` of whole logits, with the `top` best labels of each example.
 
-    def counted(logits: Array, labels: Array, mask: Array) -> Predictions:
+    `threshold` is one for all labels or one for each; logits are compared with it in float32 at least.
+    """
+    level = jnp.asarray(threshold, compute_dtype(logits.dtype))
+
+    def counted(logits: Array, labels: Array, mask: Array, level: Array) -> Predictions:
         # By products of 0s and 1s, exact in any precision: integer sums of a whole batch are 5 times slower on CPU.
-        above = (logits > threshold).astype(jnp.float32)
+        passed = logits.astype(level.dtype) > jnp.broadcast_to(level, logits.shape)
+        above = passed.astype(jnp.float32)
         rows = np.arange(labels.shape[0], dtype=np.int32)[:, None]
         return Predictions(
             top_labels=jax.lax.top_k(logits, top)[1].astype(jnp.int32),
-            active=logits.at[rows, labels].get(mode="fill", fill_value=-jnp.inf) > threshold,
+            active=passed.at[rows, labels].get(mode="fill", fill_value=False),
             per_example=(above @ jnp.ones(logits.shape[1], jnp.float32)).astype(jnp.int32),
             per_label=(mask.astype(bool).astype(jnp.float32) @ above).astype(jnp.int32),
         )
@@ -153,7 +159,7 @@ def predict(
         examples, of_labels = map(PartitionSpec, spec_of(logits))
         return Predictions(examples, examples, examples, of_labels)  # type: ignore[arg-type]
 
-    return automatic(counted, specs, logits, labels, mask)
+    return automatic(counted, specs, logits, labels, mask, level)
 
 
 # Like `predict` compiled at module level, so that the heads of one comparison share one compilation.

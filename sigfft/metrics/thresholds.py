@@ -4,6 +4,7 @@ A label is predicted if its logit is strictly above its threshold. The F1 that i
 on the examples that were counted; on others it is lower, the more so the fewer examples a label has.
 """
 
+import math
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -77,7 +78,7 @@ def choose_thresholds(
     hits, sizes = _above(host.active), _above(host.every) + host.active.sum(axis=1, keepdims=True)
     n_labels = len(hits)
     of_edges, choose = OBJECTIVES[objective]
-    chosen = np.full(n_labels, _middle_of_best(of_edges(hits, sizes)[None])[0])
+    chosen = np.full(n_labels, middle_of_best(of_edges(hits, sizes)[None])[0])
     own = host.active.sum(axis=1) >= max(least_active, 1) if per_label else np.zeros(n_labels, bool)
     if own.any():
         chosen = choose(hits, sizes, own, chosen)
@@ -88,6 +89,17 @@ def choose_thresholds(
         float(_f1(hits[at], sizes[at]).mean()),
         own,
     )
+
+
+def logit_of(probability: float) -> np.float32:
+    """The threshold in logits of a probability, in the float32 that logits are compared in.
+
+    Raises:
+      ValueError: it is not strictly between 0 and 1.
+    """
+    if not 0 < probability < 1:
+        raise ValueError(f"threshold={probability} must be a probability strictly between 0 and 1, or dev")
+    return np.float32(math.log(probability) - math.log1p(-probability))
 
 
 def rule_bias(
@@ -129,7 +141,7 @@ def _f1(hits: Int[np.ndarray, "..."] | np.integer, sizes: Int[np.ndarray, "..."]
 
 def _largest_mean(hits: Counted, sizes: Counted, own: Own, start: Chosen) -> Chosen:
     """Each label's best edge by itself; labels not in `own` stay where they start."""
-    start[own] = _middle_of_best(_f1(hits[own], sizes[own]))
+    start[own] = middle_of_best(_f1(hits[own], sizes[own]))
     return start
 
 
@@ -146,13 +158,13 @@ def _largest_ratio(hits: Counted, sizes: Counted, own: Own, start: Chosen) -> Ch
 
     while True:
         reached, better = ratio(start), start.copy()
-        better[own] = _middle_of_best(2.0 * hits[own] - float(reached) * sizes[own])
+        better[own] = middle_of_best(2.0 * hits[own] - float(reached) * sizes[own])
         if ratio(better) <= reached:
             return better if ratio(better) == reached else start
         start = better
 
 
-def _middle_of_best(values: Float[np.ndarray, "rows edges"]) -> Chosen:
+def middle_of_best(values: Float[np.ndarray, "rows edges"]) -> Chosen:
     """In each row, the middle of the first run of largest values."""
     best = values == values.max(axis=1, keepdims=True)
     first = best.argmax(axis=1)

@@ -14,12 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from sigfft.files import replacing
+from sigfft.files.documents import parsed
 
 _ABOUT, _KIND, _FORMAT = "about.json", "sigfft export", 1
+_LARGEST_ABOUT = 1 << 28  # bytes: names of a million labels take a tenth; a zip bomb takes all memory
 _DAMAGE = (
+    AttributeError,
     EOFError,
     KeyError,
+    MemoryError,
     OSError,
+    OverflowError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -69,13 +74,18 @@ def read(path: str | os.PathLike) -> Contents:
     """
     Path(path).stat()
     with _opened(path) as archive:
-        about = json.loads(archive.read(_ABOUT))
+        if archive.getinfo(_ABOUT).file_size > _LARGEST_ABOUT:
+            raise ValueError(f"{_ABOUT} is larger than {_LARGEST_ABOUT >> 20} MiB")
+        about = parsed(archive.read(_ABOUT))
         if about["kind"] != _KIND:
             raise ValueError(f"it is {about['kind']!r}")
         later = about["format"] > _FORMAT
     if later:
         raise ValueError(f"{path} is an export of format {about['format']}; this version reads up to {_FORMAT}")
     with _opened(path) as archive:
+        compressed = {own.filename for own in archive.infolist() if own.compress_type != zipfile.ZIP_STORED}
+        if compressed - {_ABOUT}:
+            raise ValueError("arrays and functions are compressed")  # as in a zip bomb
         functions = {name: archive.read(_function(name)) for name in about["functions"]}
         arrays = {
             name: np.frombuffer(archive.read(_array(i)), jnp.dtype(dtype)).reshape(shape)

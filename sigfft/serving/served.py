@@ -1,6 +1,7 @@
 """An export, reloaded: it answers with labels, scores, sets and names."""
 
 import os
+import reprlib
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -126,10 +127,13 @@ def load(path: str | os.PathLike) -> Served:
     contents = archive.read(path)
     try:
         functions = {name: export.deserialize(bytearray(data)) for name, data in contents.functions.items()}
-    except ValueError as error:
-        wrote = contents.about["versions"]["jax"]
-        raise ValueError(f"{path}: JAX {jax.__version__} cannot read what JAX {wrote} wrote: {error}") from error
-    served = Served(contents, functions)
+    except Exception as error:  # JAX and flatbuffers raise many kinds; each means that this cannot be read
+        wrote = reprlib.repr(contents.about.get("versions"))
+        raise ValueError(f"{path}: JAX {jax.__version__} cannot read what {wrote} wrote: {error}") from error
+    try:
+        served = Served(contents, functions)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not as sigfft.serving.save writes it ({type(error).__name__}: {error})") from error
     here = export.default_export_platform()
     if here not in served.platforms:
         raise ValueError(

@@ -3,11 +3,12 @@
 from sigfft.extras import needs
 
 with needs("train", "sigfft.training"):
-    from sigfft.training.checkpoint import load_model as load_model
+    from sigfft.training.cluster import Cluster as Cluster
     from sigfft.training.command import launch as launch
     from sigfft.training.config import Config as Config
     from sigfft.training.config import check_overrides as check_overrides
     from sigfft.training.deployment import export_run as export_run
     from sigfft.training.experiment import run as run
+    from sigfft.training.finished import load_model as load_model
+    from sigfft.training.processes import is_first_process as is_first_process
     from sigfft.training.workdir import CONTENTS as CONTENTS
-    from sigfft.training.workdir import is_first_process as is_first_process

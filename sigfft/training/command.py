@@ -1,18 +1,21 @@
 """What `sigfft train` does: a config by its name or its file, values that flags set in it, and its run."""
 
+import contextlib
 import itertools
 import runpy
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 from absl import flags, logging
 from ml_collections import config_flags
 
 import sigfft
+from sigfft.training.cluster import Cluster, joined
 from sigfft.training.config import Config, check_overrides
 from sigfft.training.experiment import run
+from sigfft.training.resume import RESUME
 
 
 def launch(
@@ -20,8 +23,8 @@ def launch(
     overrides: Sequence[str],
     workdir: str | None = None,
     *,
-    resume: bool = False,
-    distributed: bool = False,
+    resume: str = "auto",
+    distributed: bool | Cluster = False,
     show: bool = True,
 ) -> tuple[Path, dict[str, Any]]:
     """Runs an experiment.
@@ -30,8 +33,8 @@ def launch(
       config: as `config_of`, and so are overrides; "": "auto" where they set data.dir, and else "demo".
       overrides: such as "--config.optim.steps=500".
       workdir: folder of the run; None or "": a new one below runs/.
-      resume: go on with the run that the folder holds.
-      distributed: this process is one of several, which JAX finds.
+      resume: as `run`.
+      distributed: this process is one of several: those of a `Cluster`, or with True of one that JAX finds.
       show: print the table.
 
     Returns:
@@ -44,24 +47,26 @@ def launch(
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
     own_data = any(argument.lstrip("-").startswith("config.data.dir=") for argument in overrides)
     chosen = config_of(config or ("auto" if own_data else "demo"), overrides)
-    if resume and not workdir:
+    if resume not in RESUME:
+        raise ValueError(f"--resume={resume} must be one of: {', '.join(RESUME)}")
+    if resume == "always" and not workdir:
         raise ValueError("--resume needs the --workdir of the run to go on with")
-    if distributed:
-        jax.distributed.initialize()
-    folder = Path(workdir) if workdir else new_workdir(chosen.name)
-    return folder, run(chosen, folder, resume=resume, show=show)
+    cluster = Cluster() if distributed is True else distributed
+    with joined(cluster) if cluster else contextlib.nullcontext():
+        folder = Path(workdir) if workdir else new_workdir(chosen.name)
+        return folder, run(chosen, folder, resume=resume, show=show)
 
 
 def config_of(config: str, overrides: Sequence[str]) -> Config:
     """The config of a name, such as "demo", or of a file with `get_config()`; `--config.key=value` sets a value in it.
 
     Raises:
-      ValueError: an unknown name or key, a file that is missing, a value of another type, or a flag that is none of a
-        config.
+      ValueError: an unknown name or key, a file that is missing or fails, a value of another type, or a flag that is
+        none of a config.
     """
     check_overrides(overrides)
     path = _file(config)
-    made = runpy.run_path(str(path))["get_config"]()
+    made = _made_by(path)
     if not isinstance(made, Config):
         raise ValueError(f"get_config() of {path} must return a sigfft.training.Config; it returns {made!r:.60}")
     arguments, values = ["sigfft train", *overrides], flags.FlagValues()
@@ -73,6 +78,16 @@ def config_of(config: str, overrides: Sequence[str]) -> Config:
     if rest:
         raise ValueError(f"{rest[0]!r} is no option; values of the config are set by --config.key=value")
     return values.config
+
+
+def _made_by(path: Path) -> Any:
+    """What get_config() of a file returns."""
+    try:
+        return runpy.run_path(str(path))["get_config"]()
+    except Exception as error:  # whatever it was, it is the file's
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f", line {lines[-1]}" if lines else ""
+        raise ValueError(f"{path}{where}: get_config() fails: {type(error).__name__}: {error}") from error
 
 
 def shipped_configs() -> dict[str, Path]:

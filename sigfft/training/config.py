@@ -7,21 +7,27 @@ arguments, for kinds of one's own; a config file sets them, and no flag.
 
 import dataclasses
 import difflib
+import reprlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sigfft.data import SyntheticSpec
 
 _POSITIVE = (
-    *("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every"),
+    *("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every", "eval.keep"),
     *("data.ngrams", "data.min_count", "data.max_length", "data.image_size"),
 )
 _NOT_NEGATIVE = (
     *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
+    *("optim.step_timeout",),
     *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
+    "checkpoint.every_minutes",
     *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
 )
 _CHOSEN = ("encoder.dim", "head.spread", "baseline.spread")  # -1 leaves the choice to the sizes of the data
+_LARGEST = 2**31 - 1  # of whole numbers, which are 32-bit ones on devices
+_LARGEST_SEED = 2**63 - 1
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
 
 
@@ -123,6 +129,9 @@ class OptimConfig:
     warmup_steps: int = 100  # from zero to the peak
     weight_decay: float = 0.0  # AdamW's, on matrices
     clip_norm: float = 0.0  # gradients are scaled down to this global norm; 0: never
+    # seconds that a step may take, compilation of the first and the wait for its loss included, before the run ends
+    # with a line and the stacks of its threads; 0: as long as it takes
+    step_timeout: float = 0.0
 
 
 @dataclasses.dataclass
@@ -132,11 +141,23 @@ class EvalConfig:
     every: int = 200  # steps between evaluations on the dev split; each writes a checkpoint
     metric: str = "P@1"  # the dev metric that the best checkpoint is chosen by
     patience: int = 0  # evaluations without a better metric before training stops; 0: never
+    keep: int = 2  # the latest so many checkpoints, besides the best: where the last is damaged, another is taken
     ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics
+    # what the threshold of predicted label sets makes largest on the dev split, if there is one: "micro F1",
+    # "macro F1", "sample F1" or "exact match"; "": none is chosen
+    threshold: str = "micro F1"
+    threshold_per_label: bool = False  # one for each label, of micro or macro F1, in place of one for all labels
     max_dev_examples: int = 0  # evaluate on the first so many, rounded up to whole batches; 0: all
     propensity_a: float = 0.55  # A of the propensity model (Jain et al. 2016)
     propensity_b: float = 1.5  # B of the propensity model
     log_every: int = 20  # steps between lines of training loss
+
+
+@dataclasses.dataclass
+class CheckpointConfig:
+    """When a checkpoint is written, besides those of evaluations."""
+
+    every_minutes: float = 10.0  # with the first line of the log so long after the one before; 0: never
 
 
 @dataclasses.dataclass
@@ -158,12 +179,13 @@ class Config:
     baseline: HeadConfig = dataclasses.field(default_factory=lambda: HeadConfig(kind="none"))
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
+    checkpoint: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
     check: CheckConfig = dataclasses.field(default_factory=CheckConfig)
 
 
 def check_overrides(arguments: Sequence[str]) -> None:
     """Raises ValueError for the first --config.key that `Config` does not have, and names the nearest that it has."""
-    known = list(_flat(dataclasses.asdict(Config())))
+    known = list(flat(dataclasses.asdict(Config())))
     for argument in arguments:
         key = argument.lstrip("-").partition("=")[0]
         if not argument.startswith("-") or not key.startswith("config."):
@@ -177,8 +199,14 @@ def check_overrides(arguments: Sequence[str]) -> None:
 
 
 def check_values(config: Config) -> None:
-    """Raises ValueError for the first number that is out of its range."""
-    values = _flat(dataclasses.asdict(config))
+    """Raises ValueError for the first value that is of another type than its default, or out of its range."""
+    values = flat(dataclasses.asdict(config))
+    for key, default in flat(dataclasses.asdict(Config())).items():
+        _check_value(key, values[key], default)
+    if not config.name or not config.name.isprintable() or ".." in config.name.split("/"):
+        raise ValueError(f"name={config.name!r:.80} must be what a folder can be called")
+    if config.data.source == "synthetic":
+        dataclasses.replace(config.data.synthetic)  # is checked as it is made, and flags set values afterwards
     for key in (*_POSITIVE, *_NOT_NEGATIVE, *_CHOSEN):
         least = 1 if key in _POSITIVE else -1 if key in _CHOSEN else 0
         if not values[key] >= least:
@@ -191,22 +219,25 @@ def check_values(config: Config) -> None:
         raise ValueError(f"optim.warmup_steps={warmup_steps} must be less than optim.steps={steps}")
 
 
-def differences(config: Config, stored: Mapping[str, Any]) -> list[str]:
-    """The keys in which a config and a stored one's dictionary differ, as "key (ours, not the stored one's)".
+def _check_value(key: str, value: Any, default: Any) -> None:
+    kinds = {float: (float, int), list: (list,)}.get(type(default), (type(default),))
+    if type(value) not in kinds or (isinstance(value, list) and not all(type(own) is int for own in value)):
+        expected = "whole numbers, such as (1, 5)" if isinstance(default, list) else type(default).__name__
+        raise ValueError(f"{key}={reprlib.repr(value)} must be {expected}")
+    if isinstance(default, float) and not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{key}={reprlib.repr(value)} must be finite")
+    largest = _LARGEST_SEED if key.split(".")[-1] == "seed" else _LARGEST
+    for own in value if isinstance(value, list) else [value]:
+        if isinstance(default, int | list) and not abs(own) <= largest:
+            raise ValueError(f"{key}={reprlib.repr(value)} must be at most {largest}")
 
-    A key that is not stored is one of a later version, and has its default there.
-    """
-    mine, theirs = _flat(dataclasses.asdict(config)), _flat(dataclasses.asdict(Config())) | _flat(stored)
-    keys = sorted(mine.keys() | theirs.keys())
-    return [f"{key} ({mine.get(key)!r}, not {theirs.get(key)!r})" for key in keys if mine.get(key) != theirs.get(key)]
 
-
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The values of nested dictionaries by their keys, joined by dots; tuples as lists, as JSON has them."""
     values: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):
-            values |= _flat(value, f"{prefix}{key}.")
+            values |= flat(value, f"{prefix}{key}.")
         else:
             values[prefix + key] = list(value) if isinstance(value, tuple) else value
     return values

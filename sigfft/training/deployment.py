@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from sigfft import serving
-from sigfft.training.checkpoint import load_model
+from sigfft.heads.head import whole
+from sigfft.training.evaluate import Threshold
+from sigfft.training.finished import load_model
+from sigfft.training.thresholds import asked_threshold, deployed_thresholds
 from sigfft.training.workdir import Workdir
 
 
@@ -17,6 +20,7 @@ def export_run(
     *,
     head: str | None = None,
     max_features: int | None = None,
+    threshold: Threshold | Literal["dev"] = None,
     names: Sequence[str] | None = None,
     **options: Any,
 ) -> None:
@@ -30,8 +34,10 @@ def export_run(
       output: the file.
       head: name of the head, as the run's table shows it; default: the last one.
       max_features: of a sparse model, features of an example at most; default: what the run was trained with.
+      threshold: in logits, one for all labels or one for each; or "dev": what the run chose on its dev split. Default:
+        that, or 0 if it chose none.
       names: of the labels, one each; default: those that the run keeps, if any.
-      **options: of `sigfft.serving.save`: top, max_cardinality, threshold, platforms, block_size.
+      **options: of `sigfft.serving.save`: top, max_cardinality, platforms, block_size.
 
     Raises:
       ValueError: the run is not what it must be, `max_features` is not known, or as `sigfft.serving.save`.
@@ -40,7 +46,7 @@ def export_run(
     model, params = load_model(workdir, head)
     run = Workdir(Path(workdir))
     data = run.read(run.report)["data"]
-    width = max_features or run.read(run.config).get("data", {}).get("max_features", 0)
+    width = run.max_features() if max_features is None else whole("max_features", max_features, 1)
     if data["n_features"] is None:
         examples = {"features": np.zeros((1, data["feature_dim"]), np.float32)}
     elif width:
@@ -50,5 +56,11 @@ def export_run(
         raise ValueError(
             f"{workdir} was trained with all features of its examples; say how many one may have, as max_features"
         )
+    if threshold is None:
+        chosen = deployed_thresholds(workdir, model.name)
+        threshold = 0.0 if chosen is None else chosen
+    elif isinstance(threshold, str):
+        threshold = asked_threshold(workdir, model.name, threshold)
     names = run.label_names() if names is None else names
-    serving.save(output, model.features, model.head, params, examples, names=names, **options)
+    options |= {"threshold": threshold, "names": names}
+    serving.save(output, model.features, model.head, params, examples, **options)

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Shaped
 
 from sigfft.data import Batch
 from sigfft.encoders import Examples
 from sigfft.training.config import Config, OptimConfig
-from sigfft.training.model import Model
+from sigfft.training.model import Model, ModelParams
+from sigfft.training.seal import in_one_piece
 from sigfft.training.step import DATA, LABELS, StepInfo, TrainState, init_state, make_device_step
 
 
@@ -28,7 +28,10 @@ class OnDevices(NamedTuple):
     feed: Callable[[Batch], Any]  # this host's share of a batch, (examples, ...) -> what `step` takes
     # (state, fed batch) -> (state, StepInfo); the state is donated
     step: Callable[[TrainState, Any], tuple[TrainState, StepInfo]]
-    whole: Callable[[TrainState], TrainState]  # state -> the same for one device; the opposite of `place`
+    params: Callable[[TrainState], ModelParams]  # state -> its parameters, each array in one piece
+    stored: Callable[[TrainState], TrainState]  # state -> the same as checkpoints take it
+    shapes: TrainState  # of the state of `init`
+    layout: TrainState  # of the state that `place` gives: shapes, and the devices of each part
 
     def take_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
         """One step on this host's share of a batch, with no transfer that nobody asked for.
@@ -69,15 +72,20 @@ def make_data_parallel(
     `seed` is of the start and of dropout; the default is all devices of all processes.
     """
     step = make_device_step(model, config, seed)
+    init = functools.partial(init_state, model, config, seed)
     replicated, split = local_shardings(devices)
+    shapes = jax.eval_shape(init)
     return OnDevices(
-        init=functools.partial(init_state, model, config, seed),
+        init=init,
         place=lambda state: jax.device_put(jax.device_get(state), replicated),
         feed=lambda batch: split_over_devices(batch, split),
         step=jax.pmap(
             step, axis_name=DATA, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0, devices=devices
         ),
-        whole=lambda state: state,
+        params=lambda state: state.params,
+        stored=jax.device_get,  # each process has the whole state, and the first one writes
+        shapes=shapes,
+        layout=jax.tree.map(lambda leaf: _placed(leaf, leaf.shape, replicated), shapes),
     )
 
 
@@ -112,37 +120,38 @@ def make_mesh(data: int, labels: int) -> Mesh:
 def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh) -> OnDevices:
     """Each device owns a range of labels, with their parameters and optimiser state; it takes one device's steps.
 
-    If the labels cannot be split evenly, the last device's range is filled up with rows that never count; `whole` drops
-    them. A state is made, and written, in one piece: the memory of one device, or of the host, must hold it then.
+    If the labels cannot be split evenly, the last device's range is filled up with rows that never count and are zero;
+    `params` drops them. A state is made in one piece, which the memory of one device must hold then, and written and
+    restored by each device's part.
 
     `config.block_size` is of each device's labels, `seed` of the start and of dropout, `mesh` from `make_mesh`.
     """
     held = -(-model.head.n_labels // mesh.shape[LABELS])
     init = functools.partial(init_state, model, config, seed)
-    specs = _specs(jax.eval_shape(init), model)
+    shapes = jax.eval_shape(init)
+    specs = _specs(shapes, model)
     by_example = NamedSharding(mesh, PartitionSpec(DATA))
 
-    def place(state: TrainState) -> TrainState:
-        def place_leaf(leaf, spec):
-            values = np.asarray(leaf)
-            if spec == PartitionSpec(LABELS):
-                rows = held * mesh.shape[LABELS] - len(values)
-                values = np.pad(values, [(0, rows)] + [(0, 0)] * (values.ndim - 1))
-            return jax.device_put(values, NamedSharding(mesh, spec))
+    def lay(leaf, spec):
+        rows = (held * mesh.shape[LABELS],) if spec == PartitionSpec(LABELS) else leaf.shape[:1]
+        return _placed(leaf, rows + leaf.shape[1:], NamedSharding(mesh, spec))
 
-        return jax.tree.map(place_leaf, state, specs)
+    layout = jax.tree.map(lay, shapes, specs)
+
+    def place(state: TrainState) -> TrainState:
+        def place_leaf(leaf, like):
+            values = np.asarray(leaf)
+            if values.ndim:
+                values = np.pad(values, [(0, now - old) for now, old in zip(like.shape, values.shape, strict=True)])
+            return jax.device_put(values, like.sharding)
+
+        return jax.tree.map(place_leaf, state, layout)
 
     def feed(batch: Batch) -> Examples:
         return {name: jax.make_array_from_process_local_data(by_example, value) for name, value in batch.items()}
 
-    def whole(state: TrainState) -> TrainState:
-        def gather(leaf, spec):
-            own = spec == PartitionSpec(LABELS)
-            if own and not leaf.is_fully_addressable:
-                leaf = multihost_utils.process_allgather(leaf, tiled=True)
-            return np.asarray(leaf)[: model.head.n_labels] if own else np.asarray(leaf)
-
-        return jax.tree.map(gather, state, specs)
+    def params(state: TrainState) -> ModelParams:
+        return jax.tree.map(in_one_piece, state.params, shapes.params)
 
     # Replication is not checked: the loss's gradient is our own, and its sum over "labels" is made by hand.
     step = jax.shard_map(
@@ -152,7 +161,7 @@ def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh
         out_specs=(specs, PartitionSpec()),
         check_vma=False,
     )
-    return OnDevices(init, place, feed, jax.jit(step, donate_argnums=0), whole)
+    return OnDevices(init, place, feed, jax.jit(step, donate_argnums=0), params, lambda state: state, shapes, layout)
 
 
 def _specs(state: TrainState, model: Model) -> Any:
@@ -164,3 +173,7 @@ def _specs(state: TrainState, model: Model) -> Any:
         return PartitionSpec(LABELS) if own else PartitionSpec()
 
     return jax.tree.map_with_path(spec, state)
+
+
+def _placed(leaf: Any, shape: tuple[int, ...], sharding: NamedSharding) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, leaf.dtype, sharding=sharding)

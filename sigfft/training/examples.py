@@ -39,7 +39,7 @@ def batches_of(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple
     """
     run = Workdir(workdir)
     data = run.read(run.report)["data"]
-    max_features = run.read(run.config).get("data", {}).get("max_features", 0)
+    max_features = run.max_features()
     with _as_file(examples) as path:
         parts: Iterator[Features]
         if run.intake.exists():

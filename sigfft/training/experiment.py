@@ -5,30 +5,36 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from sigfft.argmaxability import Report
 from sigfft.data import SOURCES, Splits, recognised
+from sigfft.data.digests import fingerprint
 from sigfft.encoders import ENCODERS
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
+from sigfft.training.agreement import agree_on_data, agree_on_start
 from sigfft.training.arguments import arguments_for, chosen
+from sigfft.training.checkpoint import check_path
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
-from sigfft.training.evaluate import check_label_sets, make_evaluate
+from sigfft.training.evaluate import Checked, check_label_sets, make_evaluate
 from sigfft.training.loop import train
 from sigfft.training.model import make_models
-from sigfft.training.report import content_of, entry_of, table, write_report
+from sigfft.training.preemption import Notice
+from sigfft.training.processes import first_process_first, is_first_process, of_the_first
+from sigfft.training.report import Scores, content_of, entry_of, table, threshold_table, write_report
+from sigfft.training.resume import begun_run, check_origin
 from sigfft.training.step import make_loss
-from sigfft.training.workdir import Workdir, first_process_first, is_first_process
+from sigfft.training.thresholds import check_thresholding, chosen_on_dev
+from sigfft.training.workdir import Workdir
 
 
 def run(
-    config: Config, workdir: Path | str, *, resume: bool = False, splits: Splits | None = None, show: bool = True
+    config: Config, workdir: Path | str, *, resume: str | bool = False, splits: Splits | None = None, show: bool = True
 ) -> dict[str, Any]:
     """Trains, evaluates and checks the heads of a config; prints their table and writes report.json and figures.
 
     Everything is written below the folder `workdir`; where it holds a run of this config, `resume` goes on with it. Of
-    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch and the
-    first one writes.
+    several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch, checks
+    its share of the label sets, and the first one writes.
 
     Data of one's own need no file. With features (examples, feature_dim) and label sets in memory, a split is
 
@@ -39,7 +45,9 @@ def run(
     Args:
       config: the experiment.
       workdir: folder of the run.
-      resume: go on with the run that the folder holds.
+      resume: "auto" goes on with the run that the folder holds, and starts one where there is nothing; "always", or
+        True, wants a run there; "never", or False, wants none. What results do not depend on may differ from the run's
+        config, such as the cache or how labels are split over devices; all else is named.
       splits: "train", "test" and perhaps "dev"; None: those of `config.data`, of which only `dev_share` counts for
         given ones. config.json names their source "given", and a run that resumes needs the same splits again.
       show: print the table.
@@ -48,19 +56,39 @@ def run(
       The content of report.json.
 
     Raises:
-      ValueError: what the config asks for cannot be, or the folder holds another run. Nothing is written then.
+      ValueError: what the config asks for cannot be, or the folder holds another run, one of other data, or is in use
+        by another process. Nothing is written then.
       FloatingPointError: the loss of a step was not finite.
+      OSError: a checkpoint could not be written.
+      Preempted: SIGTERM or SIGINT ended the run, or the platform's notice; what was trained is saved.
     """
     folder = Workdir(workdir)
-    if splits is not None:
-        _check_splits(splits)
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
-    folder.check(config, resume)
-    check_values(config)
-    check_devices(config.optim)
-    make_loss(config.optim)  # refuses what is wrong before anything is written
+    with Notice(folder.path).watching() as notice:
+        if splits is not None:
+            _check_splits(splits)
+            config = dataclasses.replace(config, data=dataclasses.replace(config.data, source="given"))
+        agree_on_start(config, folder.path)
+        check_path(folder.path)
+        check_values(config)
+        check_thresholding(config.eval)
+        check_devices(config.optim)
+        make_loss(config.optim)  # refuses what is wrong before anything is written
+        with folder.held():
+            return _run(config, folder, resume, splits, show, notice)
+
+
+def _run(
+    config: Config, folder: Workdir, resume: str | bool, given: Splits | None, show: bool, notice: Notice
+) -> dict[str, Any]:
+    """`run` in a folder that this process holds."""
+    origin = begun_run(folder, config, resume)
     with first_process_first("data"):
-        splits = _with_dev(load_splits(config) if splits is None else splits, config)
+        splits = load_splits(config) if given is None else given
+    data = fingerprint(splits)
+    agree_on_data(splits, data)
+    if origin is not None:
+        check_origin(folder, origin, data)
+    splits = _with_dev(splits, config)
     models = make_models(config, splits["train"])
     metrics = make_metrics(
         splits["train"].n_labels,
@@ -72,31 +100,39 @@ def run(
     _check_stopping(config, metrics, "dev" in splits)
     with first_process_first("folder"):  # all have looked into it before
         if is_first_process():
-            folder.write_config(config)
+            folder.remove_parts()
+            folder.write_config(config, data)
             folder.write_origin(splits["train"].origin)
             if show and splits["train"].origin.about:
                 print(splits["train"].origin.about)
 
     entries: list[dict[str, Any]] = []
-    verdicts: dict[str, Report] = {}
+    results: dict[str, tuple[Scores, Checked | None]] = {}
     for model in models:
         evaluations = {
             split: make_evaluate(model, metrics, splits[split], config.optim.batch_size, limit, config.optim.block_size)
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, resume)
-        test = evaluations["test"](params)
+        goes_on = origin is not None
+        params, steps, progress = train(model, config, splits["train"], evaluations.get("dev"), folder, goes_on, notice)
+        scores, chosen = Scores(evaluations["test"](params)), None
+        if config.eval.threshold and "dev" in splits:
+            path = folder.thresholds(model.name).relative_to(folder.path).as_posix()
+            chosen = chosen_on_dev(model, params, splits["dev"], config.eval, config.optim, path)
+            scores = scores._replace(at_threshold=evaluations["test"](params, chosen.values), chosen=chosen)
         checked = None
         if config.check.max_sets >= 0:
-            checked = check_label_sets(model.head, params["head"], splits["test"], config.check.max_sets, model.domain)
-            verdicts[model.name] = checked[0]
-        entries.append(entry_of(model, steps, progress, test, checked))
+            levels = None if chosen is None else chosen.values
+            limited = splits["test"], config.check.max_sets, model.domain
+            checked = check_label_sets(model.head, params["head"], *limited, levels)
+        results[model.name] = scores, checked
+        entries.append(of_the_first(entry_of(model, steps, progress, scores, checked)))
     content = content_of(config.name, splits, entries)
     if is_first_process():
-        write_report(folder, content, verdicts, config.eval.metric)
+        write_report(folder, content, results, config.eval.metric)
         if show:
-            print(fitted(table(entries)))
+            print(f"{fitted(table(entries))}\n\n{fitted(threshold_table(entries))}")
     return content
 
 

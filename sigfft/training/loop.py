@@ -1,5 +1,6 @@
-"""Training one head: steps, logs, evaluations, checkpoints, early stopping."""
+"""Training one head: steps, logs, evaluations, checkpoints, early stopping, and an end from outside."""
 
+import contextlib
 import math
 import time
 from typing import Any
@@ -7,95 +8,155 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jax.experimental import multihost_utils
 
 from sigfft.data import Dataset, batches
 from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import Config
 from sigfft.training.devices import on_devices
 from sigfft.training.evaluate import Evaluate
+from sigfft.training.log import RunLog, forget_after
 from sigfft.training.model import Model, ModelParams
-from sigfft.training.workdir import RunLog, Workdir, forget_after
+from sigfft.training.preemption import Notice, Preempted
+from sigfft.training.step import StepInfo
+from sigfft.training.watchdog import step_watch
+from sigfft.training.workdir import Workdir
 
 
 def train(
-    model: Model, config: Config, train_data: Dataset, evaluate_dev: Evaluate | None, workdir: Workdir, resume: bool
+    model: Model,
+    config: Config,
+    train_data: Dataset,
+    evaluate_dev: Evaluate | None,
+    workdir: Workdir,
+    resume: bool,
+    notice: Notice | None = None,
 ) -> tuple[ModelParams, int, Progress]:
     """Trains until `optim.steps`, or until `eval.patience` evaluations brought nothing better.
 
-    A run that is resumed takes up its latest checkpoint and gives the parameters, to the bit, that it would have given
-    without the interruption. Without `evaluate_dev` the last step counts as the best.
+    A run that is resumed takes up its latest checkpoint that is whole and gives the parameters, to the bit, that it
+    would have given without the interruption; on other devices, up to the order of sums. Without `evaluate_dev` the
+    last step counts as the best. `notice` tells when to end early, with the state saved.
 
     Returns:
       The parameters of the best checkpoint, on one device; the steps taken; and how they went.
 
     Raises:
       FloatingPointError: the loss of a step was not finite.
-      ValueError: the checkpoint to go on from is damaged or of another model.
+      OSError: a checkpoint could not be written.
+      Preempted: the run was to end early.
+      ValueError: no checkpoint is whole, or they are of another model.
     """
-    devices = on_devices(model, config)
-    checkpoints = Checkpoints(workdir.checkpoints(model.name))
-    state, progress = devices.init(), Progress()
-    if resume and (latest := checkpoints.latest_step()) is not None:
-        state, progress = checkpoints.restore(state, latest)
-    step = int(state.step)
-    state = devices.place(state)
-    forget_after(workdir, model.name, step)
-    log = RunLog(workdir, model.name, step, config.optim.steps)
-    order: dict[str, Any] = {"seed": config.seed, "shuffle": True, "num_epochs": None, "start_step": step}
-    host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
-    stream = iter(batches(train_data, config.optim.batch_size, **order, **host))
-    patience = config.eval.patience or math.inf
-    pending: list[Array] = []  # losses stay on the device until they are logged
-    started = time.perf_counter()
-    try:
-        while step < config.optim.steps and progress.stale_evaluations < patience:
-            state, info = devices.take_step(state, next(stream))
-            step += 1
-            pending.append(info.loss)
-            evaluation = step % config.eval.every == 0 or step == config.optim.steps
-            if step % config.eval.log_every == 0 or evaluation:
-                losses = _finite(pending, step)
-                elapsed, n_logged, pending = time.perf_counter() - started, len(pending), []
-                rate = n_logged * config.optim.batch_size / elapsed
-                progress = progress._replace(seconds=progress.seconds + elapsed)
-                norm = float(jax.device_get(info.gradient_norm))
-                log.write(step, {"loss": float(losses.mean()), "gradient_norm": norm, "examples_per_second": rate})
-                log.progress(step, loss=f"{losses.mean():.4g}", examples_per_second=f"{rate:.0f}")
-                if evaluation:
-                    saved = devices.whole(state)
-                    progress = _evaluate(saved.params, step, progress, evaluate_dev, config, log)
-                    checkpoints.save(saved, progress, progress.best_metric if progress.best_step == step else -math.inf)
-                started = time.perf_counter()
-        best = devices.whole(state)
-        if progress.best_step != step:
-            best, _ = checkpoints.restore(best, progress.best_step)
-    finally:
-        log.close()
-        checkpoints.close()
-    params = jax.tree.map(jnp.asarray, jax.device_get(best.params))  # on one device, however they were trained
-    return params, step, progress
+    devices, notice = on_devices(model, config), notice or Notice(workdir.path)
+    with contextlib.ExitStack() as stack:
+        checkpoints = Checkpoints(workdir.checkpoints(model.name), config.eval.keep)
+        stack.callback(checkpoints.close)
+        found = checkpoints.newest(devices.layout, devices.shapes) if resume else None
+        state, progress = found or (devices.place(devices.init()), Progress())
+        step = int(state.step)
+        forget_after(workdir, model.name, step - bool(progress.losses))  # the lines of those are still to be written
+        log = RunLog(workdir, model.name, step, config.optim.steps)
+        stack.callback(log.close)
+        order: dict[str, Any] = {"seed": config.seed, "shuffle": True, "num_epochs": None, "start_step": step}
+        host = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+        stream = iter(batches(train_data, config.optim.batch_size, **order, **host))
+        patience = config.eval.patience or math.inf
+        saved_step, schedule = step, _Schedule(config.checkpoint.every_minutes)
+        watched = step_watch(config.optim.step_timeout)
+        pending: list[StepInfo] = []  # of steps since the last line of the log: they stay on the devices until then
+        started = time.perf_counter()
+        with notice.deferred():
+            while True:
+                evaluation = step % config.eval.every == 0 or step == config.optim.steps
+                to_log = bool(pending or progress.losses) and (evaluation or step % config.eval.log_every == 0)
+                ending = notice.reached()
+                if to_log or ending:
+                    elapsed = time.perf_counter() - started
+                    rate, started = len(pending) * config.optim.batch_size / elapsed, time.perf_counter()
+                    with watched(step):
+                        progress, pending = _with_losses(progress, pending, step, elapsed), []
+                    if ending:
+                        if step > saved_step:
+                            checkpoints.save(devices.stored(state), progress, devices.shapes)
+                        checkpoints.finish()
+                        raise notice.ending(f" after step {step}, which is saved" if step else " before the first step")
+                    try:
+                        metrics = _measured(evaluate_dev, devices.params(state), notice) if evaluation else None
+                    except Preempted:
+                        continue  # to the end: the step is saved as one that is still to be evaluated
+                    progress = _logged(progress, metrics, step, rate, config.eval.metric, log)
+                    if evaluation or schedule.is_due():
+                        checkpoints.save(devices.stored(state), progress, devices.shapes)
+                        saved_step = step
+                        schedule.restart()
+                    started = time.perf_counter()
+                if step >= config.optim.steps or progress.stale_evaluations >= patience:
+                    break
+                with watched(step + 1):
+                    state, info = devices.take_step(state, next(stream))
+                step += 1
+                pending.append(info)
+            checkpoints.finish()
+        params, progress = checkpoints.best(progress, step, devices.shapes.params)
+        params = devices.params(state) if params is None else params
+    on_one_device = jax.tree.map(jnp.asarray, jax.device_get(params))  # wherever they were trained
+    return on_one_device, step, progress
 
 
-def _finite(losses: list[Array], last_step: int) -> np.ndarray:
-    values = np.asarray(jax.device_get(losses), np.float64)
+class _Schedule:
+    """When a checkpoint is due by the clock of the first process; 0 minutes: never."""
+
+    def __init__(self, minutes: float):
+        self._seconds = 60 * minutes
+        self.restart()
+
+    def restart(self) -> None:
+        self._started = time.monotonic()
+
+    def is_due(self) -> bool:
+        if not self._seconds:
+            return False
+        passed = time.monotonic() - self._started >= self._seconds
+        return bool(multihost_utils.broadcast_one_to_all(np.asarray(passed)))
+
+
+def _with_losses(progress: Progress, infos: list[StepInfo], step: int, seconds: float) -> Progress:
+    """The progress with what the last steps, up to `step`, report and took."""
+    found = jax.device_get(infos)
+    values = np.asarray([info.loss for info in found], np.float64)
     if not np.isfinite(values).all():
-        first = last_step - len(values) + 1 + int(np.argmin(np.isfinite(values)))
+        first = step - len(values) + 1 + int(np.argmin(np.isfinite(values)))
         raise FloatingPointError(
             f"the loss of step {first} is {values[~np.isfinite(values)][0]}; lower optim.learning_rate, "
             "lengthen optim.warmup_steps, or set optim.clip_norm=1"
         )
-    return values
+    norm = float(found[-1].gradient_norm) if found else progress.gradient_norm
+    losses = (*progress.losses, *values.tolist())
+    return progress._replace(losses=losses, gradient_norm=norm, seconds=progress.seconds + seconds)
 
 
-def _evaluate(
-    params: ModelParams, step: int, progress: Progress, evaluate_dev: Evaluate | None, config: Config, log: RunLog
-) -> Progress:
+def _measured(evaluate_dev: Evaluate | None, params: ModelParams, notice: Notice) -> dict[str, float]:
+    """Metrics of the dev split; a signal ends it."""
     if evaluate_dev is None:
-        return progress._replace(best_metric=float(step), best_step=step)
-    metrics = evaluate_dev(params)
-    log.write(step, {f"dev {name}": value for name, value in metrics.items()})
-    metric = metrics[config.eval.metric]
-    if metric > progress.best_metric:
-        return progress._replace(best_metric=metric, best_step=step, stale_evaluations=0)
+        return {}
+    with notice.interrupting():
+        return evaluate_dev(params)
+
+
+def _logged(
+    progress: Progress, metrics: dict[str, float] | None, step: int, rate: float, metric: str, log: RunLog
+) -> Progress:
+    """Writes the lines of a step, with those of its evaluation where it had one, and takes that into account."""
+    loss, norm = float(np.mean(progress.losses)), progress.gradient_norm
+    log.write(step, {"loss": loss, "gradient_norm": norm, "examples_per_second": rate})
+    log.progress(step, loss=f"{loss:.4g}", examples_per_second=f"{rate:.0f}")
+    progress = progress._replace(losses=())
+    if metrics is None:
+        return progress
+    if metrics:
+        log.write(step, {f"dev {name}": value for name, value in metrics.items()})
+    found = float(metrics.get(metric, step))  # without a dev split later is better
+    progress = progress._replace(metric=found, evaluated_step=step)
+    if found > progress.best_metric:
+        return progress._replace(best_metric=found, best_step=step, stale_evaluations=0)
     return progress._replace(stale_evaluations=progress.stale_evaluations + 1)

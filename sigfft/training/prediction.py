@@ -11,8 +11,11 @@ import numpy as np
 
 from sigfft import inference
 from sigfft.files import check_writable, replacing
-from sigfft.training.checkpoint import load_model
+from sigfft.heads.head import whole
+from sigfft.metrics import logit_of
 from sigfft.training.examples import batches_of
+from sigfft.training.finished import load_model
+from sigfft.training.thresholds import asked_threshold
 from sigfft.training.workdir import Workdir
 
 
@@ -30,7 +33,7 @@ def predict_file(
     *,
     head: str | None = None,
     top: int = 10,
-    threshold: float | None = None,
+    threshold: float | str | None = None,
     batch_size: int = 256,
     block_size: int = inference.BLOCK_SIZE,
 ) -> Predicted:
@@ -49,7 +52,8 @@ def predict_file(
       output: .tsv or .jsonl.
       head: name of the head, as the run's table shows it; default: the last one.
       top: labels an example, at most.
-      threshold: keep the labels of a larger probability alone; None: keep `top` labels.
+      threshold: keep the labels of a larger probability alone, or by "dev" those above the thresholds that the run
+        chose on its dev split; None: keep `top` labels.
       batch_size: examples at a time.
       block_size: labels at a time.
 
@@ -60,11 +64,11 @@ def predict_file(
     if output.suffix not in (".tsv", ".jsonl") or not output.parent.is_dir():
         raise ValueError(f"{output} must be a .tsv or .jsonl file in a folder that exists")
     check_writable(output)
-    if threshold is not None and not 0 < threshold < 1:
-        raise ValueError(f"threshold={threshold} must be a probability strictly between 0 and 1")
+    if threshold not in (None, "dev"):
+        logit_of(float(threshold))  # refuses what is no probability before the model is read
     model, params = load_model(workdir, head)
-    logit = None if threshold is None else float(np.log(threshold) - np.log1p(-threshold))
-    top = min(top, model.head.n_labels)
+    logit = None if threshold is None else asked_threshold(workdir, model.name, threshold)
+    top = min(whole("top", top, 1), model.head.n_labels)
     names = Workdir(workdir).label_names()
 
     @jax.jit

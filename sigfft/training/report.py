@@ -2,56 +2,100 @@
 
 import json
 import platform
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 import sigfft
 from sigfft import figures, labels
-from sigfft.argmaxability import HeadReport, Report
 from sigfft.data import Splits
 from sigfft.files import write_text
 from sigfft.training.checkpoint import Progress
+from sigfft.training.evaluate import Checked
+from sigfft.training.log import read_log
 from sigfft.training.model import Model
-from sigfft.training.workdir import Workdir, read_log
+from sigfft.training.thresholds import OBJECTIVES, Chosen, write_thresholds
+from sigfft.training.workdir import Workdir
 
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
+# What entries of report.json mean, for readers of the file.
+MEANINGS = {
+    "test": "metrics of the test split, as fractions; those of label sets are of labels with a logit above 0",
+    "thresholds": "chosen on the dev split, in logits; null: there was no dev split, or eval.threshold was empty",
+    "test_at_threshold": "metrics of the test split's label sets above the deployed thresholds; null without any",
+    "argmaxability": (
+        "distinct test label sets by what is proved of the stored weights and some z, for labels with a logit above 0; "
+        "null: not checked"
+    ),
+    "argmaxability.ideal": "sets that the head's guarantee covers in real arithmetic; null: the head promises nothing",
+    "argmaxability.deployed": (
+        "sets that a z was found for in the jitted float32 forward pass; of the others none was found, none ruled out"
+    ),
+    "argmaxability_on_features": "as argmaxability, of the features that z is made from; null: not checked",
+    "argmaxability_at_threshold": (
+        "as argmaxability, for labels with a logit above the deployed thresholds: the layer with bias - thresholds; "
+        "null: no thresholds, or not checked. rounded: labels whose difference float64 rounds"
+    ),
+    "seconds": "of training, compilation included; evaluations and checkpoints not",
+    "check_seconds": "of all checks of the head; null: not checked",
+}
+
+
+class Scores(NamedTuple):
+    """Test metrics of a head: of logits above 0, and above the thresholds that the dev split chose, if any."""
+
+    test: dict[str, float]
+    at_threshold: dict[str, float] | None = None
+    chosen: Chosen | None = None
 
 
 def table(entries: list[dict[str, Any]]) -> str:
     """The heads of a report side by side, as text."""
     columns = ["head", "parameters", *TABLE_METRICS, "best step", "seconds"]
-    columns += ["sets", "unargmaxable", "undecided", "unargmaxable on features"]
+    columns += ["sets", "unargmaxable", "undecided", "unargmaxable on features", "check seconds"]
     rows = [columns]
     for entry in entries:
         sizes = [entry["name"], f"{entry['parameters']:,}"]
-        test = [f"{entry['test'][name]:.4f}" if name in entry["test"] else "-" for name in TABLE_METRICS]
+        test = [_shown(entry["test"].get(name), ".4f") for name in TABLE_METRICS]
         course = [str(entry["best_step"]), f"{entry['seconds']:.0f}"]
-        counts = entry["argmaxability"] or dict.fromkeys(("checked", "unargmaxable", "undecided"), "-")
-        on_features = entry["argmaxability_on_features"] or counts
-        sets = [counts["checked"], counts["unargmaxable"], counts["undecided"], on_features["unargmaxable"]]
-        rows.append([*sizes, *test, *course, *map(str, sets)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+        counts, on_features = entry["argmaxability"] or {}, entry["argmaxability_on_features"] or {}
+        sets = [counts.get(name) for name in ("checked", "unargmaxable", "undecided")]
+        sets.append(on_features.get("unargmaxable"))
+        rows.append([*sizes, *test, *course, *map(_shown, sets), _shown(entry["check_seconds"], ".0f")])
+    return _aligned(rows)
 
 
-def entry_of(
-    model: Model,
-    steps: int,
-    progress: Progress,
-    test: dict[str, float],
-    checked: tuple[HeadReport, Report | None] | None,
-) -> dict[str, Any]:
+def threshold_table(entries: list[dict[str, Any]]) -> str:
+    """Label sets above a threshold, of each head: at the probability 0.5 and as the dev split chose, as text."""
+    rows = [["head", "threshold", *OBJECTIVES, "sets", "unargmaxable"]]
+    for entry in entries:
+        lines = [("0.5", entry["test"], entry["argmaxability"])]
+        if entry["thresholds"] is not None:
+            deployed = entry["thresholds"]["deployed"]
+            told = "per label" if deployed["per_label"] else f"{deployed['probability']:.3f}"
+            told = f"{told} ({deployed['objective']})"
+            lines.append((told, entry["test_at_threshold"], entry["argmaxability_at_threshold"]))
+        for told, metrics, counts in lines:
+            counted = [(counts or {}).get(name) for name in ("checked", "unargmaxable")]
+            rows.append([entry["name"], told, *(f"{metrics[name]:.4f}" for name in OBJECTIVES), *map(_shown, counted)])
+    if all(entry["thresholds"] is None for entry in entries):
+        return f"{_aligned(rows)}\nno threshold was chosen: that takes a dev split (data.dev_share) and eval.threshold"
+    return _aligned(rows)
+
+
+def entry_of(model: Model, steps: int, progress: Progress, scores: Scores, checked: Checked | None) -> dict[str, Any]:
     """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if so."""
-    of_z, of_features = checked or (None, None)
-    counts = None
-    if of_z is not None:
-        truths = {"ideal": of_z.ideal, "deployed": of_z.deployed}
-        counts = of_z.counts() | {name: int((status == "argmaxable").sum()) for name, status in truths.items()}
+    counts = on_features = at_threshold = None
+    if checked is not None:
+        counts = checked.of_z.counts() | {
+            "ideal": None if model.head.circle is None else _argmaxable(checked.of_z.ideal),
+            "deployed": _argmaxable(checked.of_z.deployed),
+        }
+        on_features = checked.of_features and checked.of_features.counts()
+        if checked.at_threshold is not None:
+            at_threshold = checked.at_threshold.counts() | {"rounded": checked.rounded}
+    chosen, at = scores.chosen, scores.at_threshold
     return {
         "name": model.name,
         "kind": model.head.kind,
@@ -60,9 +104,13 @@ def entry_of(
         "steps": steps,
         "best_step": progress.best_step,
         "seconds": round(progress.seconds, 2),
-        "test": test,
+        "test": scores.test,
+        "thresholds": None if chosen is None else chosen.entry,
+        "test_at_threshold": None if at is None else {name: at[name] for name in OBJECTIVES},
         "argmaxability": counts,
-        "argmaxability_on_features": None if of_features is None else of_features.counts(),
+        "argmaxability_on_features": on_features,
+        "argmaxability_at_threshold": at_threshold,
+        "check_seconds": None if checked is None else round(checked.seconds, 2),
     }
 
 
@@ -87,14 +135,23 @@ def content_of(name: str, splits: Splits, entries: list[dict[str, Any]]) -> dict
             "devices": f"{len(devices)} × {devices[0].device_kind}",
         },
         "heads": entries,
+        "meaning": MEANINGS,
     }
 
 
-def write_report(workdir: Workdir, content: dict[str, Any], verdicts: dict[str, Report], metric: str) -> None:
-    """Writes verdicts by name of the head, report.json, and figures, with a learning curve of the metric."""
-    for name, report in verdicts.items():
-        workdir.verdicts(name).parent.mkdir(exist_ok=True)
-        report.save(workdir.verdicts(name))
+def write_report(
+    workdir: Workdir, content: dict[str, Any], results: dict[str, tuple[Scores, Checked | None]], metric: str
+) -> None:
+    """Writes verdicts and thresholds by name of the head, report.json, and figures, with a curve of the metric."""
+    verdicts = {name: checked.of_z for name, (_, checked) in results.items() if checked is not None}
+    for name, (scores, checked) in results.items():
+        if scores.chosen is not None:
+            write_thresholds(workdir.thresholds(name), scores.chosen)
+        if checked is not None:
+            workdir.verdicts(name).parent.mkdir(exist_ok=True)
+            checked.of_z.save(workdir.verdicts(name))
+            if checked.at_threshold is not None:
+                checked.at_threshold.save(workdir.verdicts_at_threshold(name))
     write_text(workdir.report, json.dumps(content, indent=2))
     folder, entries, n_labels = workdir.figures, content["heads"], content["data"]["n_labels"]
     folder.mkdir(exist_ok=True)
@@ -108,3 +165,21 @@ def write_report(workdir: Workdir, content: dict[str, Any], verdicts: dict[str, 
     if verdicts:
         sets = {name: (labels.cardinality(own.label_sets, n_labels), own.status) for name, own in verdicts.items()}
         figures.save(figures.argmaxable_share(sets), folder / "argmaxable_share.png")
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    """Rows of text, the header first, as columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _shown(value: float | None, form: str = "") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _argmaxable(status: np.ndarray) -> int:
+    return int((status == "argmaxable").sum())

@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from sigfft.data.dataset import Dataset, DenseFeatures, SparseFeatures, keep_largest
+from sigfft.data.digests import fingerprint
 
 INDPTR = np.array([0, 2, 2, 5])
 IDS = np.array([1, 4, 0, 2, 3], np.int32)
@@ -99,3 +102,18 @@ def test_hold_out_parts_the_points(kind, request):
     for share in (0.0, 0.01, 1.0):
         with pytest.raises(ValueError, match="leaves one split empty"):
             data.hold_out(share, seed=0)
+
+
+def test_a_fingerprint_tells_every_difference(sparse, dense, tmp_path, monkeypatch):
+    monkeypatch.setattr("sigfft.data.digests._BYTES", 8)  # of several blocks
+    np.save(tmp_path / "x.npy", dense.features.values)
+    mapped = DenseFeatures(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    assert fingerprint({"a": dense, "b": sparse}) == fingerprint(
+        {"a": dataclasses.replace(dense, features=mapped), "b": sparse}
+    )
+    changes = [dense, sparse, dataclasses.replace(dense, n_labels=4)]
+    changes += [dataclasses.replace(dense, labels=LABELS[[1, 0, 2]])]
+    changes += [dataclasses.replace(dense, features=DenseFeatures(dense.features.values.astype(np.float64)))]
+    last = VALUES * np.array([1, 1, 1, 1, -1], np.float32)
+    changes += [dataclasses.replace(sparse, features=dataclasses.replace(sparse.features, values=last))]
+    assert len({fingerprint({"a": split})["a"] for split in changes}) == len(changes)

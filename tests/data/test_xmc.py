@@ -1,10 +1,12 @@
 import gzip
+import socket
 
 import numpy as np
 import pytest
 
 from sigfft.data import records
 from sigfft.data.xmc import prepare_xmc
+from sigfft.files import locks
 
 TRAIN = "3 10 5\n0,3 2:0.5 7:-0.1\n 9:1\n4\n"
 TEST = "1 10 5\n1 0:2\n"
@@ -70,7 +72,7 @@ def test_bad_input_leaves_nothing_behind(source, tmp_path):
     assert read(prepare_xmc(tmp_path / "cache", source), "test")["labels"] == [[1]]
 
 
-def test_two_processes_may_prepare_at_once(source, tmp_path, monkeypatch):
+def test_two_processes_may_prepare_at_once_where_there_are_no_locks(source, tmp_path, monkeypatch):
     parse = records.tfds.core.GeneratorBasedBuilder.download_and_prepare
 
     def overtaken(builder, **options):
@@ -79,13 +81,34 @@ def test_two_processes_may_prepare_at_once(source, tmp_path, monkeypatch):
         parse(builder, **options)
         raise OSError("Directory not empty")  # what the rename of the slower one says
 
+    def no_locks(*_):
+        raise OSError("No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
     monkeypatch.setattr(records.tfds.core.GeneratorBasedBuilder, "download_and_prepare", overtaken)
     assert read(prepare_xmc(tmp_path / "cache", source), "test")["labels"] == [[1]]
 
 
-def test_says_nothing(source, tmp_path, capfd):
+def test_what_killed_processes_left_is_removed_and_what_others_write_is_not(source, tmp_path):
+    kind = tmp_path / "cache" / "xmc"
+    for config in ("killed", "alive"):
+        (kind / config / "incomplete.ABC123_1.0.0").mkdir(parents=True)
+        (kind / config / "incomplete.ABC123_1.0.0" / "xmc-train.array_record").write_text("half")
+    (kind / "killed.lock").write_text('{"host": "", "pid": 1}'.replace('""', f'"{socket.gethostname()}"'))
+    with locks.exclusive(kind / "alive.lock"):
+        prepare_xmc(tmp_path / "cache", source)
+        assert [path.parent.name for path in kind.glob("*/incomplete.*")] == ["alive"]
+    prepare_xmc(tmp_path / "cache", source)
+    assert not list(kind.glob("*/incomplete.*"))
+    assert not list(kind.glob("*.lock"))
+
+
+def test_says_nothing_and_leaves_nothing_elsewhere(source, tmp_path, capfd, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
     prepare_xmc(tmp_path / "cache", source)
     assert capfd.readouterr() == ("", "")
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_rows_of_some_labels(head, params):
 def test_rows_ask_for_no_other_labels_params(head, params):
     some = jnp.array([7, 0, 11, 7])
     own = {name: value[some] for name, value in per_label_params(head, params).items()}
-    np.testing.assert_array_equal(head.rows_of(own, some), rows(head, params, some))
+    np.testing.assert_allclose(head.rows_of(own, some), rows(head, params, some), rtol=2e-7)  # GPUs fuse one of them
     assert {value.shape[0] for value in per_label_params(head, params).values()} <= {head.n_labels}
 
 

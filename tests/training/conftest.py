@@ -39,4 +39,6 @@ def config(cache_dir):
 
 @pytest.fixture
 def dft_only(config):
-    return dataclasses.replace(config, baseline=HeadConfig(kind="none"), check=CheckConfig(max_sets=-1))
+    unchecked = CheckConfig(max_sets=-1)
+    no_threshold = dataclasses.replace(config.eval, threshold="")
+    return dataclasses.replace(config, baseline=HeadConfig(kind="none"), check=unchecked, eval=no_threshold)

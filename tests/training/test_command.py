@@ -42,6 +42,7 @@ def test_flags_set_values_and_leave_the_next_config_alone():
         ("stray", "'stray' is no option; values of the config are set by --config.key=value"),
         ("--bogus=3", "Unknown command line flag 'bogus'"),
         ("--resume", "--resume needs the --workdir of the run"),
+        ("--resume=maybe --workdir=run", "--resume=maybe must be one of: auto, always, never"),
     ],
 )
 def test_what_is_wrong_is_one_line(arguments, message, capsys):

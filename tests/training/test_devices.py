@@ -7,11 +7,13 @@ import pytest
 
 from sigfft.data import batches
 from sigfft.training import load_model, run
+from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import HeadConfig
 from sigfft.training.devices import make_data_parallel, make_label_parallel, make_mesh
 from sigfft.training.experiment import load_splits
+from sigfft.training.log import read_log
 from sigfft.training.model import make_models
-from sigfft.training.workdir import Workdir, read_log
+from sigfft.training.workdir import Workdir
 
 N_STEPS = 6
 HEADS = {
@@ -46,7 +48,7 @@ def trained(devices, data):
     for _, batch in stream(data):
         state, info = devices.take_step(state, batch)
         infos.append([float(info.loss), float(info.gradient_norm)])
-    return jax.device_get(devices.whole(state).params), infos
+    return jax.device_get(devices.params(state)), infos
 
 
 def on_one_device(model, optim, data):
@@ -101,7 +103,34 @@ def test_a_state_comes_back_as_it_was_placed(setup):
     model, optim, _ = setup
     parallel = make_label_parallel(model, optim, 0, make_mesh(1, 8))  # 60 labels: the last device holds 4 of 8
     state = parallel.init()
-    jax.tree.map(np.testing.assert_array_equal, parallel.whole(parallel.place(state)), state)
+    jax.tree.map(np.testing.assert_array_equal, parallel.params(parallel.place(state)), state.params)
+
+
+@pytest.mark.parametrize("setup", ["bottleneck"], indirect=True)
+def test_a_checkpoint_goes_on_on_other_devices(setup, tmp_path):
+    model, optim, data = setup
+    optim = dataclasses.replace(optim, clip_norm=0.0)
+    eight = make_data_parallel(model, optim, 0)
+    state = eight.place(eight.init())
+    examples = [batch for _, batch in stream(data)]
+    for batch in examples[:2]:
+        state, _ = eight.take_step(state, batch)
+    checkpoints = Checkpoints(tmp_path / "head")
+    checkpoints.save(eight.stored(state), Progress(), eight.shapes)
+    checkpoints.finish()
+    losses = {}
+    others = [make_data_parallel(model, optim, 0, jax.devices()[:count]) for count in (1, 4)]
+    for devices in (eight, *others, make_label_parallel(model, optim, 0, make_mesh(2, 4))):
+        restored, _ = checkpoints.newest(devices.layout, devices.shapes)
+        jax.tree.map(np.testing.assert_array_equal, jax.device_get(restored), jax.device_get(eight.stored(state)))
+        infos = []
+        for batch in examples[2:]:
+            restored, info = devices.take_step(restored, batch)
+            infos.append(float(info.loss))
+        losses[len(losses)] = infos
+    checkpoints.close()
+    for found in losses.values():
+        np.testing.assert_allclose(found, losses[0], rtol=1e-6)
 
 
 def test_a_config_splits_labels_and_the_run_is_that_of_one_shard(config, tmp_path):

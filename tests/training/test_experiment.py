@@ -1,6 +1,5 @@
 import dataclasses
 import json
-import math
 
 import jax
 import numpy as np
@@ -10,12 +9,23 @@ from matplotlib.image import imread
 import sigfft
 from sigfft import cli, training
 from sigfft.data import SyntheticSpec
-from sigfft.training.workdir import RunLog, Workdir, read_log
+from sigfft.training.events import read_events
+from sigfft.training.log import RunLog, read_log
+from sigfft.training.workdir import Workdir
 
 
 def scalars(workdir):
     lines = read_log(Workdir(workdir))
     return [{key: value for key, value in line.items() if key != "examples_per_second"} for line in lines]
+
+
+def steps_of_events(workdir):
+    return [
+        (event.step, [value.tag for value in event.summary.value])
+        for folder in (workdir / "events").iterdir()
+        for event in read_events(folder)
+        if event.HasField("summary")
+    ]
 
 
 def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
@@ -34,7 +44,19 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
         **dict.fromkeys(("checked", "argmaxable", "ideal", "deployed"), 30),
         **dict.fromkeys(("unargmaxable", "undecided"), 0),
     }
-    assert bottleneck["argmaxability"]["ideal"] == 0
+    assert bottleneck["argmaxability"]["ideal"] is None  # it promises nothing
+    assert {entry["check_seconds"] > 0 for entry in content["heads"]} == {True}
+    assert all(name.split(".")[0] in dft for name in content["meaning"])
+    for entry in content["heads"]:
+        deployed, at = entry["thresholds"]["deployed"], entry["test_at_threshold"]
+        assert deployed == {"objective": "micro F1", "per_label": False} | {
+            name: entry["thresholds"]["for_all_labels"]["micro F1"][name] for name in ("logit", "probability")
+        }
+        assert at["micro F1"] > entry["test"]["micro F1"]
+        assert f"{deployed['probability']:.3f} (micro F1)  {at['micro F1']:.4f}  {at['macro F1']:.4f}" in " ".join(
+            shown.replace("    ", "  ").split(" ")
+        )
+        assert entry["argmaxability_at_threshold"]["argmaxable"] >= entry["argmaxability"]["argmaxable"]
     assert bottleneck["argmaxability_on_features"] == {  # 16 features reach every z of 2 dimensions
         name: bottleneck["argmaxability"][name] for name in ("checked", "argmaxable", "unargmaxable", "undecided")
     }
@@ -56,6 +78,11 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
     run, verdicts = str(tmp_path / "a"), str(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl")
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", bottleneck["name"]]) == 0
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", dft["name"]]) == 2
+    at_threshold = verdicts.replace(".jsonl", ".at_threshold.jsonl")
+    of_rule = ["--weights", run, "--tensor", bottleneck["name"], "--threshold"]
+    assert cli.main(["verify", at_threshold, *of_rule, "dev"]) == 0
+    assert cli.main(["verify", at_threshold, *of_rule, "0.4"]) == 2
+    assert "are about another layer" in capsys.readouterr().err
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", "d"]) == 2
     assert "its heads are 'bottleneck d=2', 'dft k=6" in capsys.readouterr().err
 
@@ -76,12 +103,14 @@ def test_resumed_run_equals_the_uninterrupted_one(dft_only, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         training.run(dft_only, tmp_path / "parts")
     monkeypatch.setattr(RunLog, "write", write)
-    resumed = training.run(dft_only, tmp_path / "parts", resume=True)
+    resumed = training.run(dft_only, tmp_path / "parts", resume="auto")
     assert scalars(tmp_path / "parts") == scalars(tmp_path / "whole")
+    assert steps_of_events(tmp_path / "parts") == steps_of_events(tmp_path / "whole")
     assert resumed["heads"][0]["test"] == whole["heads"][0]["test"]
     mine, other = (training.load_model(tmp_path / folder)[1] for folder in ("parts", "whole"))
     jax.tree.map(np.testing.assert_array_equal, mine, other)
-    again = training.run(dft_only, tmp_path / "parts", resume=True)
+    logged = dataclasses.replace(dft_only, eval=dataclasses.replace(dft_only.eval, log_every=7))
+    again = training.run(logged, tmp_path / "parts", resume=True)
     assert again["heads"][0]["test"] == whole["heads"][0]["test"]
 
 
@@ -123,18 +152,19 @@ def test_patience_stops_and_the_best_step_is_reported(dft_only, tmp_path):
 
 
 def test_non_finite_loss_names_its_step(dft_only, tmp_path):
-    wild = dataclasses.replace(
-        dft_only, optim=dataclasses.replace(dft_only.optim, learning_rate=math.inf, warmup_steps=7)
-    )
+    wild = dataclasses.replace(dft_only, optim=dataclasses.replace(dft_only.optim, learning_rate=1e38, warmup_steps=7))
     with pytest.raises(FloatingPointError, match=r"the loss of step [2-9] is nan; lower optim.learning_rate"):
         training.run(wild, tmp_path / "run")
     assert not (tmp_path / "run" / "report.json").exists()
 
 
-def test_without_dev_split_the_last_step_is_the_best(dft_only, tmp_path):
+def test_without_dev_split_the_last_step_is_the_best(dft_only, tmp_path, capsys):
     spec = dataclasses.replace(dft_only.data.synthetic, n_dev=0)
     config = dataclasses.replace(dft_only, data=dataclasses.replace(dft_only.data, synthetic=spec))
-    assert training.run(config, tmp_path / "run")["heads"][0]["best_step"] == 40
+    config = dataclasses.replace(config, eval=dataclasses.replace(config.eval, threshold="micro F1"))
+    (entry,) = training.run(config, tmp_path / "run")["heads"]
+    assert (entry["best_step"], entry["thresholds"], entry["test_at_threshold"]) == (40, None, None)
+    assert "no threshold was chosen: that takes a dev split (data.dev_share)" in capsys.readouterr().out
     patient = dataclasses.replace(config, eval=dataclasses.replace(config.eval, patience=3))
     with pytest.raises(ValueError, match="needs a dev split"):
         training.run(patient, tmp_path / "patient")
@@ -156,20 +186,17 @@ def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
     with pytest.raises(ValueError, match=r"another config; it differs in head.spread \(3, not 10\), seed \(1, not 0\)"):
         training.run(other, workdir, resume=True)
     assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*")} == before
+    origin = json.loads((workdir / "config.json").read_text())
+    origin["origin"]["data"]["test"] = "another"
+    (workdir / "config.json").write_text(json.dumps(origin))
+    with pytest.raises(ValueError, match=r"data of the run in .*run have been replaced: test not as it was"):
+        training.run(dft_only, workdir, resume="auto")
+    with Workdir(workdir).held(), pytest.raises(ValueError, match=r"run is in use by process \d+ on "):
+        training.run(dft_only, workdir, resume="auto")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="is not empty and holds no run"):
         training.run(dft_only, tmp_path / "full")
-
-
-def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
-    training.run(dft_only, tmp_path / "run")
-    (latest,) = (tmp_path / "run" / "checkpoints").glob("*/40")
-    for path in latest.rglob("*"):
-        if path.is_file() and path.stat().st_size > 100:
-            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"cannot read checkpoint 40 in .*it is damaged"):
-        training.run(dft_only, tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +209,8 @@ def test_damaged_checkpoint_is_one_clear_error(dft_only, tmp_path):
         ("data", {"source": "csv"}, "data.source='csv' must be one of: npy, synthetic, xmc"),
         ("data", {"source": "xmc", "synthetic": SyntheticSpec()}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
+        ("eval", {"threshold": "F2"}, "eval.threshold='F2' must be one of: micro F1, macro F1, sample F1, exact match"),
+        ("eval", {"threshold_per_label": True}, "eval.threshold_per_label goes with eval.threshold=micro F1 or macro"),
         ("eval", {"every": 0}, "eval.every=0 must be at least 1"),
         ("optim", {"steps": 0}, "optim.steps=0 must be at least 1"),
         ("optim", {"head_learning_rate": -1.0}, "optim.head_learning_rate=-1.0 must be at least 0"),

@@ -1,56 +1,10 @@
-import dataclasses
-import json
-import sys
+import os
 from pathlib import Path
 
 import pytest
 
 from sigfft.training.config import Config, HeadConfig
-from sigfft.training.workdir import RunLog, Workdir
-
-
-def began(path, config, **changes):
-    """A folder in which another version began a run: its config.json has no format, nor the keys of today."""
-    stored = dataclasses.asdict(config)
-    for part in ("data", "encoder", "head", "baseline"):
-        del stored[part]["options"]
-    del stored["optim"]["loss"], stored["optim"]["loss_options"], stored["encoder"]["kind"]
-    (path / "config.json").write_text(json.dumps(stored | changes))
-    return Workdir(path)
-
-
-def test_a_run_of_before_goes_on_where_its_keys_mean_the_same(tmp_path):
-    config = Config(head=HeadConfig(kind="bottleneck", dim=3))
-    workdir = began(tmp_path, config)
-    workdir.check(config, resume=True)
-    with pytest.raises(ValueError, match=r"differs in optim.loss \('asymmetric', not 'bce'\)"):
-        workdir.check(dataclasses.replace(config, optim=dataclasses.replace(config.optim, loss="asymmetric")), True)
-    exact = Config(head=HeadConfig(kind="dft", n_fft=1000))
-    began(tmp_path, exact).check(exact, resume=True)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"head": HeadConfig(kind="dft")}, "another version .*, and head.n_fft=0 meant the number of labels there"),
-        ({"head": HeadConfig("sigmoid"), "baseline": HeadConfig("dft")}, "baseline.n_fft=0 meant the number of labels"),
-        (
-            {"head": HeadConfig("sigmoid"), "optim": {"clip_norm": 1.0}},
-            "its checkpoints keep clipping in another place",
-        ),
-    ],
-)
-def test_a_run_of_before_whose_keys_meant_something_else_is_refused(tmp_path, changes, message):
-    config = Config()
-    optim = dataclasses.replace(config.optim, **changes.pop("optim", {}))
-    config = dataclasses.replace(config, optim=optim, **changes)
-    with pytest.raises(ValueError, match=message + ".*finish it with that version, or train anew in another folder"):
-        began(tmp_path, config).check(config, resume=True)
-
-
-def test_a_run_of_a_later_format_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="its format 99 is later than"):
-        began(tmp_path, Config(), format=99).check(Config(), resume=True)
+from sigfft.training.workdir import Workdir
 
 
 def test_a_config_that_json_cannot_hold_leaves_nothing(tmp_path):
@@ -60,10 +14,66 @@ def test_a_config_that_json_cannot_hold_leaves_nothing(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_log_file_has_no_bar_and_a_terminal_has_one(tmp_path, capsys, monkeypatch):
-    for shown in (False, True):
-        monkeypatch.setattr(sys.stderr, "isatty", lambda shown=shown: shown)
-        log = RunLog(Workdir(tmp_path), "dft", 0, 4)
-        log.progress(2, loss="0.5")
-        log.close()
-        assert ("2/4" in capsys.readouterr().err) == shown
+def test_a_folder_is_held_by_one_run_and_not_left_behind(tmp_path):
+    workdir = Workdir(tmp_path / "new" / "run")
+    with workdir.held():
+        assert workdir.is_new()
+        with (
+            pytest.raises(ValueError, match=rf"run is in use by process {os.getpid()} on .*; wait for it, end it, or"),
+            Workdir(workdir.path).held(),
+        ):
+            pass
+        assert workdir.lock.exists()
+    assert not list(tmp_path.iterdir())
+    with workdir.held():
+        workdir.write_config(Config())
+    assert [path.name for path in workdir.path.iterdir()] == ["config.json"]
+
+
+def test_a_process_of_another_host_is_left_to_the_user(tmp_path):
+    (tmp_path / "lock").write_text('{"host": "elsewhere", "pid": 7}')
+    with (
+        pytest.raises(ValueError, match=r"in use by process 7 on elsewhere, or .* remove .*lock"),
+        Workdir(tmp_path).held(),
+    ):
+        pass
+    assert (tmp_path / "lock").exists()
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(ValueError, match="run is a file; give a folder"), Workdir(tmp_path / "run").held():
+        pass
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_a_start_that_was_killed_leaves_a_new_folder(tmp_path):
+    workdir = Workdir(tmp_path)
+    part = tmp_path / ".config-0123abcd.json"
+    for path in (workdir.lock, part):
+        path.touch()
+    assert workdir.is_new()
+    (tmp_path / ".config-mine.json").touch()
+    assert not workdir.is_new()
+
+
+def test_what_a_killed_run_had_begun_to_write_is_removed_and_nothing_else(tmp_path):
+    workdir = Workdir(tmp_path)
+    left = [".config-0123abcd.json", ".report-0123abcd.json", "figures/.learning_curve-0123abcd.png"]
+    left += [".metrics-0123abcd.jsonl", "verdicts/.dft_k5-0123abcd.jsonl"]
+    stay = ["config.json", ".model-0123abcd.sigfft", "figures/learning_curve.png", "figures/.mine.png"]
+    for name in [*left, *stay]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    workdir.remove_parts()
+    assert {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()} == set(stay)
+
+
+def test_a_report_of_another_config_does_not_stay(tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.write_config(Config())
+    workdir.report.touch()
+    workdir.write_config(Config())
+    assert workdir.report.exists()
+    workdir.write_config(Config(seed=1))
+    assert not workdir.report.exists()

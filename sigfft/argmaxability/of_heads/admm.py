@@ -28,6 +28,7 @@ FEASIBLE, WIDE = 1e-4, 1e-2  # ε of the two phases, in units of the mean eigenv
 _STEPS = 25  # between looks at the margins: each look waits for the device
 _RELAXATION = 1.8  # over-relaxation between 1.5 and 1.8 is what Boyd et al., section 3.4.3, recommend
 _LEVEL = 0.25  # scale of the free level's column under top_k: logits are then centred where the layer can do so
+_LONGEST_FLOAT = float(np.finfo(np.float32).max)
 _FLOATS_AT_ONCE = 1 << 21  # logits of a batch
 _ORDINARY = 10  # beyond 2**±10 the level's column follows the size of the rows
 _LONGEST = 2.0**-60, 2.0**116  # between which the longest row is brought, so that products stay in float32
@@ -59,7 +60,7 @@ class Rows:
         if bias is not None:
             lengths = np.hypot(lengths, np.asarray(bias, np.float64))
         size = int(np.frexp(lengths.max())[1])
-        level = _LEVEL if abs(size) <= _ORDINARY else math.ldexp(_LEVEL, size)
+        level = _LEVEL if abs(size) <= _ORDINARY else min(math.ldexp(_LEVEL, size), _LONGEST_FLOAT)
         if rule.free_level:
             lengths = np.hypot(lengths, level)
         longest = math.ldexp(1.0, int(np.frexp(lengths.max())[1]))
@@ -146,7 +147,7 @@ def widen(
     """
     if not len(padded):
         return np.zeros((0, head.dim)), np.zeros(0)
-    with jax.enable_x64(False):
+    with jax.enable_x64(False), jax.default_matmul_precision("highest"):  # accelerators would round products further
         rows = Rows.of(head, params, named(rule))
         gram = rows.gram()
         feasible, wide = (_inverse(gram, epsilon) for epsilon in (FEASIBLE, WIDE))

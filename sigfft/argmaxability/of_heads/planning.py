@@ -16,8 +16,9 @@ from sigfft.domains import DomainLike, domain_of
 from sigfft.heads import DFTHead, Service, bottleneck_head, dft_head
 from sigfft.heads.head import whole
 from sigfft.heads.sizes import enough_spread
-from sigfft.spectrum import smooth_length
+from sigfft.spectrum import MOST_POINTS, smooth_length
 
+_MOST_SAMPLES = 10**6
 _FINE = 0.06  # the spread is found to within this share of itself
 
 
@@ -138,13 +139,15 @@ def plan(
       seed: of the sample.
 
     Raises:
-      ValueError: sizes below 1, an unknown domain, more columns than points, or so few samples that the share is out
-        of reach.
+      ValueError: sizes below 1 or too large, an unknown domain, more columns than points, or so few samples that the
+        share is out of reach.
     """
     sizes = {"n_labels": n_labels, "max_cardinality": max_cardinality, "samples": samples, "feature_dim": feature_dim}
     n, k, count, width = (whole(name, size, 1) for name, size in sizes.items())
+    whole("samples", count, 1, most=_MOST_SAMPLES)
+    whole("slack", slack, 0)
     domain_of(domain)
-    points = smooth_length(n) if n_fft is None else int(n_fft)
+    points = smooth_length(n) if n_fft is None else whole("n_fft", n_fft, 1, most=MOST_POINTS)
     room = (points - 1) // 2 - k
     if room < 0:
         raise ValueError(

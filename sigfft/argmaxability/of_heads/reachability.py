@@ -16,6 +16,7 @@ from sigfft.argmaxability.layer import array_digest
 from sigfft.argmaxability.proofs import interior
 from sigfft.domains import Domain, DomainLike, domain_of
 from sigfft.files import replacing
+from sigfft.files.documents import parsed
 from sigfft.heads import Head, Params
 from sigfft.projection import Projection
 
@@ -127,12 +128,12 @@ class Reach:
           ValueError: it is not such a file.
         """
         try:
-            given = json.loads(Path(path).read_text(encoding="utf-8"))
+            given = parsed(Path(path).read_text(encoding="utf-8"))
             arrays = {"columns": np.int64, "balance": np.float64, "against": np.float64}
             for name, dtype in arrays.items():
                 given[name] = None if given[name] is None else np.array(given[name], dtype)
             return Reach(**given)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a file that Reach.save wrote: {error!r}") from None
 
 

@@ -17,6 +17,7 @@ from sigfft.argmaxability.layer import Digest
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.proofs.witness import ExactWitness, Witness
 from sigfft.files import replacing
+from sigfft.files.documents import parsed
 
 STATUSES = ("argmaxable", "unargmaxable", "undecided")
 _LAYER = {"rule": (str,), "n_labels": (int,), "dim": (int,), "weight": (dict,), "bias": (dict, type(None))}
@@ -80,8 +81,8 @@ def read_line(text: str) -> Line:
       ValueError: it is not a JSON object, or a field is missing or has another form; the message names it.
     """
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        record = parsed(text)
+    except ValueError as error:
         raise ValueError(f"not a JSON object; the file may be truncated ({error})") from None
     if not isinstance(record, dict):
         raise ValueError(f"not a JSON object: {reprlib.repr(record)}")

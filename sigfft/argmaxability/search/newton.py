@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float
 DELTAS = tuple(10.0**-power for power in range(2, 15, 2))  # the first make x central, the last resolve thin cones
 SEPARATED = 0.03  # the least a_i·x at which an x is central enough to try on all rows
 NEWTON_STEPS = 40  # for each δ
-_CANCELLED = 1e-12  # ‖Σ λ_i a_i‖ / Σ λ_i
+CANCELLED = 1e-12  # ‖Σ λ_i a_i‖ / Σ λ_i
 
 
 class Minimum(NamedTuple):
@@ -74,12 +74,12 @@ def _cancel(active: np.ndarray, residual: np.ndarray, factor: np.ndarray) -> np.
     """
     for _ in range(3):
         left = residual @ active
-        if np.linalg.norm(left) <= _CANCELLED * residual.sum():
+        if np.linalg.norm(left) <= CANCELLED * residual.sum():
             return residual
         residual = residual - active @ scipy.linalg.lapack.dpotrs(factor, left, lower=True)[0]
         if residual.min() <= 0:
             return None
-    return residual if np.linalg.norm(residual @ active) <= _CANCELLED * residual.sum() else None
+    return residual if np.linalg.norm(residual @ active) <= CANCELLED * residual.sum() else None
 
 
 def _line_search(slack: np.ndarray, change: np.ndarray, linear: float, quadratic: float, decrement: float) -> float:

@@ -34,7 +34,8 @@ def best_directions(
     for start in range(0, len(padded), step):
         chunk = slice(start, start + step)
         active = system.signs(padded[chunk]).astype(np.float32)
-        directions = _best_direction(units, silent, jnp.asarray(active), keys[chunk], jnp.asarray(spread))
+        with jax.default_matmul_precision("highest"):  # accelerators would round float32 products further
+            directions = _best_direction(units, silent, jnp.asarray(active), keys[chunk], jnp.asarray(spread))
         best.append(np.asarray(directions, np.float64))
     solutions = unit(np.concatenate(best))
     lowest = system.margins(padded, solutions).min(axis=1) - system.unit_error

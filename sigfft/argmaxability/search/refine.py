@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Int
 
+from sigfft.argmaxability import progress
 from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.proofs.exact import LEAST, entries, matrix
 from sigfft.argmaxability.search import lp, simplex, support
@@ -52,8 +53,9 @@ def proposals(
 
     least = np.argsort(signs[earlier.working] * (system.units[earlier.working] @ earlier.solution))
     working = earlier.working[least[: _FIRST * system.width]]
-    for _ in range(_FRAMES):
+    for program in range(_FRAMES):
         clock.look()
+        progress.works_on(f"linear program {program + 1}")
         try:
             optimum = lp.max_margin(frame.rows, signs, asks, working, clock, look)
         except lp.NoAnswer:
@@ -86,6 +88,7 @@ def proposals(
         frame = frame.stretched(shaping)
         frame = frame.cleared(system, working)
     frame = basis.frame if basis.is_sharp else basis.frame.sharpened(system, np.arange(len(signs)))[0]
+    progress.works_on("exact simplex")
     end = simplex.solve(system, frame, signs, clock)
     if end.x is None:
         lengths = np.array([max(0, share.bit_length() - 60) for share in end.shares])

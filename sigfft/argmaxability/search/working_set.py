@@ -2,7 +2,8 @@
 
 Few rows matter to one label set: those near the start's boundary. So Newton sees a working set of a few times the rank,
 all rows are looked at once a round (one matrix product for the batch), and violated ones join the working set. A
-working set that contradicts itself is a proof for all rows; an x that separates it is tried on all rows.
+working set that contradicts itself is a proof for all rows; an x that separates it is tried on all rows. Where Newton
+finds neither, an interior method goes on.
 """
 
 import jax
@@ -10,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from sigfft.argmaxability import progress
 from sigfft.argmaxability.proofs.certificate import Certificate
-from sigfft.argmaxability.search import newton
+from sigfft.argmaxability.search import interior, newton
 from sigfft.argmaxability.search.basis import Basis, start, unit
 from sigfft.argmaxability.search.clock import Clock
 from sigfft.argmaxability.search.finding import Finding, certify, upper_bound
@@ -56,8 +58,10 @@ def search(
         running = [i for i in running if searches[i].open]
         if accelerate and running:
             _advance_together([searches[i] for i in running])
-        for i in running:
+        for place, i in enumerate(running):
+            progress.works_on(f"round {turn + 1} of the search, set {place + 1} of {len(running)}")
             searches[i].advance()
+            progress.decided(sum(s.lower > 0 or s.certificate is not None for s in searches))
         running = [i for i in running if searches[i].open]
         if not running or clock.left <= 0:
             break
@@ -94,6 +98,7 @@ class _Search:
         self.bounding: list[tuple[np.ndarray, np.ndarray]] = []  # ids, and multipliers that bound the margin
         self.certificate: Certificate | None = None
         self.open = True
+        self.thin = False  # Newton has given up on it: the interior method goes on, on rows that only grow
 
     def look(self, solution: np.ndarray, margins: np.ndarray, drop: bool) -> None:
         """Margins of all rows at the unit solution of x: better bounds, and the next working set."""
@@ -111,7 +116,7 @@ class _Search:
             kept, limit = self.held, np.inf
         else:
             kept, limit = self.working, 0.5
-            kept = kept[margins[kept] * length < 1.5] if drop else kept
+            kept = kept[margins[kept] * length < 1.5] if drop and not self.thin else kept
         room = min(_ROOM * rank + 8, len(margins)) - 1
         lowest = np.argpartition(margins, room)[: room + 1]
         lowest = lowest[np.isfinite(margins[lowest])]
@@ -124,7 +129,12 @@ class _Search:
         if not self.open:
             return
         rows = self.signed(self.basis.rows, self.working)
-        self.x, multipliers, cancels = newton.minimise(rows, self.x)
+        if not self.thin:
+            found = newton.minimise(rows, self.x)
+            self.thin = not found.cancels and bool((rows @ found.x).min() <= 0)
+        if self.thin:
+            found = interior.minimise(rows)
+        self.x, multipliers, cancels = found
         self.bounding = [(self.working, multipliers)]
         if cancels:
             self.certificate = certify(self.system, rows, multipliers, self.working)

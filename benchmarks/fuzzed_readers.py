@@ -1,0 +1,183 @@
+"""Every reader of this package with a small file of its own, and the ways in which that file is mutated."""
+
+import dataclasses
+import gzip
+import io
+import itertools
+import json
+import random
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import mutations
+import numpy as np
+from safetensors.numpy import save_file
+
+import sigfft
+from sigfft import serving
+from sigfft.argmaxability import Reach, check, reach, verify
+from sigfft.argmaxability.proofs.verdicts import read_lines
+from sigfft.files import layers, xmc
+from sigfft.files.label_sets import load_label_sets
+from sigfft.training import load_model
+from sigfft.training.command import config_of
+from sigfft.training.config import Config, check_values
+from sigfft.training.log import read_log
+from sigfft.training.workdir import Workdir
+
+Mutate = Callable[[bytes, random.Random], bytes]
+WEIGHT = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+EVERY_SET = [list(ids) for k in range(6) for ids in itertools.combinations(range(5), k)]
+_PARTS = ("optim", "eval", "data", "head")
+_KEYS = [f"{part}.{own.name}" for part in _PARTS for own in dataclasses.fields(getattr(Config(), part))]
+
+
+class Reader(NamedTuple):
+    """What reads a file.
+
+    Attributes:
+      share: of all inputs, in parts.
+      path: of the file, whose content is the base of its mutations.
+      mutate: from the content to another.
+      read: reads the file at `path`.
+    """
+
+    share: int
+    path: Path
+    mutate: Mutate
+    read: Callable[[], Any]
+
+
+def readers(folder: Path) -> dict[str, Reader]:
+    """The readers by name, with their files below a folder, written now."""
+    truth = dict(zip(map(tuple, EVERY_SET), check(WEIGHT, EVERY_SET).status, strict=True))
+    head = sigfft.bottleneck_head(6, 2, feature_dim=3)
+    params = head.init(jax.random.key(0))
+
+    def verified(path: Path) -> None:
+        verify(path, WEIGHT)
+        for _, line in read_lines(path):
+            known = truth.get(tuple(sorted(line.labels)))
+            plain = line.layer.rule == "threshold" and line.layer.domain == "any"
+            if plain and line.verdict.status not in ("undecided", known):
+                raise AssertionError(f"a false verdict was verified: {line.labels} {line.verdict.status}")
+
+    def proved(path: Path) -> None:
+        Reach.load(path).proves(head.projection(params))
+
+    def resumed(_: Path) -> None:
+        Workdir(folder / "config").check(Config(), resume=True)
+        Workdir(folder / "config").max_features()
+
+    made = _files(folder, head, params)
+    found = {
+        "label sets, text": (10, "sets.txt", mutations.of_bytes, load_label_sets),
+        "label sets, JSON lines": (10, "sets.jsonl", _lines_or_bytes, load_label_sets),
+        "label sets, XMC": (10, "sets-xmc.txt", mutations.of_bytes, load_label_sets),
+        "label sets, gzip": (8, "sets.txt.gz", _gzipped, load_label_sets),
+        "XMC": (10, "points.txt", mutations.of_bytes, xmc.parse),
+        "npy": (8, "w.npy", mutations.of_bytes, layers.load_weights),
+        "npz": (8, "w.npz", _zipped, layers.load_weights),
+        "safetensors": (8, "w.safetensors", _safetensors, layers.load_weights),
+        "verdicts": (6, "verdicts.jsonl", _lines_or_bytes, verified),
+        "reach": (6, "reach.json", _json_or_bytes, proved),
+        "heads": (3, "head.safetensors", _safetensors, sigfft.load_head),
+        "config.json": (6, "config/config.json", _json_or_bytes, resumed),
+        "report.json": (5, "report/report.json", _json_or_bytes, lambda path: load_model(path.parent)),
+        "metrics.jsonl": (6, "metrics/metrics.jsonl", _lines_or_bytes, lambda path: read_log(Workdir(path.parent))),
+        "served": (3, "served.zip", _zipped, serving.load),
+        "config flags": (1, "flags", _flag, _set),
+    }
+    assert set(made) >= {name for _, name, _, _ in found.values()}
+    return {
+        name: Reader(share, folder / file, mutate, lambda path=folder / file, read=read: read(path))
+        for name, (share, file, mutate, read) in found.items()
+    }
+
+
+def _files(folder: Path, head: sigfft.heads.Head, params: dict[str, Any]) -> set[str]:
+    """Writes a file for each reader."""
+    for name in ("config", "report", "metrics"):
+        (folder / name).mkdir()
+    (folder / "sets.txt").write_text("0,1,3\n\n4,2\n1\n")
+    (folder / "sets.jsonl").write_text("[0, 1, 3]\n[]\n[4, 2]\n[1]\n")
+    (folder / "sets-xmc.txt").write_text("4 9 5\n0,1,3 1:1\n 1:1\n4,2\n1 2:.5\n")
+    (folder / "points.txt").write_text("3 9 5\n0,1,3 1:1 2:-.5e-3\n 1:1 8:3\n4,2 0:7.25\n")
+    (folder / "sets.txt.gz").write_bytes(gzip.compress(b"0,1,3\n\n4,2\n1\n"))
+    np.save(folder / "w.npy", WEIGHT)
+    np.savez(folder / "w.npz", weight=WEIGHT, bias=WEIGHT[:, 0])
+    save_file({"weight": WEIGHT, "bias": np.ones(5, np.float16)}, folder / "w.safetensors")
+    check(WEIGHT, EVERY_SET[3:12]).save(folder / "verdicts.jsonl")
+    reach(head, params, "nonnegative").save(folder / "reach.json")
+    sigfft.save_head(folder / "head.safetensors", head, params)
+    Workdir(folder / "config").write_config(Config())
+    Workdir(folder / "report").write_config(Config())
+    entry = {"name": head.name, "kind": head.kind, "head": head.arguments, "best_step": 4}
+    report = {"heads": [entry], "data": {"n_features": None, "feature_dim": 4}}
+    (folder / "report" / "report.json").write_text(json.dumps(report))
+    lines = [{"head": head.name, "step": step, "loss": 0.5} for step in range(3)]
+    (folder / "metrics" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    serving.save(folder / "served.zip", None, head, {"head": params}, jnp.ones((1, 3)), names=list("abcdef"))
+    (folder / "flags").write_text("--config.optim.steps=5")
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def _json_or_bytes(data: bytes, random: random.Random) -> bytes:
+    return mutations.of_json(json.loads(data), random) if random.random() < 0.6 else mutations.of_bytes(data, random)
+
+
+def _lines_or_bytes(data: bytes, random: random.Random) -> bytes:
+    lines = data.splitlines(keepends=True)
+    place = random.randrange(len(lines))
+    lines[place] = _json_or_bytes(lines[place], random) + b"\n"
+    return b"".join(lines)
+
+
+def _gzipped(data: bytes, random: random.Random) -> bytes:
+    if random.random() < 0.5:
+        return mutations.of_bytes(data, random)
+    return gzip.compress(mutations.of_bytes(gzip.decompress(data), random), 1)
+
+
+def _zipped(data: bytes, random: random.Random) -> bytes:
+    """An archive with changed bytes; or a whole one, whose checksums hold, with a changed member."""
+    if random.random() < 0.3:
+        return mutations.of_bytes(data, random)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {member: archive.read(member) for member in archive.infolist()}
+    chosen = random.choice(list(members))
+    mutate = _json_or_bytes if chosen.filename.endswith(".json") else mutations.of_bytes
+    members[chosen] = mutate(members[chosen], random)
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            for member, content in members.items():
+                archive.writestr(member.filename, content, member.compress_type)
+        return file.getvalue()
+
+
+def _safetensors(data: bytes, random: random.Random) -> bytes:
+    """A file with changed bytes; or one whose header, of the length that is said, has changed values."""
+    if random.random() < 0.4:
+        return mutations.of_bytes(data, random)
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    about = header.get("__metadata__", {})
+    if "arguments" in about and random.random() < 0.7:
+        about["arguments"] = mutations.of_json(json.loads(about["arguments"]), random).decode()
+        text = json.dumps(header).encode()
+    else:
+        text = mutations.of_json(header, random)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
+def _flag(data: bytes, random: random.Random) -> bytes:
+    value = mutations.of_bytes(random.choice((b"5", b"0.5", b"(1, 5)", b"true", b"demo")), random)
+    return f"--config.{random.choice(_KEYS)}=".encode() + value
+
+
+def _set(path: Path) -> None:
+    check_values(config_of("demo", [path.read_bytes().decode("utf-8", "surrogateescape")]))
