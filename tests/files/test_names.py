@@ -15,6 +15,7 @@ def test_lines_in_the_order_of_ids(tmp_path):
     (tmp_path / "label_names.txt").write_text("Katze\r\nHund")
     names = find_names(tmp_path)
     assert names.in_order(2) == ("Katze", "Hund")
+    assert names.in_order(3) is None
     assert [path.name for path in names.files] == ["labels.txt", "label_names.txt", "tree.json"]
 
 
