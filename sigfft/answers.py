@@ -60,6 +60,19 @@ def of_report(report: Any, **shares: Any) -> dict[str, Any]:
     return counts(np.ones(len(report), bool)) | {"by_cardinality": by_cardinality}
 
 
+def impossible_sets(report: Any, names: Any, most: int = 5) -> str:
+    """Further lines of a text: the first sets that cannot be output, where labels have names; otherwise nothing."""
+    from sigfft import labels
+    from sigfft.argmaxability.display import label_list
+
+    chosen = report.label_sets[report.status == "unargmaxable"]
+    if names is None or not len(chosen):
+        return ""
+    shown = labels.unpack(chosen[:most], report.layer.n_labels)
+    more = f"\nand {len(chosen) - most} more" if len(chosen) > most else ""
+    return "\nunargmaxable:\n" + "\n".join(label_list(ids, names) for ids in shown) + more
+
+
 def of_head_report(report: Any) -> dict[str, Any]:
     """As `of_report`, with what the closed form, the forward pass and features say."""
     truths = {"ideal": report.ideal, "deployed": report.deployed, "features": report.features}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, doctor, exports, imports, inputs, launching
+from sigfft import answers, conversions, doctor, exports, imports, inputs, launching
 from sigfft.terminal import fitted
 
 
@@ -62,6 +62,7 @@ def _check_options(add: Any) -> None:
     add("--time-limit", type=float, help="seconds after which a set is left undecided (default: none)")
     add("--epsilon", type=float, help="also the share with room for a ball of this radius")
     add("--box", type=float, help="bound on |z_j| for --epsilon, at most 1e6 (default: 1e4)")
+    add("--names", type=Path, help="the labels' names, one a line (default: those that a run's folder keeps)")
     add("--jobs", type=int, default=1, help="processes; -1: as many as cores (default: %(default)s)")
     add("--resume", type=Path, help="folder for finished batches; a broken run goes on from there")
     add("--fail-on-unargmaxable", action="store_true", help="exit with 1 if a set is unargmaxable")
@@ -89,6 +90,7 @@ def _check(args: argparse.Namespace) -> int:
     weight, bias, padded = inputs.read_layer_and_sets(args, args.labels)
     if not len(padded):
         raise ValueError(f"{args.labels} holds no label set; expected one a line (an empty line is the empty set)")
+    names = inputs.read_names(args, len(weight))
     print(inputs.summary(weight, bias), file=sys.stderr)
     options = {"progress": sys.stderr.isatty(), "n_jobs": args.jobs, "resume_dir": args.resume}
     options |= {"domain": args.domain, "time_limit": args.time_limit, "projection": inputs.read_projection(args)}
@@ -98,7 +100,8 @@ def _check(args: argparse.Namespace) -> int:
     if args.epsilon is not None:
         shares["ε-argmaxable"] = epsilon_argmaxable(weight, report, bias, args.epsilon, box)
     content = answers.of_layer(weight, bias) | {"rule": args.rule, "out": str(args.out)}
-    answers.say(args, fitted(report.table(**shares)), content | answers.of_report(report, **shares))
+    text = fitted(report.table(**shares)) + answers.impossible_sets(report, names)
+    answers.say(args, text, content | answers.of_report(report, **shares))
     failed = [verdict.reason for verdict in report.verdicts if verdict.method == "none"]
     if failed:
         again = "again" if args.resume is None else f"again with --resume {args.resume}, which keeps the others"
@@ -240,7 +243,12 @@ def _retrofit(args: argparse.Namespace) -> int:
 
 def _predict_options(add: Any) -> None:
     add("--workdir", required=True, type=Path, help="folder of a finished run of train.py")
-    add("--input", required=True, type=Path, help="examples: XMC, also .gz; or .npy if they are dense")
+    add(
+        "--input",
+        required=True,
+        type=Path,
+        help="examples as the run has them: a table of texts or images, XMC, .npy; -: stdin",
+    )
     add("--output", required=True, type=Path, help=".tsv or .jsonl to write, one example a line")
     add("--head", help="name of the head in the run's table (default: the last)")
     add("--top", type=int, default=10, help="labels of an example at most (default: %(default)s)")
@@ -270,6 +278,7 @@ _COMMANDS = {
     "import": (imports.run, imports.options, "read a layer that the paper's PyTorch code trained, as a head's file"),
     "train": (launching.run, launching.options, "train, evaluate and check the heads of a config"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
+    "convert": (conversions.run, conversions.options, "write a data set in another format: texts as XMC, and back"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
     "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),
 }

@@ -64,6 +64,16 @@ def summary(weight: Any, bias: Any) -> str:
     return f"{n_labels} labels, {dim} dimensions, {weight.dtype}, {'no bias' if bias is None else 'with a bias'}"
 
 
+def read_names(args: argparse.Namespace, n_labels: int) -> Any:
+    """The names of labels that --names or a run's folder has, or None."""
+    from sigfft.argmaxability.display import checked_names
+    from sigfft.trained import load_label_names
+
+    source = args.names or (args.weights if args.weights.is_dir() else None)
+    names = None if source is None else load_label_names(source)
+    return None if names is None else checked_names(names, n_labels)
+
+
 def stated_labels(path: Path) -> int | None:
     """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
     from sigfft.files.documents import parsed

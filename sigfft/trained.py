@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sigfft.files import layers
+from sigfft.files.names import read_names
 from sigfft.heads import Head, Params, load_head, stored_layer
 
 
@@ -59,6 +60,21 @@ def load_trained_head(path: str | Path, tensor: str | None = None) -> tuple[Head
         )
     _refuse(f"{path} is {_kind(path)}", tensor=tensor)
     return load_head(path)
+
+
+def load_label_names(path: str | Path) -> tuple[str, ...] | None:
+    """The names of labels that a run's folder keeps, None if it keeps none; or those of a file, one a line.
+
+    Raises:
+      ValueError: the file is no text, or the run's is damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return read_names(path)
+    from sigfft.training.workdir import Workdir
+
+    names = Workdir(path).label_names()
+    return None if names is None else tuple(names)
 
 
 def _kind(path: Path) -> str:

@@ -25,6 +25,7 @@ OF_TRAINING = {
     "train": "train --config=demo --config.optim.steps=5 --workdir=run",
     "predict": "predict --workdir run --input test.npy --output top.tsv",
     "export": "export --workdir run --out served.zip",
+    "convert": "convert texts.jsonl --out xmc",
 }
 
 
@@ -116,6 +117,8 @@ def test_train_and_predict(folder, capsys, monkeypatch):
     assert answer(folder, OF_TRAINING["predict"], capsys, monkeypatch)["examples"] == 3
     monkeypatch.setattr("sigfft.training.export_run", lambda _, out, **__: out.write_bytes(b"served"))
     assert answer(folder, OF_TRAINING["export"], capsys, monkeypatch) == {"out": "served.zip", "bytes": 6}
+    monkeypatch.setattr("sigfft.data.conversion.convert", lambda *_, **__: "3 texts")
+    assert answer(folder, OF_TRAINING["convert"], capsys, monkeypatch) == {"out": "xmc", "about": "3 texts"}
 
 
 def test_every_command_is_tried():

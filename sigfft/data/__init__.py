@@ -20,27 +20,39 @@ with needs("train", "sigfft.data"):
     from sigfft.data.dataset import SparseFeatures as SparseFeatures
     from sigfft.data.dataset import Splits as Splits
     from sigfft.data.dataset import TokenFeatures as TokenFeatures
+    from sigfft.data.images import load_images
     from sigfft.data.npy import load_npy
     from sigfft.data.pipeline import batches as batches
+    from sigfft.data.recognition import recognised
     from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec
     from sigfft.data.synthetic import load_synthetic
+    from sigfft.data.text import load_text
     from sigfft.data.xmc import load_xmc
 
 # `source(cache_dir, *, options by name)`: an option that `DataConfig` has is set from a config.
-SOURCES: dict[str, Callable[..., Splits]] = {"npy": load_npy, "synthetic": load_synthetic, "xmc": load_xmc}
+SOURCES: dict[str, Callable[..., Splits]] = {
+    "images": load_images,
+    "npy": load_npy,
+    "synthetic": load_synthetic,
+    "text": load_text,
+    "xmc": load_xmc,
+}
 
 
 def load(source: str, cache_dir: Path | str, **options: Any) -> Splits:
     """The splits of a data set, by name: "train", "test", and "dev" where the source has one.
 
-    The source is a name in `SOURCES`, with its own options: see `load_npy`, `load_xmc` and
-    `load_synthetic`. Records that the latter two prepare are kept in `cache_dir`: the second call reads them there.
+    The source is a name in `SOURCES`, with its own options: see `load_text`, `load_images`, `load_npy`, `load_xmc` and
+    `load_synthetic`; or "auto": what the folder `dir` holds (`recognised`). Records that are prepared are kept in
+    `cache_dir`: the second call reads them there.
 
     Raises:
       ValueError: an unknown source, an option that it does not take or lacks, or what the source refuses.
     """
+    if source == "auto":
+        source = recognised(options.get("dir", ""))
     if source not in SOURCES:
-        raise ValueError(f"unknown data source {source!r}; expected one of {', '.join(sorted(SOURCES))}")
+        raise ValueError(f"unknown data source {source!r}; expected auto, {', '.join(sorted(SOURCES))}")
     signature = inspect.signature(SOURCES[source])
     try:
         signature.bind(cache_dir, **options)

@@ -9,6 +9,7 @@ from jaxtyping import Float32, Int32, Real
 
 from sigfft import labels
 from sigfft.data.dataset import Dataset, DenseFeatures, Splits
+from sigfft.data.label_names import with_names
 from sigfft.files.arrays import read_npy
 from sigfft.files.label_sets import load_label_sets
 
@@ -57,7 +58,7 @@ def load_npy(cache_dir: Path, *, dir: str | Path, n_labels: int = 0) -> Splits:
     for split, own in files.items():
         check_finite(features[split], own.features)
         datasets[split] = Dataset(DenseFeatures(features[split]), _padded(read[split][0], n, widest, own.labels), n)
-    return datasets
+    return with_names(datasets, folder)
 
 
 def check_finite(values: Real[np.ndarray, "rows feature_dim"], path: Path) -> None:

@@ -1,6 +1,6 @@
 """TFDS records without TensorFlow: prepared once as array_record, decoded once into the arrays of a `Dataset`.
 
-A record holds arrays of int32 or float32, each stored as its bytes. Decoding a record costs far more than using it, so
+A record holds arrays of numbers, each stored as its bytes. Decoding a record costs far more than using it, so
 nothing is decoded while training: a split is read whole into one flat array per feature.
 """
 
@@ -21,9 +21,20 @@ from jaxtyping import Int, Shaped
 from tensorflow_datasets.proto import tf_example_pb2
 
 from sigfft import labels
-from sigfft.data.dataset import Dataset, DenseFeatures, SparseFeatures, Splits, keep_largest
+from sigfft.data.dataset import (
+    Dataset,
+    DenseFeatures,
+    Features,
+    ImageFeatures,
+    Origin,
+    SparseFeatures,
+    Splits,
+    TokenFeatures,
+    keep_largest,
+)
 from sigfft.files import locks, naming_full_disk
 
+_SIZES = ("n_labels", "n_features", "n_tokens", "image_size")  # that metadata may hold
 Record = Mapping[str, Shaped[np.ndarray, " _entries"]]
 
 
@@ -41,7 +52,8 @@ class ArrayConfig(tfds.core.BuilderConfig):
 
     # dtype, and length or None, of each array of a record, by name
     arrays: Mapping[str, tuple[type[np.number], int | None]] = dataclasses.field(default_factory=dict)
-    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # numbers about the whole, such as `n_labels`
+    # about the whole, such as `n_labels`; `generate` may add to it
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     # gives the records of each split, in order. It is called before the first record is written, so that bad input ends
     # there, in its own words
     generate: Callable[[], Mapping[str, Iterable[Record]]] = dict
@@ -74,7 +86,9 @@ class ArrayBuilder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, Record]]]:
-        return {split: self._generate_examples(own) for split, own in self.builder_config.generate().items()}
+        splits = self.builder_config.generate()
+        self.info.metadata.update(self.builder_config.metadata)
+        return {split: self._generate_examples(own) for split, own in splits.items()}
 
     def _generate_examples(self, records: Iterable[Record]) -> Iterator[tuple[int, Record]]:
         yield from enumerate(records)
@@ -128,25 +142,33 @@ def read_columns(builder: ArrayBuilder, split: str) -> dict[str, Column]:
 
 
 def read_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
-    """The splits of a prepared builder, whose records hold `labels` and dense or sparse features.
+    """The splits of a prepared builder, whose records hold `labels` and what makes features.
 
     Args:
-      builder: with records of `features`, or of `feature_ids` and `feature_values`; its metadata holds `n_labels`, and
-        `n_features` of sparse ones.
+      builder: with records of `features`, of `feature_ids` and `feature_values`, of `tokens` or of `image`; its
+        metadata holds `n_labels`, with `n_features` of sparse ones, `n_tokens` or `image_size`, and perhaps `origin`.
       max_features: of each sparse point, keep this many features of largest |value| (`keep_largest`); 0: all.
 
     Raises:
       ValueError: `max_features` is negative.
     """
     columns = {split: read_columns(builder, split) for split in builder.info.splits}
-    sizes = {name: int(size) for name, size in builder.info.metadata.items() if name in ("n_labels", "n_features")}
+    metadata = dict(builder.info.metadata)
+    sizes = {name: int(metadata[name]) for name in _SIZES if name in metadata}
+    told = metadata.get("origin", {})
+    names = told.get("names")
+    origin = Origin(names and tuple(names), told.get("intake"), told.get("about", ""))
 
     def widest(name: str) -> int:
         return max(1, *(int(np.diff(own[name].indptr).max(initial=1)) for own in columns.values()))
 
-    def features(own: Mapping[str, Column]) -> SparseFeatures | DenseFeatures:
+    def features(own: Mapping[str, Column]) -> Features:
         if "features" in own:
             return DenseFeatures(own["features"].values.reshape(len(own["features"].indptr) - 1, -1))
+        if "tokens" in own:
+            return TokenFeatures(own["tokens"].indptr, own["tokens"].values, sizes["n_tokens"], widest("tokens"))
+        if "image" in own:
+            return ImageFeatures(own["image"].values.reshape(-1, *[sizes["image_size"]] * 2, 3))
         ids, values = own["feature_ids"], own["feature_values"].values
         width = min(widest("feature_ids"), max_features) if max_features else widest("feature_ids")
         return SparseFeatures(*keep_largest(ids.indptr, ids.values, values, width), sizes["n_features"], width)
@@ -154,7 +176,7 @@ def read_splits(builder: ArrayBuilder, max_features: int = 0) -> Splits:
     def dataset(own: Mapping[str, Column]) -> Dataset:
         ids = own["labels"]
         padded = labels.from_csr(ids.indptr, ids.values, sizes["n_labels"], widest("labels"))
-        return Dataset(features(own), padded, sizes["n_labels"])
+        return Dataset(features(own), padded, sizes["n_labels"], origin)
 
     return {split: dataset(own) for split, own in columns.items()}
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from sigfft.data import records
 from sigfft.data.dataset import Splits
+from sigfft.data.label_names import with_names
 from sigfft.files import xmc
 
 _SPLITS = {"train": True, "dev": False, "test": True}  # split: is it required?
@@ -21,7 +22,7 @@ def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Spli
     """The splits of a folder with `train.txt`, `test.txt` and perhaps `dev.txt`, each also as `.txt.gz`.
 
     Records are kept in `cache_dir`: a folder whose files have not changed is not parsed again. Of each point,
-    `max_features` features of largest |value| are kept; 0: all.
+    `max_features` features of largest |value| are kept; 0: all. Names of labels are those of `with_names`.
 
     Raises:
       ValueError: `dir` is empty; a file is missing, there twice, malformed (see `files.xmc.parse`), or files disagree
@@ -29,12 +30,12 @@ def load_xmc(cache_dir: Path, *, dir: str | Path, max_features: int = 0) -> Spli
     """
     if not str(dir):
         raise ValueError("dir is empty; name the folder of train.txt.gz and test.txt.gz")
-    return records.read_splits(prepare_xmc(cache_dir, Path(dir)), max_features)
+    return with_names(records.read_splits(prepare_xmc(cache_dir, Path(dir)), max_features), Path(dir))
 
 
 def prepare_xmc(cache_dir: Path, folder: Path) -> records.ArrayBuilder:
     """The builder of a folder's files, with its records prepared; arguments and errors as those of `load_xmc`."""
-    files = _find(folder)
+    files = find_files(folder)
     headers = {split: xmc.read_header(file) for split, file in files.items()}
     train = headers["train"]
     for split, header in headers.items():
@@ -67,7 +68,8 @@ def _points(data: xmc.XmcData) -> Iterator[records.Record]:
         }
 
 
-def _find(folder: Path) -> dict[str, Path]:
+def find_files(folder: Path) -> dict[str, Path]:
+    """The file of each split; raises ValueError where one is missing, or there twice."""
     files: dict[str, Path] = {}
     for split, required in _SPLITS.items():
         found = [path for suffix in (".txt", ".txt.gz") if (path := folder / f"{split}{suffix}").is_file()]

@@ -10,7 +10,7 @@ Whatever else departs from the format is refused with the file and the line numb
 import dataclasses
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -89,16 +89,19 @@ def parse(path: Path | str, *, block_bytes: int = BLOCK_BYTES) -> XmcData:
     )
 
 
-def stream(path: Path | str, *, block_bytes: int = BLOCK_BYTES) -> Iterator[XmcData]:
+def stream(path: Path | str, *, block_bytes: int = BLOCK_BYTES, labelled: bool = True) -> Iterator[XmcData]:
     """The points of one file in order, those of `block_bytes` of text at a time.
+
+    Labels are not looked at where `labelled` is False: there may be none, nor a space in their place, nor any that the
+    header promises; the points have none then.
 
     Raises:
       ValueError: as `parse`, where the fault is reached.
     """
     path = Path(path)
     with _open(path) as file:
-        header = _header(_first_line(file, path), path)
-        yield from _points(file, header, path, block_bytes)
+        header = _header(_first_line(file, path), path, optional=() if labelled else ("labels",))
+        yield from _points(file, header, path, block_bytes, keep=_whole if labelled else _unlabelled)
 
 
 def stream_labels(file: io.BufferedIOBase, first_line: bytes, path: Path) -> Iterator[XmcData]:
@@ -109,7 +112,17 @@ def stream_labels(file: io.BufferedIOBase, first_line: bytes, path: Path) -> Ite
     Raises:
       ValueError: as `parse`, where the fault is reached.
     """
-    return _points(file, _header(first_line, path, least=0), path, BLOCK_BYTES, with_features=False)
+    header = _header(first_line, path, optional=("points", "features"))
+    return _points(file, header, path, BLOCK_BYTES, keep=lambda line: line.partition(b" ")[0])
+
+
+def _whole(line: bytes) -> bytes:
+    return line
+
+
+def _unlabelled(line: bytes) -> bytes:
+    first, _, rest = line.partition(b" ")
+    return b" " + (line if b":" in first else rest)
 
 
 def _open(path: Path) -> io.BufferedIOBase:
@@ -123,14 +136,14 @@ def _first_line(file: io.BufferedIOBase, path: Path) -> bytes:
 
 
 def _points(
-    file: io.BufferedIOBase, header: Header, path: Path, block_bytes: int, with_features: bool = True
+    file: io.BufferedIOBase, header: Header, path: Path, block_bytes: int, keep: Callable[[bytes], bytes]
 ) -> Iterator[XmcData]:
+    """The points, of whose lines `keep` leaves what is to be parsed."""
     points = 0
     for lines in _blocks(file, path, block_bytes, first_line=2):
         if points + len(lines) > header.points:
             raise _fault(path, header.points + 2, f"the header promises {header.points} points; here is another")
-        kept = lines if with_features else [line.partition(b" ")[0] for line in lines]
-        yield _parse_block(kept, header, path, first_line=points + 2)
+        yield _parse_block(list(map(keep, lines)), header, path, first_line=points + 2)
         points += len(lines)
     if points < header.points:
         raise _fault(path, points + 1, f"the file ends after {points} points; the header promises {header.points}")
@@ -155,8 +168,8 @@ def _blocks(file: io.BufferedIOBase, path: Path, limit: int, first_line: int) ->
         yield held
 
 
-def _header(line: bytes, path: Path, least: int = 1) -> Header:
-    """The header in `line`; points and features must be at least `least`, labels at least 1."""
+def _header(line: bytes, path: Path, optional: Collection[str] = ()) -> Header:
+    """The header in `line`; what is not `optional` must be at least 1."""
     if not line:
         raise _fault(path, 1, "the file is empty; expected the header `points features labels`")
     match = _HEADER.fullmatch(line)
@@ -164,7 +177,7 @@ def _header(line: bytes, path: Path, least: int = 1) -> Header:
         raise _fault(path, 1, f"expected the header `points features labels`, three integers; given {_show(line)}")
     header = Header(*map(int, match.groups()))
     for name, count in dataclasses.asdict(header).items():
-        fewest = 1 if name == "labels" else least
+        fewest = 0 if name in optional else 1
         if not fewest <= count < 2**31:
             raise _fault(path, 1, f"the header promises {count} {name}; expected {fewest} to 2**31 - 1")
     return header

@@ -30,7 +30,7 @@ def launch(
     """Runs an experiment.
 
     Args:
-      config: as `config_of`, and so are overrides.
+      config: as `config_of`, and so are overrides; "": "auto" where they set data.dir, and else "demo".
       overrides: such as "--config.optim.steps=500".
       workdir: folder of the run; None or "": a new one below runs/.
       resume: as `run`.
@@ -45,7 +45,8 @@ def launch(
       FloatingPointError: as `run`.
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
-    chosen = config_of(config, overrides)
+    own_data = any(argument.lstrip("-").startswith("config.data.dir=") for argument in overrides)
+    chosen = config_of(config or ("auto" if own_data else "demo"), overrides)
     if resume not in RESUME:
         raise ValueError(f"--resume={resume} must be one of: {', '.join(RESUME)}")
     if resume == "always" and not workdir:

@@ -14,7 +14,10 @@ from typing import Any
 
 from sigfft.data import SyntheticSpec
 
-_POSITIVE = ("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every", "eval.keep")
+_POSITIVE = (
+    *("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every", "eval.keep"),
+    *("data.ngrams", "data.min_count", "data.max_length", "data.image_size"),
+)
 _NOT_NEGATIVE = (
     *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.step_timeout",),
@@ -32,12 +35,29 @@ _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
 class DataConfig:
     """Where examples come from."""
 
-    source: str = "synthetic"  # a name in `sigfft.data.SOURCES`: "npy", "synthetic" or "xmc"
+    # a name in `sigfft.data.SOURCES`: "images", "npy", "synthetic", "text" or "xmc"; or "auto": what `dir` holds
+    source: str = "synthetic"
     # folder of a data set. Of "xmc": train.txt.gz, test.txt.gz and perhaps dev.txt.gz; of "npy": features in train.npy,
-    # test.npy and perhaps dev.npy, label sets in train.txt, test.txt and dev.txt
+    # test.npy and perhaps dev.npy, label sets in train.txt, test.txt and dev.txt; of "text" and "images": tables, as
+    # `sigfft.data.text` tells
     dir: str = ""
     n_labels: int = 0  # of "npy"; 0: as its files say, or one more than the largest id
-    max_features: int = 0  # of each example of "xmc", keep this many features of largest |value|; 0 keeps all
+    # of each example of "xmc", or of "text" as tf-idf, keep this many features of largest |value|; 0 keeps all
+    max_features: int = 0
+    text_columns: str = ""  # of "text": the columns of texts, separated by commas; "": those that hold words
+    image_column: str = ""  # of "images": the column of paths; "": the one that holds them
+    label_column: str = ""  # of both: the column of labels; "": one of a usual name, or the only one of lists
+    split_column: str = ""  # of both: where rows say train, dev or test; "": "split", "subset" or "partition"
+    label_delimiter: str = ""  # of both: between labels in a string; "": the first of | ; , that one has
+    keep_unlabelled: bool = False  # of both: also examples whose list of labels is empty
+    skip_malformed: bool = False  # of both: leave out rows and images that cannot be read, and count them
+    # of "text": "tf-idf" or "tokens"; "": what the encoder reads, or tokens where there is a tokenizer, or tf-idf
+    text_as: str = ""
+    ngrams: int = 1  # of tf-idf: words of an n-gram, at most
+    min_count: int = 3  # of "text": how often a word stands in the training texts to be in the vocabulary
+    max_length: int = 512  # of tokens: further ones of a text are cut
+    tokenizer: str = ""  # of tokens: a tokenizer.json; "": words of the training texts
+    image_size: int = 64  # of "images": pixels of a side
     # share of the training examples held out as dev split where the source has none; 0: no dev split
     dev_share: float = 0.0
     cache_dir: str = "~/.cache/sigfft"  # where prepared records are kept

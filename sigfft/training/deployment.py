@@ -37,7 +37,7 @@ def export_run(
       max_features: of a sparse model, features of an example at most; default: what the run was trained with.
       threshold: in logits, one for all labels or one for each; or "dev": what the run chose on its dev split. Default:
         that, or 0 if it chose none.
-      names: of the labels, one each.
+      names: of the labels, one each; default: those that the run keeps, if any.
       **options: of `sigfft.serving.save`: top, max_cardinality, platforms, block_size.
 
     Raises:
@@ -60,5 +60,6 @@ def export_run(
         threshold = 0.0 if chosen is None else chosen
     elif isinstance(threshold, str):
         threshold = asked_threshold(workdir, model.name, threshold)
+    names = run.label_names() if names is None else names
     options |= {"threshold": threshold, "names": names}
     serving.save(output, model.features, model.head, params, examples, **options)

@@ -7,8 +7,9 @@ from typing import Any
 
 import jax
 
-from sigfft.data import SOURCES, Splits
+from sigfft.data import SOURCES, Splits, recognised
 from sigfft.data.digests import fingerprint
+from sigfft.encoders import ENCODERS
 from sigfft.metrics import Metrics, make_metrics, propensities
 from sigfft.terminal import fitted
 from sigfft.training.agreement import agree_on_data, agree_on_start
@@ -104,6 +105,9 @@ def _run(
         if is_first_process():
             folder.remove_parts()
             folder.write_config(config, data)
+            folder.write_origin(splits["train"].origin)
+            if show and splits["train"].origin.about:
+                print(splits["train"].origin.about)
     seen = _encoded(models[0], config, splits) if config.encoder.frozen and config.encoder.cached else splits
 
     entries: list[dict[str, Any]] = []
@@ -138,11 +142,15 @@ def _run(
 
 def load_splits(config: Config) -> Splits:
     """The splits of a config's data source."""
-    data = config.data
-    cache = Path(data.cache_dir).expanduser()
-    source = functools.partial(chosen(SOURCES, data.source, "data.source"), cache)
+    data, name = config.data, config.data.source
+    if name == "auto":
+        name = recognised(data.dir, data.text_columns, data.image_column, data.label_column)
+    reads = getattr(ENCODERS.get(config.encoder.kind), "reads", ())
+    if name == "text" and not data.text_as and "tokens" in reads:
+        data = dataclasses.replace(data, text_as="tokens")
+    source = functools.partial(chosen(SOURCES, name, "data.source"), Path(data.cache_dir).expanduser())
     apart = ("source", "cache_dir", "dev_share")
-    return source(**arguments_for(source, data, "data", data.source, apart=apart))
+    return source(**arguments_for(source, data, "data", name, apart=apart))
 
 
 def _with_dev(splits: Splits, config: Config) -> Splits:

@@ -1,22 +1,19 @@
 """Predictions of a trained model for a file of examples, streamed to a file."""
 
-import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sigfft import inference
-from sigfft.data.dataset import Batch, DenseFeatures, SparseFeatures, keep_largest
-from sigfft.data.npy import float32_rows
-from sigfft.files import check_writable, replacing, xmc
-from sigfft.files.arrays import read_npy
+from sigfft.files import check_writable, replacing
 from sigfft.heads.head import whole
 from sigfft.metrics import logit_of
+from sigfft.training.examples import batches_of
 from sigfft.training.finished import load_model
 from sigfft.training.thresholds import asked_threshold
 from sigfft.training.workdir import Workdir
@@ -43,12 +40,15 @@ def predict_file(
     """Writes the best labels of each example and their probabilities, in the order of the examples.
 
     A .tsv file has a header and one line an example: labels and probabilities, each separated by commas. A .jsonl file
-    has {"labels": [...], "scores": [...]} a line. Labels stand best first. The file appears when it is whole.
+    has {"labels": [...], "scores": [...]} a line. Labels stand best first. Where the run keeps names of labels, "names"
+    has them, in a .tsv as a JSON list; with a threshold, "cut" tells how many labels above it are left out. The file
+    appears when it is whole.
 
     Args:
       workdir: folder of a finished run.
-      examples: a file in the XMC format, plain or gzipped, for a model of sparse examples, its labels are not read; an
-        .npy array (examples, feature_dim) for a model of dense ones.
+      examples: for a run on raw texts or images a table as it was trained on, plain or gzipped, or a text or a path a
+        line; for one on sparse features a file in the XMC format; for one on dense features an .npy array (examples,
+        feature_dim). Labels are not read and need not be there. "-": any of these from standard input.
       output: .tsv or .jsonl.
       head: name of the head, as the run's table shows it; default: the last one.
       top: labels an example, at most.
@@ -69,6 +69,7 @@ def predict_file(
     model, params = load_model(workdir, head)
     logit = None if threshold is None else asked_threshold(workdir, model.name, threshold)
     top = min(whole("top", top, 1), model.head.n_labels)
+    names = Workdir(workdir).label_names()
 
     @jax.jit
     def of_batch(params, batch):
@@ -80,59 +81,32 @@ def predict_file(
 
     points, cut = 0, 0
     with replacing(output) as part, part.open("w", encoding="utf-8") as file:
-        file.write("labels\tscores\n" if output.suffix == ".tsv" else "")
-        for count, batch in _batches(workdir, examples, batch_size):
+        columns = ["labels", "scores", *(["names"] if names else []), *([] if logit is None else ["cut"])]
+        file.write("\t".join(columns) + "\n" if output.suffix == ".tsv" else "")
+        for count, batch in batches_of(workdir, examples, batch_size):
             labels, logits, sizes = (x[:count] for x in jax.device_get(of_batch(params, batch)))
             order = np.argsort(-logits, axis=1, kind="stable")
             labels = np.take_along_axis(labels, order, axis=1)
             scores = 1 / (1 + np.exp(-np.take_along_axis(logits, order, axis=1).astype(np.float64)))
-            rows = zip(labels, scores, np.minimum(sizes, top), strict=True)
-            file.writelines(_line(output, ids[:size].tolist(), own[:size].tolist()) for ids, own, size in rows)
+            for ids, own, size in zip(labels, scores, sizes, strict=True):
+                left_out = None if logit is None else max(int(size) - top, 0)
+                file.write(
+                    _line(output, ids[: min(size, top)].tolist(), own[: min(size, top)].tolist(), names, left_out)
+                )
             points, cut = points + count, cut + int((sizes > top).sum())
     return Predicted(points, cut)
 
 
-def _batches(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple[int, Batch]]:
-    """Batches of one size, and how many of their examples are from the file."""
-    run = Workdir(workdir)
-    data = run.read(run.report)["data"]  # which `load_model` has looked at
-    parts: Iterator[SparseFeatures | DenseFeatures]
-    if data["n_features"] is None:
-        parts = _dense(examples, data["feature_dim"], batch_size)
-    else:
-        parts = _sparse(examples, data["n_features"], run.max_features())
-    for part in parts:
-        for start in range(0, len(part), batch_size):
-            indices = np.arange(start, start + batch_size)
-            present = indices < len(part)
-            yield int(present.sum()), part.gather(np.minimum(indices, len(part) - 1), present)
-
-
-def _dense(path: Path, feature_dim: int, batch_size: int) -> Iterator[DenseFeatures]:
-    if path.suffix != ".npy":
-        raise ValueError(f"{path} must be an .npy array (examples, {feature_dim}): the model takes dense examples")
-    values = read_npy(path, mapped=True)
-    if values.ndim != 2 or values.shape[1] != feature_dim:
-        raise ValueError(f"{path} has the shape {values.shape}; the model takes (examples, {feature_dim})")
-    if values.dtype.kind not in "fiu":
-        raise ValueError(f"{path} holds {values.dtype}; the model takes real numbers: save the array as float32")
-    for start in range(0, len(values), batch_size):
-        yield DenseFeatures(float32_rows(values, slice(start, start + batch_size), path))
-
-
-def _sparse(path: Path, n_features: int, max_features: int) -> Iterator[SparseFeatures]:
-    for points in xmc.stream(path):
-        if points.n_features != n_features:
-            raise ValueError(f"{path} has {points.n_features} features; the model was trained on {n_features}")
-        widest = int(np.diff(points.feature_indptr).max(initial=1))
-        # Few widths are few compilations: powers of two, unless training had its own.
-        width = max_features or next(1 << i for i in itertools.count() if 1 << i >= widest)
-        kept = keep_largest(points.feature_indptr, points.feature_ids, points.feature_values, width)
-        yield SparseFeatures(*kept, n_features=n_features, width=width)
-
-
-def _line(output: Path, labels: list[int], scores: list[float]) -> str:
+def _line(
+    output: Path, labels: list[int], scores: list[float], names: Sequence[str] | None, left_out: int | None
+) -> str:
+    """A line for an example; `left_out` labels are above the threshold and not among these, None without one."""
     rounded = [f"{score:.6g}" for score in scores]
+    own = None if names is None else [names[i] for i in labels]
     if output.suffix == ".tsv":
-        return f"{','.join(map(str, labels))}\t{','.join(rounded)}\n"
-    return json.dumps({"labels": labels, "scores": [float(score) for score in rounded]}) + "\n"
+        cells = [",".join(map(str, labels)), ",".join(rounded)]
+        cells += [] if own is None else [json.dumps(own, ensure_ascii=False)]
+        return "\t".join(cells + ([] if left_out is None else [str(left_out)])) + "\n"
+    content: dict[str, Any] = {"labels": labels, "scores": [float(score) for score in rounded]}
+    content |= ({} if own is None else {"names": own}) | ({} if left_out is None else {"cut": left_out})
+    return json.dumps(content, ensure_ascii=False) + "\n"

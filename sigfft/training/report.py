@@ -122,6 +122,7 @@ def content_of(name: str, splits: Splits, encoder: PureEncoder, entries: list[di
         "name": name,
         "data": {
             "examples": {name: len(split) for name, split in splits.items()},
+            "about": data.origin.about,
             "n_labels": data.n_labels,
             "n_features": data.n_features,
             "feature_dim": data.feature_dim,

@@ -11,6 +11,7 @@ import flax
 import jax
 
 import sigfft
+from sigfft.data import Origin
 from sigfft.files import locks, write_text
 from sigfft.files.atomic import parts, remove_parts
 from sigfft.files.documents import read_object
@@ -33,6 +34,8 @@ class Workdir:
         self.config = self.path / "config.json"  # of the run; with it the folder begins
         self.report = self.path / "report.json"  # of the finished run
         self.metrics = self.path / "metrics.jsonl"  # a line for each step that was logged
+        self.names = self.path / "label_names.json"  # the labels' "names", if they have any
+        self.intake = self.path / "intake.json"  # how raw examples become features, if the data were raw
         self.figures = self.path / "figures"
 
     def events(self, head: str) -> Path:
@@ -61,6 +64,17 @@ class Workdir:
         if self.config.exists() and self.config.read_text(encoding="utf-8") != text:
             self.report.unlink(missing_ok=True)  # the best checkpoint that it names may go
         write_text(self.config, text)
+
+    def write_origin(self, origin: Origin) -> None:
+        """Keeps what the data's source tells besides numbers."""
+        names = None if origin.names is None else {"names": origin.names}
+        for path, content in {self.names: names, self.intake: origin.intake}.items():
+            if content is not None:
+                write_text(path, json.dumps(content, ensure_ascii=False))
+
+    def label_names(self) -> list[str] | None:
+        """The names of the labels in the order of their ids; None if they have ids alone."""
+        return self.read(self.names)["names"] if self.names.exists() else None
 
     def read(self, path: Path) -> Any:
         """What a finished run wrote to one of its .json files.

@@ -65,7 +65,7 @@ def test_top_labels_and_sets_of_a_file(sparse_run, xmc_dir, tmp_path, capsys):
     assert main([*command.split(), "--threshold", str(threshold)]) == 0
     sizes = (probabilities > threshold).sum(1)
     header, *rows = (tmp_path / "sets.tsv").read_text().splitlines()
-    assert header == "labels\tscores"
+    assert header == "labels\tscores\tcut"
     assert [len(row.split("\t")[0].split(",")) if row[0] != "\t" else 0 for row in rows] == np.minimum(
         sizes, 5
     ).tolist()

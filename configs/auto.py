@@ -1,0 +1,24 @@
+"""Any data set that a folder holds: texts, images, the XMC format, or features in .npy files.
+
+    python train.py --config.data.dir=FOLDER --workdir=runs/mine
+
+FOLDER holds tables of texts, or of paths of images, with labels (`sigfft/data/text.py`), or what `configs/xmc.py` or
+`configs/npy.py` tell. What was read as what is said before training.
+"""
+
+from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
+
+
+def get_config() -> Config:
+    """An encoder that reads what the data hold, and a DFT head that guarantees every set as large as in training.
+
+    Spread and width are those of `configs/xmc.py`: enough for the guarantee in float32, and on the features.
+    """
+    return Config(
+        name="auto",
+        data=DataConfig(source="auto"),
+        encoder=EncoderConfig(dim=-1, dropout=0.2),
+        head=HeadConfig(kind="dft", spread=-1, centred=True),
+        optim=OptimConfig(steps=1000, batch_size=256, learning_rate=3e-3),
+        eval=EvalConfig(every=200, max_dev_examples=2048),
+    )
