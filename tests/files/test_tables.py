@@ -61,7 +61,7 @@ def test_content_tells_the_format_under_another_name(tmp_path):
         ("t.csv", b"a,a\n1,2\n", r"t\.csv:1: expected a header, with a name of its own for each column"),
         ("t.csv", b"", r"t\.csv:1: expected a header"),
         ("t.csv", b'a\n"x\n', r"t\.csv:\d: not CSV: "),
-        ("t.csv.gz", gzip.compress(b"a\n1\n")[:-9], r"t\.csv\.gz is damaged or truncated"),
+        ("t.csv.gz", gzip.compress(b"a\n1\n", mtime=0)[:-9], r"t\.csv\.gz is damaged or truncated"),
     ],
 )
 def test_bad_rows_are_named_or_counted(tmp_path, name, content, complaint):

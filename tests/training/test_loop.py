@@ -17,6 +17,7 @@ from sigfft.data import Dataset, DenseFeatures
 from sigfft.training import loop
 from sigfft.training.config import CheckpointConfig, Config, EvalConfig, OptimConfig
 from sigfft.training.devices import OnDevices
+from sigfft.training.encoder import PureEncoder
 from sigfft.training.log import read_log
 from sigfft.training.model import Model
 from sigfft.training.preemption import Notice, Preempted, command_to_go_on
@@ -24,7 +25,7 @@ from sigfft.training.step import StepInfo, TrainState
 from sigfft.training.workdir import Workdir
 
 DATA = Dataset(DenseFeatures(np.ones((40, 2), np.float32)), np.zeros((40, 1), np.int32), 3)
-MODEL = Model(lambda key: None, sigfft.sigmoid_head(3, feature_dim=2))
+MODEL = Model(PureEncoder("mlp", {"in_dim": 2, "dim": 0}, {}), sigfft.sigmoid_head(3, feature_dim=2))
 CONFIG = Config(
     optim=OptimConfig(steps=12, batch_size=4), eval=EvalConfig(every=4, log_every=3), checkpoint=CheckpointConfig(0.0)
 )
