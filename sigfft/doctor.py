@@ -28,7 +28,7 @@ EXTRAS = {  # modules that extras bring
     "plot": ("matplotlib",),
     "train": (
         *("absl", "array_record", "grain", "importlib_resources", "ml_collections", "optax", "orbax", "tensorboardX"),
-        "tensorflow_datasets",
+        *("PIL", "sklearn", "tensorflow_datasets", "tokenizers"),
     ),
 }
 _TOLERANCE = 1e-4  # relative, of float32 logits and losses

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
     threshold = args.threshold
     if isinstance(threshold, float):
-        threshold = logit_of(threshold)
+        threshold = float(logit_of(threshold))
     names = None if args.names is None else args.names.read_text(encoding="utf-8").splitlines()
     wanted = {"top": args.top, "threshold": threshold, "names": names}
     wanted |= {"head": args.head, "max_features": args.max_features, "platforms": args.platforms}

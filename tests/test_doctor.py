@@ -88,7 +88,7 @@ def test_sizes_that_no_head_has(labels, monkeypatch, capsys):
 
 def test_extras_are_those_of_the_project():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    renamed = {"absl-py": "absl", "orbax-checkpoint": "orbax"}
+    renamed = {"absl-py": "absl", "orbax-checkpoint": "orbax", "pillow": "PIL", "scikit-learn": "sklearn"}
     for extra, modules in doctor.EXTRAS.items():
         wanted = [name.split(">")[0] for name in project["optional-dependencies"][extra]]
         names = [renamed.get(name, name.replace("-", "_")) for name in wanted if not name.startswith("sigfft")]

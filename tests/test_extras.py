@@ -84,7 +84,7 @@ def test_what_is_missing_is_named_by_the_part_that_needs_it(tmp_path):
         "sigfft.linen": "sigfft.linen needs flax: pip install 'sigfft[flax]'",
         "sigfft.encoders": "sigfft.encoders needs flax: pip install 'sigfft[flax]'",
         "sigfft.figures": "sigfft.figures needs matplotlib: pip install 'sigfft[plot]'",
-        "sigfft.data": "sigfft.data needs grain: pip install 'sigfft[train]'",
+        "sigfft.data": "sigfft.data needs",
         "sigfft.training": "sigfft.training needs",
     }
     code = f"""

@@ -54,7 +54,8 @@ class Checkpoints:
         check_path(directory)
         self.directory = directory.absolute()  # and not resolved: a link may stand for a path that cannot be
         self._policy = _Needed(keep)
-        options = {"read_only": True} if read_only else {"create": True, "cleanup_tmp_directories": True}
+        reading = {"read_only": True, "create": False, "save_interval_steps": 0}
+        options = reading if read_only else {"create": True, "cleanup_tmp_directories": True}
         managing = ocp.CheckpointManagerOptions(preservation_policy=self._policy, **options)
         with _quiet():  # about metadata that it cannot read, and does not need
             self._manager = ocp.CheckpointManager(self.directory, options=managing)

@@ -41,7 +41,7 @@ def test_a_sparse_run_from_the_command_line(dft_only, tmp_path, capsys):
     assert main(command.split()) == 2
     assert "say how many one may have, as max_features" in capsys.readouterr().err
     assert main([*command.split(), "--threshold", "1"]) == 2
-    assert "--threshold 1 must be a probability strictly between 0 and 1" in capsys.readouterr().err
+    assert "threshold=1.0 must be a probability strictly between 0 and 1" in capsys.readouterr().err
     assert not (tmp_path / "m").exists()
     assert main([*command.split(), "--max-features", "4", "--threshold", "0.1"]) == 0
     assert "MB" in capsys.readouterr().out

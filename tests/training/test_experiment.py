@@ -28,7 +28,7 @@ def steps_of_events(workdir):
     ]
 
 
-def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
+def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys, monkeypatch):
     content = training.run(config, tmp_path / "a")
     shown = capsys.readouterr().out
     assert content == json.loads((tmp_path / "a" / "report.json").read_text())
@@ -75,14 +75,15 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys):
     counts = sigfft.verify(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl", rows)
     assert counts == {name: bottleneck["argmaxability"][name] for name in ("argmaxable", "unargmaxable", "undecided")}
 
-    run, verdicts = str(tmp_path / "a"), str(tmp_path / "a" / "verdicts" / "bottleneck_d2.jsonl")
+    monkeypatch.chdir(tmp_path)  # for messages are cut where paths are long
+    run, verdicts = "a", "a/verdicts/bottleneck_d2.jsonl"
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", bottleneck["name"]]) == 0
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", dft["name"]]) == 2
     at_threshold = verdicts.replace(".jsonl", ".at_threshold.jsonl")
     of_rule = ["--weights", run, "--tensor", bottleneck["name"], "--threshold"]
     assert cli.main(["verify", at_threshold, *of_rule, "dev"]) == 0
     assert cli.main(["verify", at_threshold, *of_rule, "0.4"]) == 2
-    assert "are about another layer" in capsys.readouterr().err
+    assert "the verdict is about other weights" in capsys.readouterr().err
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", "d"]) == 2
     assert "its heads are 'bottleneck d=2', 'dft k=6" in capsys.readouterr().err
 
@@ -206,7 +207,7 @@ def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
         ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
         ("head", {"kind": "dct"}, "head.kind='dct' must be one of: bottleneck, dft"),
         ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or chains"),
-        ("data", {"source": "csv"}, "data.source='csv' must be one of: npy, synthetic, xmc"),
+        ("data", {"source": "csv"}, "data.source='csv' must be one of: images, npy, synthetic, text, xmc"),
         ("data", {"source": "xmc", "synthetic": SyntheticSpec()}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
         ("eval", {"threshold": "F2"}, "eval.threshold='F2' must be one of: micro F1, macro F1, sample F1, exact match"),

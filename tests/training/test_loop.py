@@ -136,7 +136,15 @@ def test_a_signal_before_the_first_step(train, undisturbed, tmp_path, monkeypatc
     assert ended.value.code == 130
 
 
-def test_a_second_signal_of_the_kind_ends_the_process_and_one_of_the_other_does_not(tmp_path):
+@pytest.fixture
+def usual_signals():
+    """What Python does at SIGINT; a shell that starts this in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_of_the_kind_ends_the_process_and_one_of_the_other_does_not(tmp_path, usual_signals):
     with Notice(tmp_path).watching() as notice, notice.deferred():
         signal.raise_signal(signal.SIGTERM)
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -75,7 +75,7 @@ def test_each_label_has_its_threshold_in_report_file_predictions_and_export(dft_
     (run / chosen["per_label"]["file"]).unlink()
     with pytest.raises(ValueError, match=r"lacks thresholds/dft_k6_spread10_slack2\.npz"):
         predict_file(run, tmp_path / "x.npy", tmp_path / "z.jsonl", threshold="dev")
-    with pytest.raises(ValueError, match="threshold=2 must be a probability strictly between 0 and 1, or dev"):
+    with pytest.raises(ValueError, match=r"threshold=2\.0 must be a probability strictly between 0 and 1, or dev"):
         predict_file(run, tmp_path / "x.npy", tmp_path / "z.jsonl", threshold=2)
     assert not (tmp_path / "z.jsonl").exists()
 
