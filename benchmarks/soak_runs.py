@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -15,15 +14,16 @@ from typing import Any
 import numpy as np
 
 STEPS, EVERY = 30, 10
-_FLAGS = [
+FLAGS = [
     *("--config.data.synthetic.n_labels=60", "--config.data.synthetic.feature_dim=12"),
-    *("--config.data.synthetic.n_train=2000", "--config.data.synthetic.n_dev=200"),
+    *("--config.data.synthetic.n_train=1000", "--config.data.synthetic.n_dev=200"),
     *("--config.data.synthetic.n_test=200", "--config.data.synthetic.mean_cardinality=3"),
     *("--config.data.synthetic.max_cardinality=6", "--config.encoder.dim=16", "--config.head.spread=10"),
     *(f"--config.optim.steps={STEPS}", "--config.optim.warmup_steps=5", "--config.optim.batch_size=32"),
-    *(f"--config.eval.every={EVERY}", "--config.eval.log_every=1"),
+    *(f"--config.eval.every={EVERY}", "--config.eval.log_every=1", "--config.eval.keep=2"),
+    "--config.check.max_sets=20",
 ]
-_TIMES = ("seconds", "examples_per_second")  # what differs between two runs of one config
+_TIMES = ("seconds", "check_seconds", "examples_per_second")  # what differs between two runs of one config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +47,13 @@ class Place:
         where = [f"--workdir={self.run}", f"--config.data.cache_dir={self.cache}"]
         environment = os.environ | {
             "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "",
+            "XLAFLAGS": "",
             "JAX_COMPILATION_CACHE_DIR": str(self.compiled),  # a restart then takes seconds
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "MPLBACKEND": "agg",
         }
         options: dict[str, Any] = {"env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        command = [sys.executable, "-m", "sigfft", "train", *where, *_FLAGS]
+        command = [sys.executable, "-m", "sigfft", "train", *where, *FLAGS]
         with subprocess.Popen(command, text=True, **options) as process:
             try:
                 yield process
@@ -77,10 +77,19 @@ class Place:
         line = json.loads(self.lines()[-1])
         return line["head"], line["step"]
 
+    @staticmethod
+    def checkpoints(run: Path, head: str) -> Path:
+        """The folder of a head's checkpoints."""
+        return run / "checkpoints" / head.replace("=", "").replace(" ", "_")
+
     def last_saved(self, head: str) -> int:
         """The step of a head's last checkpoint; 0: there is none."""
-        folder = self.run / "checkpoints" / head.replace("=", "").replace(" ", "_")
+        folder = self.checkpoints(self.run, head)
         return max((int(path.name) for path in folder.glob("*") if path.name.isdigit()), default=0)
+
+    def is_writing(self) -> bool:
+        """Whether a checkpoint is half written."""
+        return any(not path.name.isdigit() for path in self.run.glob("checkpoints/*/*"))
 
     def content(self) -> dict[str, Any]:
         """All of a finished run that must be the same however often it was disturbed, and what it left behind."""
@@ -89,9 +98,11 @@ class Place:
 
         report = json.loads((self.run / "report.json").read_text(encoding="utf-8"))
         names = [head["name"] for head in report["heads"]]
-        left = [
-            p.name for p in self.folder.rglob("*") if re.search(r"^incomplete\.|^\..*-[0-9a-f]{8}\.|lock$|tmp", p.name)
-        ]
+        # of checkpoints and records, only the names of their folders: those of files inside are drawn
+        kept = sorted(str(path.relative_to(self.folder)) for path in self.folder.glob("cache/*/*/*"))
+        kept += sorted(str(path.relative_to(self.folder)) for path in self.folder.glob("run/checkpoints/*/*"))
+        kept += sorted(path.name for path in self.folder.glob("cache/*/*"))
+        kept += sorted(path.name for path in self.run.iterdir())
         folders = sorted((self.run / "events").iterdir())
         files = sorted((self.run / "verdicts").iterdir())
         verdicts = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
@@ -99,9 +110,10 @@ class Place:
             "report": _without_times(report),
             "log": [_without_times(json.loads(line)) for line in self.lines()],
             "events": [[e.step for e in read_events(own) if e.HasField("summary")] for own in folders],
-            "parameters": [_leaves(load_model(self.run, name)[1]) for name in names],
+            "parameters": [leaves(load_model(self.run, name)[1]) for name in names],
             "verdicts": [_without_times(json.loads(line)) for line in verdicts],
-            "left behind": left,
+            "figures": {path.name: path.read_bytes() for path in sorted((self.run / "figures").iterdir())},
+            "files": kept,
         }
 
 
@@ -120,19 +132,19 @@ def wait_for(process: subprocess.Popen[str], mark: Callable[[], bool], delay: fl
         if mark():
             time.sleep(delay)
             return process.poll() is None
-        time.sleep(0.001)
+        time.sleep(0.003)
     return False
 
 
 def marks(place: Place, random: np.random.Generator) -> dict[str, tuple[Callable[[], bool], float]]:
     """For each phase of a run what shows that it has come, and a delay in seconds after that, both drawn."""
-    seen: set[str] = set()
-    nth_checkpoint, nth_line = random.integers(1, 6), random.integers(1, 2 * STEPS)
+    seen: set[Path] = set()
+    nth_checkpoint, nth_line = random.integers(1, 4 * STEPS // EVERY), random.integers(1, 2 * STEPS)
     nth_evaluation = random.integers(1, 2 * STEPS // EVERY + 1)
 
     def checkpoint() -> bool:  # names that appear, temporary ones included
         folder = place.run / "checkpoints"
-        seen.update(path.name for path in folder.glob("*/*") if path.name[0].isdigit())
+        seen.update(path for path in folder.glob("*/*") if path.name[0].isdigit())
         return len(seen) >= nth_checkpoint
 
     def evaluation() -> bool:  # the step before is logged: it may be the step, its evaluation, or its checkpoint
@@ -164,7 +176,8 @@ def _without_times(part: Any) -> Any:
     return [_without_times(value) for value in part] if isinstance(part, list) else part
 
 
-def _leaves(params: Any) -> dict[str, tuple[str, bytes]]:
+def leaves(params: Any) -> dict[str, tuple[str, bytes]]:
+    """The leaves of a tree by their names, as dtype and bytes."""
     import jax
 
     leaves = jax.tree.leaves_with_path(params)
