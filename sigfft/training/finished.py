@@ -1,13 +1,17 @@
-"""Models of finished runs."""
+"""Models of finished runs, and what report.json says of them."""
 
 import contextlib
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from sigfft import heads
+from sigfft.heads.head import whole
 from sigfft.training.checkpoint import Checkpoints
-from sigfft.training.config import EncoderConfig
+from sigfft.training.config import Config, EncoderConfig, check_values
 from sigfft.training.model import Model, ModelParams, make_encoder, with_width
 from sigfft.training.workdir import Workdir
 
@@ -22,22 +26,45 @@ def load_model(workdir: Path | str, name: str | None = None) -> tuple[Model, Mod
     """
     run = Workdir(workdir)
     report, config = run.read(run.report), run.read(run.config)
-    try:
-        entries = {entry["name"]: entry for entry in report["heads"]}
-        if name is not None and name not in entries:
-            raise ValueError(f"{workdir} has no head {name!r}; its heads are {', '.join(map(repr, entries))}")
-        entry = entries[name] if name is not None else report["heads"][-1]
+    with as_written(run):
+        entry = entry_of(run, report, name)
         head = heads.make(entry["kind"], entry["head"])
-        best_step, sizes = entry["best_step"], (report["data"]["n_features"], report["data"]["feature_dim"])
-        encoder = with_width(EncoderConfig(**config["encoder"]), head.feature_dim)
-        model = Model(make_encoder(encoder, *sizes), head)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{workdir}: report.json and config.json are not what this version of sigfft writes "
-            f"({type(error).__name__}: {error}); read the run with the version that trained it, or train anew"
-        ) from error
+        best_step, data = whole("best_step", entry["best_step"], 0), report["data"]
+        sizes = [data[key] if data[key] is None else whole(key, data[key], 1) for key in ("n_features", "feature_dim")]
+        encoder = EncoderConfig(**config["encoder"])
+        check_values(dataclasses.replace(Config(), encoder=encoder))
+        model = Model(make_encoder(with_width(encoder, head.feature_dim), *sizes), head)
+        shapes = jax.eval_shape(model.init, jax.random.key(0))
     folder = run.checkpoints(model.name)
     if not folder.is_dir():
         raise ValueError(f"{workdir} holds no checkpoints of {model.name!r}: {folder} is missing")
     with contextlib.closing(Checkpoints(folder, read_only=True)) as checkpoints:
-        return model, checkpoints.restore_params(jax.eval_shape(model.init, jax.random.key(0)), best_step)
+        return model, checkpoints.restore_params(shapes, best_step)
+
+
+def entry_of(run: Workdir, report: dict[str, Any], name: str | None) -> dict[str, Any]:
+    """What a report says of a head, by its name there or the last one; a KeyError or the like: it is no report.
+
+    Raises:
+      ValueError: no head has this name.
+    """
+    entries = {entry["name"]: entry for entry in report["heads"]}
+    if name is not None and name not in entries:
+        raise ValueError(f"{run.path} has no head {name!r}; its heads are {', '.join(map(repr, entries))}")
+    return entries[name] if name is not None else report["heads"][-1]
+
+
+@contextlib.contextmanager
+def as_written(run: Workdir) -> Iterator[None]:
+    """Within the block values of the run's report.json and config.json are taken to be there, and of their types.
+
+    Raises:
+      ValueError: they are not.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
+        raise ValueError(
+            f"{run.path}: report.json and config.json are not what this version of sigfft writes "
+            f"({type(error).__name__}: {error}); read the run with the version that trained it, or train anew"
+        ) from error
