@@ -13,6 +13,7 @@ let pass.
 import argparse
 import collections
 import concurrent.futures
+import logging
 import multiprocessing
 import os
 import random
@@ -21,17 +22,19 @@ import signal
 import tempfile
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each core has a process of its own
 
 from fuzzed_readers import Reader, readers
 from results import explained, table, write_section
 
 from sigfft.answers import failure, one_line
 
-BATCH = 2000  # inputs that a process takes at a time
+BATCH = 500  # inputs that a process takes at a time
 SECONDS, MEMORY = 10, 4 << 30
 SHOWN = 20  # wrong inputs that are printed
 
@@ -90,6 +93,8 @@ _FUZZER: Fuzzer | None = None
 def start() -> None:
     """Makes the readers of this process, and limits its memory."""
     global _FUZZER
+    logging.disable()  # what readers warn of on their way is no outcome
+    warnings.simplefilter("ignore")
     _FUZZER = Fuzzer()
     signal.signal(signal.SIGALRM, _ring)
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -111,10 +116,11 @@ def batch(seed: int, first: int, last: int) -> tuple[collections.Counter[tuple[s
 
 def main() -> None:
     """Fuzz, print, and write the section; exit with 1 if an input went wrong."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=100_000, help="inputs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the mutations (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one for each core)")
     parser.add_argument("--only", type=int, help="read this input alone, and show what comes of it")
     args = parser.parse_args()
     if args.only is not None:
@@ -135,7 +141,7 @@ def main() -> None:
             wrong += faults
             for fault in faults[: max(0, SHOWN - len(wrong) + len(faults))]:
                 print(fault, flush=True)
-            if done % 10 == 0:
+            if done % 100 == 0:
                 print(f"{bounds[done - 1][1]:,} of {args.n:,}, {len(wrong)} wrong", flush=True)
     seconds = time.perf_counter() - begun
     names = sorted({name for name, _ in counts})

@@ -1,11 +1,14 @@
 """Every reader of this package with a small file of its own, and the ways in which that file is mutated."""
 
+import contextlib
 import dataclasses
 import gzip
 import io
 import itertools
 import json
 import random
+import shutil
+import socket
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,15 +26,23 @@ from sigfft.argmaxability import Reach, check, reach, verify
 from sigfft.argmaxability.proofs.verdicts import read_lines
 from sigfft.files import layers, xmc
 from sigfft.files.label_sets import load_label_sets
+from sigfft.heads.published import load_published
+from sigfft.imports import ids_in
 from sigfft.training import load_model
+from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.command import config_of
-from sigfft.training.config import Config, check_values
+from sigfft.training.config import Config, EncoderConfig, check_values
 from sigfft.training.log import read_log
-from sigfft.training.workdir import Workdir
+from sigfft.training.model import Model, make_encoder
+from sigfft.training.resume import begun_run, check_origin
+from sigfft.training.step import TrainState
+from sigfft.training.thresholds import deployed_thresholds
+from sigfft.training.workdir import Workdir, slug
 
 Mutate = Callable[[bytes, random.Random], bytes]
 WEIGHT = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 EVERY_SET = [list(ids) for k in range(6) for ids in itertools.combinations(range(5), k)]
+DATA = {"train": "0123456789abcdef", "test": "fedcba9876543210"}  # fingerprints of splits
 _PARTS = ("optim", "eval", "data", "head")
 _KEYS = [f"{part}.{own.name}" for part in _PARTS for own in dataclasses.fields(getattr(Config(), part))]
 
@@ -40,13 +51,13 @@ class Reader(NamedTuple):
     """What reads a file.
 
     Attributes:
-      share: of all inputs, in parts.
+      share: of all inputs, in parts; what takes long has a small one.
       path: of the file, whose content is the base of its mutations.
       mutate: from the content to another.
       read: reads the file at `path`.
     """
 
-    share: int
+    share: float
     path: Path
     mutate: Mutate
     read: Callable[[], Any]
@@ -69,9 +80,33 @@ def readers(folder: Path) -> dict[str, Reader]:
     def proved(path: Path) -> None:
         Reach.load(path).proves(head.projection(params))
 
-    def resumed(_: Path) -> None:
-        Workdir(folder / "config").check(Config(), resume=True)
-        Workdir(folder / "config").max_features()
+    state = _state(head)
+
+    def resumed(path: Path) -> None:
+        run = Workdir(path.parent)
+        origin = begun_run(run, Config(), "always")
+        assert origin is not None
+        check_origin(run, origin, DATA)
+        run.max_features()
+
+    def restored(path: Path) -> None:
+        with contextlib.closing(Checkpoints(path.parents[2], read_only=True)) as checkpoints:
+            found = checkpoints.restore_params(jax.eval_shape(lambda: state.params), 1)
+        if not all(jax.tree.leaves(jax.tree.map(np.array_equal, found, state.params))):
+            raise AssertionError("other parameters were read than were saved")
+
+    def held(path: Path) -> None:
+        with Workdir(path.parent).held():
+            pass
+
+    def thresholds(path: Path) -> None:
+        chosen = deployed_thresholds(path.parent if path.name == "report.json" else path.parents[1])
+        if chosen is not None and (chosen.shape not in ((), (6,)) or np.isnan(chosen).any()):
+            raise AssertionError(f"these are no thresholds: {chosen}")
+
+    def published(path: Path) -> None:
+        head, found = load_published(path)
+        head.n_parameters(), [np.asarray(value) for value in found.values()]
 
     made = _files(folder, head, params)
     found = {
@@ -86,8 +121,15 @@ def readers(folder: Path) -> dict[str, Reader]:
         "verdicts": (6, "verdicts.jsonl", _lines_or_bytes, verified),
         "reach": (6, "reach.json", _json_or_bytes, proved),
         "heads": (3, "head.safetensors", _safetensors, sigfft.load_head),
+        "import": (5, "published.safetensors", _safetensors, published),
+        "import, order": (1, "order.txt", mutations.of_bytes, ids_in),
+        "thresholds": (4, f"thresholds/thresholds/{slug(head.name)}.npz", _zipped, thresholds),
+        "thresholds, report.json": (4, "chosen/report.json", _json_or_bytes, thresholds),
+        "checkpoint, seal": (0.2, "checkpoints/1/seal/metadata", _json_or_bytes, restored),
+        "lock": (2, "lock/lock", _json_or_bytes, held),
         "config.json": (6, "config/config.json", _json_or_bytes, resumed),
         "report.json": (5, "report/report.json", _json_or_bytes, lambda path: load_model(path.parent)),
+        "config.json of a model": (3, "encoder/config.json", _json_or_bytes, lambda path: load_model(path.parent)),
         "metrics.jsonl": (6, "metrics/metrics.jsonl", _lines_or_bytes, lambda path: read_log(Workdir(path.parent))),
         "served": (3, "served.zip", _zipped, serving.load),
         "config flags": (1, "flags", _flag, _set),
@@ -101,8 +143,8 @@ def readers(folder: Path) -> dict[str, Reader]:
 
 def _files(folder: Path, head: sigfft.heads.Head, params: dict[str, Any]) -> set[str]:
     """Writes a file for each reader."""
-    for name in ("config", "report", "metrics"):
-        (folder / name).mkdir()
+    for name in ("config", "report", "metrics", "lock", "thresholds/thresholds", "chosen/thresholds"):
+        (folder / name).mkdir(parents=True)
     (folder / "sets.txt").write_text("0,1,3\n\n4,2\n1\n")
     (folder / "sets.jsonl").write_text("[0, 1, 3]\n[]\n[4, 2]\n[1]\n")
     (folder / "sets-xmc.txt").write_text("4 9 5\n0,1,3 1:1\n 1:1\n4,2\n1 2:.5\n")
@@ -114,16 +156,38 @@ def _files(folder: Path, head: sigfft.heads.Head, params: dict[str, Any]) -> set
     check(WEIGHT, EVERY_SET[3:12]).save(folder / "verdicts.jsonl")
     reach(head, params, "nonnegative").save(folder / "reach.json")
     sigfft.save_head(folder / "head.safetensors", head, params)
-    Workdir(folder / "config").write_config(Config())
-    Workdir(folder / "report").write_config(Config())
-    entry = {"name": head.name, "kind": head.kind, "head": head.arguments, "best_step": 4}
+    Workdir(folder / "config").write_config(Config(), DATA)
+    Workdir(folder / "report").write_config(Config(encoder=EncoderConfig(dim=3)))
+    entry = {"name": head.name, "kind": head.kind, "head": head.arguments, "best_step": 1}
     report = {"heads": [entry], "data": {"n_features": None, "feature_dim": 4}}
     (folder / "report" / "report.json").write_text(json.dumps(report))
     lines = [{"head": head.name, "step": step, "loss": 0.5} for step in range(3)]
     (folder / "metrics" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     serving.save(folder / "served.zip", None, head, {"head": params}, jnp.ones((1, 3)), names=list("abcdef"))
+    layer = {"proj.weight": (8, 3), "proj.bias": (8,), "Ws.weight": (9, 1)}
+    arrays = {f"output_layer.{name}": np.full(shape, 0.5, np.float32) for name, shape in layer.items()}
+    save_file(arrays, folder / "published.safetensors")
+    (folder / "order.txt").write_text("2\n0\n1\n")
+    per_label = {"deployed": {"per_label": True, "logit": None}}
+    report = {"heads": [entry | {"thresholds": per_label}]}
+    for run in (Workdir(folder / "thresholds"), Workdir(folder / "chosen")):
+        run.report.write_text(json.dumps(report))
+        np.savez(run.thresholds(head.name), deployed=np.linspace(-1, 1, 6, dtype=np.float32))
+    state = _state(head)
+    for place in (folder / "checkpoints", Workdir(folder / "report").checkpoints(head.name)):
+        with contextlib.closing(Checkpoints(place)) as checkpoints:
+            checkpoints.save(state, Progress(), jax.eval_shape(lambda: state))
+            checkpoints.finish()
+    shutil.copytree(folder / "report", folder / "encoder")
+    (folder / "lock" / "lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 1 << 22}))
     (folder / "flags").write_text("--config.optim.steps=5")
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def _state(head: sigfft.heads.Head) -> TrainState:
+    """What a run with the default encoder, on dense examples of 4 features, would save of a head."""
+    model = Model(make_encoder(EncoderConfig(dim=3), None, 4), head)
+    return TrainState(jnp.int32(1), model.init(jax.random.key(0)), {})
 
 
 def _json_or_bytes(data: bytes, random: random.Random) -> bytes:

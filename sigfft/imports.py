@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.exists() and args.out.samefile(args.weights):
         raise ValueError(f"--out {args.out} is the file of --weights; give another name")
     check_writable(args.out)
-    order = None if args.order is None else _ids(args.order)
+    order = None if args.order is None else ids_in(args.order)
     chosen = {"prefix": args.prefix, "n_labels": args.labels, "order": order}
     head, params = load_published(args.weights, args.kind, **chosen)
     save_head(args.out, head, params)
@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ids(path: Path) -> list[int]:
+def ids_in(path: Path) -> list[int]:
+    """The label ids of a file, one a line. Raises ValueError where something else is in it."""
     lines = path.read_text(encoding="utf-8").split()
     for number, line in enumerate(lines, 1):
         if not line.isdecimal():

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from sigfft.files.documents import parsed
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -101,9 +103,9 @@ def _holder(file: IO[str], patience: float = 0.0) -> Holder | None:
     while True:
         file.seek(0)
         try:
-            content = json.loads(file.read())
+            content = parsed(file.read())
             return Holder(str(content["host"]), int(content["pid"]))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError):
             if time.monotonic() >= end:
                 return None
         time.sleep(0.02)
@@ -120,7 +122,7 @@ def _is_at(file: IO[str], path: Path) -> bool:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the second: no process can have this number
         return False
     except PermissionError:
         pass

@@ -47,11 +47,15 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         raise ValueError(f"{folder.path} holds a run already; resume it, or give another workdir")
     stored = folder.read(folder.config)
     written, origin = stored.pop("format", 0), stored.pop("origin", {})
-    if type(written) is not int or not isinstance(origin, dict):
-        raise ValueError(f"{folder.config}: format must be a whole number and origin an object, as a run writes them")
+    parts = [origin.get(name) or {} for name in ("versions", "data")] if isinstance(origin, dict) else [origin]
+    if type(written) is not int or not all(isinstance(part, dict) for part in parts):
+        raise ValueError(
+            f"{folder.config}: format must be a whole number, and origin an object of objects, as a run writes them"
+        )
     differing = _differing(config, stored)
     steps, steps_before = differing.get("optim.steps", (0, 0))
-    if steps > steps_before:
+    longer = type(steps_before) is int and steps > steps_before
+    if longer:
         del differing["optim.steps"]
     if differing:
         changed = ", ".join(f"{key} ({ours!r}, not {other!r})" for key, (ours, other) in differing.items())
@@ -61,7 +65,7 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
             f"{folder.path} holds a run that another version of sigfft began, and {reason}; "
             "finish it with that version, or train anew in another folder"
         )
-    if steps > steps_before:
+    if longer:
         _LOG.warning(
             "optim.steps is %d, and was %d: the cosine of the learning rate depends on it, so that the run does not "
             "end as one of %d steps would have from its start",

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import reprlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from sigfft.metrics import (
 )
 from sigfft.training.config import EvalConfig, OptimConfig
 from sigfft.training.evaluate import over_split
+from sigfft.training.finished import as_written, entry_of
 from sigfft.training.model import Model, ModelParams
 from sigfft.training.workdir import Workdir
 
@@ -108,22 +110,24 @@ def deployed_thresholds(
     """What the label sets of a run's head, by default its last one, are predicted with, in logits; None: none chosen.
 
     Raises:
-      ValueError: the folder holds no finished run, or the file of thresholds is missing or of another head.
+      ValueError: the folder holds no finished run or no such head; or the file of thresholds is missing, of another
+        head, or damaged.
     """
-    run = Workdir(Path(workdir))
-    entry = next(entry for entry in reversed(run.read(run.report)["heads"]) if head in (None, entry["name"]))
-    if not entry.get("thresholds"):
-        return None
-    deployed = entry["thresholds"]["deployed"]
-    if not deployed["per_label"]:
-        return np.asarray(deployed["logit"], np.float32)
-    path = run.thresholds(entry["name"])
+    run = Workdir(workdir)
+    with as_written(run):
+        entry = entry_of(run, run.read(run.report), head)
+        if not entry.get("thresholds"):
+            return None
+        deployed = entry["thresholds"]["deployed"]
+        if not deployed["per_label"]:
+            return _finite(np.asarray(float(deployed["logit"])), f"{run.report}: the threshold")
+        path, n_labels = run.thresholds(entry["name"]), entry["head"]["n_labels"]
     if not path.is_file():
         raise ValueError(f"{workdir} lacks {path.relative_to(run.path)}, the thresholds that its report names")
     with open_arrays(path) as arrays:
-        if arrays.shapes.get("deployed") != (entry["head"]["n_labels"],):
-            raise ValueError(f"{path} must hold 'deployed', one threshold a label ({entry['head']['n_labels']},)")
-        return arrays.read("deployed").astype(np.float32)
+        if arrays.shapes.get("deployed") != (n_labels,):
+            raise ValueError(f"{path} must hold 'deployed', one threshold a label ({n_labels},)")
+        return _finite(arrays.read("deployed"), f"{path}: 'deployed'")
 
 
 def asked_threshold(workdir: Path | str, head: str | None, threshold: float | str) -> Float[np.ndarray, "..."]:
@@ -141,6 +145,13 @@ def asked_threshold(workdir: Path | str, head: str | None, threshold: float | st
             "give a probability, such as 0.5"
         )
     return chosen
+
+
+def _finite(values: np.ndarray, what: str) -> np.ndarray:
+    """The values in float32; raises ValueError where they are no numbers that fit there."""
+    if values.dtype.kind != "f" or not (np.abs(values) <= np.finfo(np.float32).max).all():
+        raise ValueError(f"{what} must be finite logits, as a run writes them; given {reprlib.repr(values.tolist())}")
+    return values.astype(np.float32)
 
 
 def _of_all(logit: float, reached: float) -> dict[str, float]:
