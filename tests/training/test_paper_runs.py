@@ -7,17 +7,14 @@ import math
 import paper_data
 import pytest
 from scenes import LABELS
+from test_raw_data import Columns, MeanOfTokens
 
+from sigfft.encoders import ENCODERS
 from sigfft.training import run
 from sigfft.training.command import config_of
-from sigfft.training.config import CheckConfig, HeadConfig
+from sigfft.training.config import CheckConfig, EncoderConfig, HeadConfig
 from sigfft.training.prediction import predict_file
 
-TINY = {
-    "bioasq": ["--config.encoder.dim=8", "--config.encoder.layers=1"],
-    "mimic3": ["--config.encoder.dim=8", "--config.encoder.embedding_dim=4"],
-    "openimages": ["--config.encoder.dim=8", "--config.encoder.layers=1", "--config.data.image_size=8"],
-}
 WRITERS = {
     "bioasq": paper_data.write_bioasq,
     "mimic3": paper_data.write_mimic3,
@@ -31,20 +28,23 @@ ASKED = {
 
 
 @pytest.mark.parametrize("name", list(WRITERS))
-def test_published_configs_train_check_and_predict(name, tmp_path, capsys):
+def test_published_configs_train_check_and_predict(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(ENCODERS, "mean of tokens", MeanOfTokens)
+    monkeypatch.setitem(ENCODERS, "columns", Columns)
     folder = WRITERS[name](tmp_path / "data")
-    flags = [f"--config.data.dir={folder}", "--config.optim.steps=20", "--config.eval.every=10", *TINY[name]]
+    flags = [f"--config.data.dir={folder}", "--config.optim.steps=20", "--config.eval.every=10"]
     if name != "mimic3":
         flags.append(f"--config.data.cache_dir={tmp_path / 'cache'}")
     config = config_of(name, flags)
     if name == "openimages":
-        config.encoder.options = {"stages": 1}
+        config.data.image_size = 16
     head = HeadConfig(kind="sigmoid")  # the labels are too few for another one
     ks = tuple(k for k in config.eval.ks if k <= len(LABELS))
     metric = "P@1" if config.eval.metric == "P@8" else config.eval.metric
     evaluation = dataclasses.replace(config.eval, ks=ks, metric=metric, threshold="", log_every=10)
     baseline, check = HeadConfig(kind="none"), CheckConfig(max_sets=3)
-    config = dataclasses.replace(config, head=head, baseline=baseline, eval=evaluation, check=check)
+    encoder = EncoderConfig(kind="columns" if name == "openimages" else "mean of tokens", dim=16)
+    config = dataclasses.replace(config, encoder=encoder, head=head, baseline=baseline, eval=evaluation, check=check)
     report = run(config, tmp_path / "run")
     assert report["heads"][0]["argmaxability"]["argmaxable"] == 3
     assert report["heads"][0]["steps"] == 20
