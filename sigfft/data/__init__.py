@@ -12,6 +12,7 @@ from typing import Any
 from sigfft.extras import needs
 
 with needs("train", "sigfft.data"):
+    from sigfft.data.bioasq import load_bioasq
     from sigfft.data.dataset import Batch as Batch
     from sigfft.data.dataset import Dataset as Dataset
     from sigfft.data.dataset import DenseFeatures as DenseFeatures
@@ -21,7 +22,9 @@ with needs("train", "sigfft.data"):
     from sigfft.data.dataset import Splits as Splits
     from sigfft.data.dataset import TokenFeatures as TokenFeatures
     from sigfft.data.images import load_images
+    from sigfft.data.mimic3 import load_mimic3
     from sigfft.data.npy import load_npy
+    from sigfft.data.openimages import load_openimages
     from sigfft.data.pipeline import batches as batches
     from sigfft.data.recognition import recognised
     from sigfft.data.synthetic import SyntheticSpec as SyntheticSpec
@@ -31,8 +34,11 @@ with needs("train", "sigfft.data"):
 
 # `source(cache_dir, *, options by name)`: an option that `DataConfig` has is set from a config.
 SOURCES: dict[str, Callable[..., Splits]] = {
+    "bioasq": load_bioasq,
     "images": load_images,
+    "mimic3": load_mimic3,
     "npy": load_npy,
+    "openimages": load_openimages,
     "synthetic": load_synthetic,
     "text": load_text,
     "xmc": load_xmc,
@@ -42,9 +48,9 @@ SOURCES: dict[str, Callable[..., Splits]] = {
 def load(source: str, cache_dir: Path | str, **options: Any) -> Splits:
     """The splits of a data set, by name: "train", "test", and "dev" where the source has one.
 
-    The source is a name in `SOURCES`, with its own options: see `load_text`, `load_images`, `load_npy`, `load_xmc` and
-    `load_synthetic`; or "auto": what the folder `dir` holds (`recognised`). Records that are prepared are kept in
-    `cache_dir`: the second call reads them there.
+    The source is a name in `SOURCES`, with its own options: see `load_text`, `load_images`, `load_npy`, `load_xmc`,
+    `load_synthetic`, and of the paper's data `load_bioasq`, `load_mimic3` and `load_openimages`; or "auto": what the
+    folder `dir` holds (`recognised`). Records that are prepared are kept in `cache_dir`: the second call reads them.
 
     Raises:
       ValueError: an unknown source, an option that it does not take or lacks, or what the source refuses.

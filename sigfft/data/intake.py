@@ -9,6 +9,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -113,6 +114,31 @@ class Tokens(Intake):
             vocab_size=2**31 - 1, min_frequency=min_count, special_tokens=special, show_progress=False
         )
         made.train_from_iterator(texts, trainer)
+        made.enable_truncation(max_length)
+        return cls(columns, made.to_str())
+
+    @classmethod
+    def fit_caml(cls, texts: Iterable[str], columns: Columns, *, min_texts: int, max_length: int) -> "Tokens":
+        """Lower-case words that are not digits alone and stand in `min_texts` texts or more: 0 pads, 1 is any other.
+
+        Raises:
+          ValueError: there is no such word.
+
+        Reference: Mullenbach et al. (2018), arXiv 1802.05695, and its published preprocessing.
+        """
+        made = tokenizers.Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1}, unk_token="[UNK]"))
+        made.normalizer = normalizers.Lowercase()
+        words = pre_tokenizers.Split(tokenizers.Regex(r"\w+"), behavior="removed", invert=True)
+        numbers = pre_tokenizers.Split(tokenizers.Regex(r"^\p{N}+$"), behavior="removed")
+        made.pre_tokenizer = pre_tokenizers.Sequence([words, numbers])
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update({word for word, _ in made.pre_tokenizer.pre_tokenize_str(text.lower())})
+        known = sorted(word for word, count in counts.items() if count >= min_texts)
+        if not known:
+            raise ValueError(f"no word stands in {min_texts} training texts or more; lower data.min_count")
+        vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", *known])}
+        made.model = models.WordLevel(vocabulary, unk_token="[UNK]")
         made.enable_truncation(max_length)
         return cls(columns, made.to_str())
 

@@ -42,23 +42,47 @@ def prepare_raw(
     Raises:
       ValueError: as `read_examples` and `fit`; or examples that cannot be loaded: how many, and the first of them.
     """
+    name = _digest(folder, [_FORMAT, dataclasses.asdict(options), *settings])
+    return prepare_examples(builder_class, cache_dir, name, lambda: read_examples(folder, options), fit, arrays)
+
+
+def prepare_examples(
+    builder_class: type[records.ArrayBuilder],
+    cache_dir: Path,
+    name: str,
+    read: Callable[[], RawExamples],
+    fit: Callable[[RawExamples], intakes.Intake],
+    arrays: Mapping[str, tuple[type[np.number], int | None]],
+) -> records.ArrayBuilder:
+    """The builder of examples that a source reads itself, with its records prepared.
+
+    Args:
+      builder_class: of the source.
+      cache_dir: where records are kept.
+      name: of the records, another one for another content.
+      read: gives the examples; called where there are no records yet.
+      fit: what turns the examples into features.
+      arrays: that features are, in a record.
+
+    Raises:
+      ValueError: as `read` and `fit`; or examples that cannot be loaded: how many, and the first of them.
+    """
     metadata: dict[str, Any] = {}
 
     def generate() -> dict[str, Iterator[records.Record]]:
-        raw = read_examples(folder, options)
+        raw = read()
         made = fit(raw)
-        loaded = _load(raw, made, options)
+        loaded = _load(raw, made)
         metadata.update(n_labels=raw.n_labels, **made.sizes)
         metadata["origin"] = {"names": raw.names, "intake": intakes.to_json(made), "about": raw.about}
         return {split: _records(own, loaded[split], made) for split, own in raw.splits.items()}
 
-    name = _digest(folder, [_FORMAT, dataclasses.asdict(options), *settings])
     columns = {"labels": (np.int32, None), **arrays}
     config = records.ArrayConfig(name=name, arrays=columns, metadata=metadata, generate=generate)
     return records.prepare(builder_class, config, cache_dir)
 
 
-def _load(raw: RawExamples, made: intakes.Intake, options: RawOptions) -> dict[str, list[Any]]:
+def _load(raw: RawExamples, made: intakes.Intake) -> dict[str, list[Any]]:
     """What the intake takes, by split; examples that cannot be loaded are dropped from `raw`."""
     home = raw.folder if raw.folder.is_dir() else raw.folder.parent
     loaded = {split: made.load([e.input for e in own], home) for split, own in raw.splits.items()}
@@ -68,7 +92,7 @@ def _load(raw: RawExamples, made: intakes.Intake, options: RawOptions) -> dict[s
         for example, value in zip(own, loaded[split], strict=True)
         if isinstance(value, ValueError)
     ]
-    if bad and not options.skip_malformed:
+    if bad and not raw.faults.skip:
         ((path, line), error), count = bad[0], f"{len(bad)} of {sum(map(len, loaded.values()))} examples cannot be read"
         raise ValueError(f"{path}:{line}: {error}; {count}; mend them, or leave them out with data.skip_malformed=True")
     for (path, line), error in bad:

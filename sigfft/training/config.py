@@ -10,6 +10,7 @@ import difflib
 import reprlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sigfft.data import SyntheticSpec
@@ -35,7 +36,8 @@ _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
 class DataConfig:
     """Where examples come from."""
 
-    # a name in `sigfft.data.SOURCES`: "images", "npy", "synthetic", "text" or "xmc"; or "auto": what `dir` holds
+    # a name in `sigfft.data.SOURCES`: "bioasq", "images", "mimic3", "npy", "openimages", "synthetic", "text" or "xmc";
+    # or "auto": what `dir` holds
     source: str = "synthetic"
     # folder of a data set. Of "xmc": train.txt.gz, test.txt.gz and perhaps dev.txt.gz; of "npy": features in train.npy,
     # test.npy and perhaps dev.npy, label sets in train.txt, test.txt and dev.txt; of "text" and "images": tables, as
@@ -60,10 +62,15 @@ class DataConfig:
     image_size: int = 64  # of "images": pixels of a side
     # share of the training examples held out as dev split where the source has none; 0: no dev split
     dev_share: float = 0.0
-    cache_dir: str = "~/.cache/sigfft"  # where prepared records are kept
+    cache_dir: str = "~/.cache/sigfft"  # where prepared records are kept; "": in `dir`, below .sigfft
     # size and shape of the "synthetic" source
     synthetic: SyntheticSpec = dataclasses.field(default_factory=SyntheticSpec)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)  # further arguments of the source
+
+    @property
+    def cache(self) -> Path:
+        """The folder of prepared records."""
+        return Path(self.cache_dir).expanduser() if self.cache_dir else Path(self.dir) / ".sigfft"
 
 
 @dataclasses.dataclass
@@ -126,7 +133,7 @@ class LossOptions:
 
 @dataclasses.dataclass
 class OptimConfig:
-    """How parameters are trained: Adam, or AdamW with decay, linear warm-up, then a cosine down to zero."""
+    """How parameters are trained: Adam, or AdamW with decay, linear warm-up, then as the schedule says."""
 
     loss: str = "bce"  # a name in `sigfft.losses.LOSSES`: "bce", "asymmetric" or "focal"
     loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
@@ -139,6 +146,7 @@ class OptimConfig:
     learning_rate: float = 3e-3  # peak, of the encoder
     head_learning_rate: float = 0.0  # peak, of the head; 0: the encoder's
     warmup_steps: int = 100  # from zero to the peak
+    schedule: str = "cosine"  # of the rates behind it: "cosine", down to zero, or "constant"
     weight_decay: float = 0.0  # AdamW's, on matrices
     clip_norm: float = 0.0  # gradients are scaled down to this global norm; 0: never
     # seconds that a step may take, compilation of the first and the wait for its loss included, before the run ends
@@ -151,7 +159,7 @@ class EvalConfig:
     """What is measured, and when training stops."""
 
     every: int = 200  # steps between evaluations on the dev split; each writes a checkpoint
-    metric: str = "P@1"  # the dev metric that the best checkpoint is chosen by
+    metric: str = "P@1"  # the dev metric that the best checkpoint is chosen by; "loss": the smallest loss
     patience: int = 0  # evaluations without a better metric before training stops; 0: never
     keep: int = 2  # the latest so many checkpoints, besides the best: where the last is damaged, another is taken
     ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics
@@ -226,6 +234,8 @@ def check_values(config: Config) -> None:
     for key in _BELOW_ONE:
         if values[key] >= 1:
             raise ValueError(f"{key}={values[key]} must be less than 1")
+    if config.optim.schedule not in ("constant", "cosine"):
+        raise ValueError(f"optim.schedule={config.optim.schedule!r} must be one of: constant, cosine")
     steps, warmup_steps = config.optim.steps, config.optim.warmup_steps
     if warmup_steps >= steps:
         raise ValueError(f"optim.warmup_steps={warmup_steps} must be less than optim.steps={steps}")

@@ -16,6 +16,7 @@ from sigfft.argmaxability.of_heads.streamed import HELD
 from sigfft.data import Dataset, batches
 from sigfft.domains import DomainLike
 from sigfft.heads import Head, Params, stored_layer
+from sigfft.losses import PerLabelLoss, of_head
 from sigfft.metrics import Metrics, State, predict, rule_bias
 from sigfft.training.devices import local_shardings, split_over_devices
 from sigfft.training.model import Model, ModelParams
@@ -29,6 +30,7 @@ Threshold = float | Float[np.ndarray, ""] | Float[np.ndarray, " labels"] | None
 # `evaluate(params, threshold=None)`: the metrics of a split; of label sets above a threshold in logits, one for all
 # labels or one for each, or above the metrics' own
 Evaluate = Callable[..., dict[str, float]]
+LOSS = "loss"  # the dev metric of which less is better
 
 
 def make_evaluate(
@@ -59,6 +61,32 @@ def make_evaluate(
         return metrics.compute(total((params, np.broadcast_to(level, (model.head.n_labels,)))))
 
     return evaluate
+
+
+def with_loss(
+    evaluate: Evaluate,
+    model: Model,
+    loss: PerLabelLoss,
+    data: Dataset,
+    batch_size: int,
+    max_examples: int = 0,
+    block_size: int = 0,
+) -> Evaluate:
+    """The metrics of a split, and as `LOSS` the mean over its examples of the loss that is trained, without dropout."""
+
+    def of_device(params: ModelParams, batch: dict[str, Any]) -> tuple[Array, Array]:
+        features, labels, mask = model.features(params["encoder"], batch), batch["labels"], batch["mask"]
+        weights = mask.astype(features.dtype)
+        options = {"reduction": "sum", "example_weights": weights}
+        return of_head(loss, model.head, params["head"], features, labels, block_size or None, **options), mask.sum()
+
+    total = over_split(of_device, data, batch_size, max_examples)
+
+    def evaluate_loss(params: ModelParams, threshold: Threshold = None) -> dict[str, float]:
+        summed, count = total(params)
+        return evaluate(params, threshold) | {LOSS: float(summed / count)}
+
+    return evaluate_loss
 
 
 def over_split(

@@ -18,7 +18,7 @@ from sigfft.training.checkpoint import check_path
 from sigfft.training.config import Config, check_values
 from sigfft.training.devices import check_devices
 from sigfft.training.encoded import encoded_splits
-from sigfft.training.evaluate import Checked, check_label_sets, make_evaluate
+from sigfft.training.evaluate import LOSS, Checked, check_label_sets, make_evaluate, with_loss
 from sigfft.training.loop import train
 from sigfft.training.model import Model, make_models
 from sigfft.training.preemption import Notice
@@ -118,6 +118,9 @@ def _run(
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
+        if config.eval.metric == LOSS and "dev" in splits:
+            sizes = config.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
+            evaluations["dev"] = with_loss(evaluations["dev"], model, make_loss(config.optim), seen["dev"], *sizes)
         goes_on = origin is not None
         params, steps, progress = train(model, config, seen["train"], evaluations.get("dev"), folder, goes_on, notice)
         scores, chosen = Scores(evaluations["test"](params)), None
@@ -148,7 +151,7 @@ def load_splits(config: Config) -> Splits:
     reads = getattr(ENCODERS.get(config.encoder.kind), "reads", ())
     if name == "text" and not data.text_as and "tokens" in reads:
         data = dataclasses.replace(data, text_as="tokens")
-    source = functools.partial(chosen(SOURCES, name, "data.source"), Path(data.cache_dir).expanduser())
+    source = functools.partial(chosen(SOURCES, name, "data.source"), data.cache)
     apart = ("source", "cache_dir", "dev_share")
     return source(**arguments_for(source, data, "data", name, apart=apart))
 
@@ -165,8 +168,7 @@ def _encoded(model: Model, config: Config, splits: Splits) -> Splits:
     """The splits with features in place of what the frozen encoder reads, which is the same for all heads."""
     params = model.init(jax.random.key(config.seed))["encoder"]
     with first_process_first("features"):
-        cache = Path(config.data.cache_dir).expanduser()
-        return encoded_splits(model.encoder, params, splits, config.optim.batch_size, cache)
+        return encoded_splits(model.encoder, params, splits, config.optim.batch_size, config.data.cache)
 
 
 def _check_splits(splits: Splits) -> None:
@@ -183,8 +185,8 @@ def _check_splits(splits: Splits) -> None:
 
 
 def _check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:
-    if config.eval.metric not in metrics.names:
-        raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join(metrics.names)}")
+    if config.eval.metric not in (*metrics.names, LOSS):
+        raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join((*metrics.names, LOSS))}")
     if config.eval.patience and not has_dev:
         raise ValueError(
             f"eval.patience={config.eval.patience} needs a dev split, which this data set lacks; "

@@ -14,7 +14,7 @@ from sigfft.data import Dataset, batches
 from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.config import Config
 from sigfft.training.devices import on_devices
-from sigfft.training.evaluate import Evaluate
+from sigfft.training.evaluate import LOSS, Evaluate
 from sigfft.training.log import RunLog, forget_after
 from sigfft.training.model import Model, ModelParams
 from sigfft.training.preemption import Notice, Preempted
@@ -156,6 +156,7 @@ def _logged(
     if metrics:
         log.write(step, {f"dev {name}": value for name, value in metrics.items()})
     found = float(metrics.get(metric, step))  # without a dev split later is better
+    found = -found if metrics and metric == LOSS else found
     progress = progress._replace(metric=found, evaluated_step=step)
     if found > progress.best_metric:
         return progress._replace(best_metric=found, best_step=step, stale_evaluations=0)

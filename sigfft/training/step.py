@@ -35,6 +35,10 @@ class StepInfo(NamedTuple):
     gradient_norm: Float[Array, ""]
 
 
+SCHEDULES: dict[str, Callable[[float, int, int], optax.Schedule]] = {  # of the peak, steps of warm-up, and all steps
+    "cosine": lambda peak, warmup, steps: optax.warmup_cosine_decay_schedule(0.0, peak, warmup, steps),
+    "constant": lambda peak, warmup, _: optax.linear_schedule(0.0, peak, warmup) if warmup else lambda step: peak,
+}
 DeviceStep = Callable[[TrainState, Examples], tuple[TrainState, StepInfo]]
 
 
@@ -48,7 +52,7 @@ def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
     """Adam or AdamW with a learning rate each for encoder and head, or for the one of them that is trained."""
 
     def adam(peak: float) -> optax.GradientTransformation:
-        rate = optax.warmup_cosine_decay_schedule(0.0, peak, config.warmup_steps, max(config.steps, 1))
+        rate = SCHEDULES[config.schedule](peak, config.warmup_steps, max(config.steps, 1))
         matrices = functools.partial(jax.tree.map, lambda leaf: leaf.ndim > 1)
         decay = optax.add_decayed_weights(config.weight_decay, mask=matrices)
         return optax.chain(
