@@ -6,8 +6,8 @@ import math
 
 import paper_data
 import pytest
+from least_encoders import Columns, MeanOfTokens
 from scenes import LABELS
-from test_raw_data import Columns, MeanOfTokens
 
 from sigfft.encoders import ENCODERS
 from sigfft.training import run
