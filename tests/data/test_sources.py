@@ -24,7 +24,7 @@ def test_a_source_of_ones_own_is_a_function(tmp_path, monkeypatch):
         (
             "xml",
             {},
-            "unknown data source 'xml'; expected auto, bioasq, images, mimic3, npy, openimages, synthetic, text, xmc",
+            "unknown data source 'xml'; expected auto, bioasq, images, mimic3, npy, openimages, syn",
         ),
         (
             "synthetic",
