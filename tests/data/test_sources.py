@@ -21,7 +21,11 @@ def test_a_source_of_ones_own_is_a_function(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "options", "complaint"),
     [
-        ("xml", {}, "unknown data source 'xml'; expected auto, images, npy, synthetic, text, xmc"),
+        (
+            "xml",
+            {},
+            "unknown data source 'xml'; expected auto, bioasq, images, mimic3, npy, openimages, syn",
+        ),
         (
             "synthetic",
             {"synthetic": SyntheticSpec(), "max_features": 3},

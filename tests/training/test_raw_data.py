@@ -5,11 +5,10 @@ import io
 import json
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scenes
-from flax import nnx
+from least_encoders import Columns, MeanOfTokens
 
 from sigfft.cli import main
 from sigfft.encoders import ENCODERS
@@ -18,34 +17,6 @@ from sigfft.training.config import CheckConfig, DataConfig, EncoderConfig, HeadC
 from sigfft.training.experiment import load_splits
 from sigfft.training.prediction import predict_file
 from sigfft.training.workdir import Workdir
-
-
-class MeanOfTokens(nnx.Module):
-    """The mean of embeddings of tokens: the least that reads them."""
-
-    reads = ("tokens", "token_mask")
-
-    def __init__(self, in_dim: int, *, dim: int, rngs: nnx.Rngs):
-        self.feature_dim = dim
-        self.table = nnx.Param(jax.random.normal(rngs.params(), (in_dim, dim)))
-
-    def __call__(self, examples, key=None):
-        mask = jnp.asarray(examples["token_mask"], jnp.float32)[..., None]
-        return (self.table[...][jnp.asarray(examples["tokens"])] * mask).sum(1) / jnp.maximum(mask.sum(1), 1)
-
-
-class Columns(nnx.Module):
-    """A linear layer on the mean of an image's rows: the least that reads one."""
-
-    reads = ("image",)
-
-    def __init__(self, *, dim: int, rngs: nnx.Rngs):
-        self.feature_dim = dim
-        self.table = nnx.Param(jax.random.normal(rngs.params(), (3 * 16, dim)) / 256)
-
-    def __call__(self, examples, key=None):
-        columns = jnp.asarray(examples["image"], jnp.float32).mean(1)
-        return columns.reshape(len(columns), -1) @ self.table[...]
 
 
 @pytest.fixture
