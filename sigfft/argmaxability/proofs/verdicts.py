@@ -1,5 +1,8 @@
 """Verdicts and the file format of them: JSON lines, one for each label set, with one reader and one writer."""
 
+import contextlib
+import gzip
+import io
 import json
 import os
 import reprlib
@@ -7,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +22,7 @@ from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.proofs.witness import ExactWitness, Witness
 from sigfft.files import replacing
 from sigfft.files.documents import parsed
+from sigfft.files.lines import BROKEN_GZIP, opened
 
 STATUSES = ("argmaxable", "unargmaxable", "undecided")
 _LAYER = {"rule": (str,), "n_labels": (int,), "dim": (int,), "weight": (dict,), "bias": (dict, type(None))}
@@ -128,15 +133,15 @@ def read_lines(
     """The lines of a file with their numbers, from 1. Blank lines, and a byte order mark, are passed over.
 
     Args:
-      path: the file.
+      path: the file; gzipped where its suffix is .gz.
       check: raises ValueError for a line that is not wanted.
 
     Raises:
       VerificationError: at the first line that `read_line` or `check` refuses; at the end, if there was no line, or
-        some of those that the file should have are missing.
+        some of those that the file should have are missing; where a gzip stream breaks off.
     """
     declared = Counter[int | None]()  # how many lines there are of each value of `sets`
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
+    with _text(Path(path)) as file:
         for number, text in enumerate(file, 1):
             if text.isspace():
                 continue
@@ -156,14 +161,28 @@ def read_lines(
             )
 
 
+@contextlib.contextmanager
+def _text(path: Path) -> Iterator[io.TextIOWrapper]:
+    raw = opened(path, zipped=path.suffix == ".gz")
+    with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace") as file:  # type: ignore[arg-type]
+        try:
+            yield file
+        except BROKEN_GZIP as error:
+            raise VerificationError(f"{path}: the gzip stream is damaged or breaks off ({error})") from error
+
+
 def write(
     path: str | os.PathLike, padded: Int[np.ndarray, "sets width"], verdicts: Sequence[Verdict], layer: Digest
 ) -> None:
-    """Write a file of the verdicts on these label sets: whole, or not at all."""
+    """Write a file of the verdicts on these label sets: whole, or not at all; gzipped where its suffix is .gz."""
     sets = labels.unpack(padded, layer.n_labels)
-    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+    with contextlib.ExitStack() as stack:
+        part = stack.enter_context(replacing(path))
+        file = stack.enter_context(part.open("wb"))
+        if Path(path).suffix == ".gz":  # without name and time, so that equal verdicts are equal bytes
+            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
         for ids, verdict in zip(sets, verdicts, strict=True):
-            file.write(Line(ids, verdict, layer, len(verdicts)).to_json() + "\n")
+            file.write(f"{Line(ids, verdict, layer, len(verdicts)).to_json()}\n".encode())
 
 
 def _plain(witness: Witness | None) -> Any:
