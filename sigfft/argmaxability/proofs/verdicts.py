@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Int
@@ -164,7 +164,7 @@ def read_lines(
 @contextlib.contextmanager
 def _text(path: Path) -> Iterator[io.TextIOWrapper]:
     raw = opened(path, zipped=path.suffix == ".gz")
-    with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace") as file:  # type: ignore[arg-type]
+    with io.TextIOWrapper(cast(IO[bytes], raw), encoding="utf-8-sig", errors="replace") as file:
         try:
             yield file
         except BROKEN_GZIP as error:
@@ -178,9 +178,10 @@ def write(
     sets = labels.unpack(padded, layer.n_labels)
     with contextlib.ExitStack() as stack:
         part = stack.enter_context(replacing(path))
-        file = stack.enter_context(part.open("wb"))
+        file: IO[bytes] = stack.enter_context(part.open("wb"))
         if Path(path).suffix == ".gz":  # without name and time, so that equal verdicts are equal bytes
-            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+            zipped = gzip.GzipFile("", "wb", fileobj=file, mtime=0)
+            file = cast(IO[bytes], stack.enter_context(zipped))
         for ids, verdict in zip(sets, verdicts, strict=True):
             file.write(f"{Line(ids, verdict, layer, len(verdicts)).to_json()}\n".encode())
 
