@@ -110,13 +110,13 @@ def deployed_thresholds(
     """What the label sets of a run's head, by default its last one, are predicted with, in logits; None: none chosen.
 
     Raises:
-      ValueError: the folder holds no finished run or no such head; or the file of thresholds is missing, of another head, or
-        damaged.
+      ValueError: the folder holds no finished run or no such head; or the file of thresholds is missing, of another
+        head, or damaged.
     """
     run = Workdir(workdir)
     with as_written(run):
         entry = entry_of(run, run.read(run.report), head)
-        if not entry.get("thresholds"):
+        if entry.get("thresholds") is None:
             return None
         deployed = entry["thresholds"]["deployed"]
         if not deployed["per_label"]:
