@@ -116,7 +116,7 @@ def deployed_thresholds(
     run = Workdir(workdir)
     with as_written(run):
         entry = entry_of(run, run.read(run.report), head)
-        if not entry.get("thresholds"):
+        if entry.get("thresholds") is None:
             return None
         deployed = entry["thresholds"]["deployed"]
         if not deployed["per_label"]:

@@ -83,7 +83,7 @@ def test_a_process_of_another_host_is_in_doubt_and_its_file_stays(lock):
     assert json.loads(lock.read_text()) == {"host": "elsewhere", "pid": 7}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"host": "here"}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"host": "here"}', '{"host": "", "pid": 1e999}', "[" * 100_000])
 def test_what_a_process_was_killed_in_the_middle_of_is_nobodys(lock, content):
     lock.write_text(content)
     with exclusive(lock) as in_doubt:

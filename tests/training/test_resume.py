@@ -115,6 +115,13 @@ def test_data_that_were_replaced_are_refused(run):
     check_origin(run, {}, {"train": "ef"})  # of a version that kept no fingerprint
 
 
+@pytest.mark.parametrize("damage", [{"origin": {"data": 7}}, {"origin": {"versions": [1]}}, {"optim": {"steps": []}}])
+def test_a_config_of_other_types_is_a_line(run, damage):
+    run.config.write_text(json.dumps(json.loads(run.config.read_text()) | damage))
+    with pytest.raises(ValueError, match=r"as a run writes them|differs in optim\.steps"):
+        begun_run(run, Config(), "auto")
+
+
 def test_other_software_is_said_in_one_line(run, caplog, monkeypatch):
     monkeypatch.setattr("sigfft.training.resume.versions", lambda: {"sigfft": "0.1", "jax": "9", "flax": "9"})
     content = json.loads(run.config.read_text())

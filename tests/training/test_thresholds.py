@@ -89,3 +89,14 @@ def test_a_run_that_chose_none(tmp_path):
     ):
         asked_threshold(tmp_path, "a", "dev")
     assert asked_threshold(tmp_path, "a", 0.5) == 0
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{}, {"heads": [7]}, *({"heads": [{"name": "a", "thresholds": t}]} for t in (True, {}, {"deployed": {}}))]
+    + [{"heads": [{"name": "a", "thresholds": {"deployed": {"per_label": False, "logit": x}}}]} for x in ([0], 1e308)],
+)
+def test_a_report_without_what_thresholds_need_is_a_line(tmp_path, report):
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    with pytest.raises(ValueError, match=r"not what this version of sigfft writes|must be finite logits"):
+        deployed_thresholds(tmp_path)

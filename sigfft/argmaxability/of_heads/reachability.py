@@ -240,6 +240,8 @@ def _speaks(slopes: np.ndarray, level: float, room: Domain, error: np.ndarray | 
 def _against(projection: Projection, domain: Domain, v: np.ndarray) -> bool:
     """Whether v proves that a part of z is not reached: M h = target has no solution in the room, nor nearly."""
     matrix, target, room = projection.matrix, _target(projection, domain), _room(domain)
+    if v.shape != target.shape:
+        return False
     gamma = (matrix.shape[0] + 8) * 2.0**-52
     error = (
         gamma * (np.abs(v) @ np.abs(matrix)) * max(1.0, np.abs(room.low), room.high if np.isfinite(room.high) else 1.0)

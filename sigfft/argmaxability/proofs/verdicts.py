@@ -111,13 +111,14 @@ def read_line(text: str) -> Line:
     sets = _field(record, "sets", int) if "sets" in record else None
     if sets is not None and sets < 1:
         raise ValueError(f"sets must be the number of lines of the file; given {sets}")
+    (seconds,) = _list({"seconds": [found["seconds"]]}, "seconds", int, float)
     verdict = Verdict(
         status,
         (float(margin[0]), float(margin[1])),
         _field(found, "method", str),
         witness,
         certificate,
-        float(_field(found, "seconds", int, float)),
+        float(seconds),
         _field(found, "reason", str),
     )
     return Line(ids, verdict, layer, sets)

@@ -118,6 +118,7 @@ def test_forged_proofs_are_refused(domain):
         {"columns": None},
         {"status": "part"},
         {"status": "part", "against": np.array([1.0, 1.0])},
+        {"status": "part", "against": np.zeros(3), "columns": None},
         {"projection": {}},
     ]
     if domain != "nonnegative":  # the exact point near it has 2.3 as its second entry

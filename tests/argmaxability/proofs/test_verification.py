@@ -79,6 +79,7 @@ def test_a_bias_is_part_of_the_claim(tmp_path):
         (0, {"labels": [[2]]}, r"labels must be a list of int; given \[2\]"),
         (0, {"labels": [True]}, "labels must be a list of int"),
         (0, {"witness": ["-1", "1"]}, "witness must be a list of int or float"),
+        (0, {"seconds": 10**400}, "seconds must be a list of int or float"),
         (0, {"witness": [10**400, 1]}, "witness must be a list of int or float"),
         (0, {"bias": 1}, "bias must be dict or null"),
         (0, {"sets": 0}, "sets must be"),
