@@ -14,7 +14,11 @@ _OF_PROCESSES = (
 
 def options(add: Any) -> None:
     """The flags of the command; all others are values of the config."""
-    add("--config", default="", help="auto, demo, npy, xmc or a .py file; --config.KEY=VALUE sets a value in it")
+    add(
+        "--config",
+        default="",
+        help="auto, demo, npy, xmc, bioasq, mimic3, openimages or a .py file; --config.KEY=VALUE sets a value in it",
+    )
     add("--workdir", help="folder of the run (default: a new one below runs/)")
     add(
         "--resume",

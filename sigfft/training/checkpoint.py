@@ -155,7 +155,8 @@ class Checkpoints:
 
     def close(self) -> None:
         """Waits for writes and releases the directory."""
-        self._manager.close()
+        with self._writing(self._manager.latest_step()):
+            self._manager.close()
 
     def _content(self, step: int) -> tuple[Progress, dict[str, str] | None]:
         """Progress, and digests of arrays by their names; None where a version wrote it that had no seals."""
@@ -227,12 +228,15 @@ class Checkpoints:
     def _writing(self, step: int | None) -> Iterator[None]:
         try:
             yield
+            return
         except Exception as error:  # of many kinds, a full disk's among them
             reason = " ".join(str(error).split())[:200]
-            raise OSError(
-                f"cannot write checkpoint {step} in {self.directory} ({reason}); "
-                "free space or mend the disk, and go on with --resume from the last that is whole"
-            ) from error
+        with _quiet():
+            gc.collect()  # asyncio complains of futures as they go, and what they hold goes with them
+        raise OSError(
+            f"cannot write checkpoint {step} in {self.directory} ({reason}); "
+            "free space or mend the disk, and go on with --resume from the last that is whole"
+        )
 
 
 @dataclasses.dataclass

@@ -13,7 +13,7 @@ ROOT = Path(sigfft.__file__).parents[1]
 
 
 def test_a_config_by_its_name_and_by_its_file(tmp_path):
-    assert list(shipped_configs()) == ["auto", "demo", "npy", "xmc"]
+    assert list(shipped_configs()) == ["auto", "bioasq", "demo", "mimic3", "npy", "openimages", "xmc"]
     assert config_of("xmc", []) == config_of(str(ROOT / "configs" / "xmc.py"), [])
     own = tmp_path / "own.py"
     own.write_text((ROOT / "configs" / "demo.py").read_text().replace('name="demo"', 'name="own"'))
@@ -35,7 +35,10 @@ def test_flags_set_values_and_leave_the_next_config_alone():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--config=dmeo", "there is no config 'dmeo'; expected auto, demo, npy, xmc or a .py file"),
+        (
+            "--config=dmeo",
+            "there is no config 'dmeo'; expected auto, bioasq, demo, mimic3, npy, openimages, xmc or a .py file",
+        ),
         ("--config=no/such.py", "there is no config 'no/such.py'"),
         ("--config.optim.steps=many", "--config.optim.steps=many: invalid literal"),
         ("--config.optim.stpes=5", "the nearest is --config.optim.steps="),
