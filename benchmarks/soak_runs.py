@@ -100,7 +100,10 @@ class Place:
         names = [head["name"] for head in report["heads"]]
         # of checkpoints and records, only the names of their folders: those of files inside are drawn
         kept = sorted(str(path.relative_to(self.folder)) for path in self.folder.glob("cache/*/*/*"))
-        kept += sorted(str(path.relative_to(self.folder)) for path in self.folder.glob("run/checkpoints/*/*"))
+        # and of checkpoints the last and what is no checkpoint: a stop saves one more, which takes an older one's place
+        of_heads = [[path.name for path in head.iterdir()] for head in sorted(self.run.glob("checkpoints/*"))]
+        kept += [str(max((int(name) for name in own if name.isdigit()), default=0)) for own in of_heads]
+        kept += sorted(name for own in of_heads for name in own if not name.isdigit())
         kept += sorted(path.name for path in self.folder.glob("cache/*/*"))
         kept += sorted(path.name for path in self.run.iterdir())
         folders = sorted((self.run / "events").iterdir())
