@@ -111,7 +111,8 @@ def read_line(text: str) -> Line:
     sets = _field(record, "sets", int) if "sets" in record else None
     if sets is not None and sets < 1:
         raise ValueError(f"sets must be the number of lines of the file; given {sets}")
-    (seconds,) = _list({"seconds": [found["seconds"]]}, "seconds", int, float)
+    seconds = _field(found, "seconds", int, float)
+    _list({"seconds": [seconds]}, "seconds", int, float)  # no larger than floats are
     verdict = Verdict(
         status,
         (float(margin[0]), float(margin[1])),
