@@ -19,8 +19,8 @@ from jax.sharding import SingleDeviceSharding
 
 from sigfft.training import seal
 from sigfft.training.model import ModelParams
+from sigfft.training.processes import is_first_process
 from sigfft.training.step import TrainState
-from sigfft.training.workdir import is_first_process
 
 _LOG = logging.getLogger(__name__)
 _LONGEST = 3800  # bytes of a folder's path: files below have up to 200 more, of 4,096 in all

@@ -110,6 +110,7 @@ def _run(
                 print(splits["train"].origin.about)
     seen = _encoded(models[0], config, splits) if config.encoder.frozen and config.encoder.cached else splits
 
+    goes_on = origin is not None
     entries: list[dict[str, Any]] = []
     results: dict[str, tuple[Scores, Checked | None]] = {}
     for model in models:
@@ -121,7 +122,6 @@ def _run(
         if config.eval.metric == LOSS and "dev" in splits:
             sizes = config.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
             evaluations["dev"] = with_loss(evaluations["dev"], model, make_loss(config.optim), seen["dev"], *sizes)
-        goes_on = origin is not None
         params, steps, progress = train(model, config, seen["train"], evaluations.get("dev"), folder, goes_on, notice)
         scores, chosen = Scores(evaluations["test"](params)), None
         if config.eval.threshold and "dev" in splits:

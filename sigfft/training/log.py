@@ -11,7 +11,8 @@ from tqdm import tqdm
 from sigfft.files.appended import AppendedFile, keep_only
 from sigfft.files.documents import read_objects
 from sigfft.training import events
-from sigfft.training.workdir import Workdir, is_first_process
+from sigfft.training.processes import is_first_process
+from sigfft.training.workdir import Workdir
 
 _LOG = logging.getLogger(__name__)
 

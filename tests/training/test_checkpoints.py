@@ -1,6 +1,5 @@
 """Checkpoints of a state without a model: what is kept, what is noticed, and where it goes on."""
 
-import json
 import random
 import resource
 import shutil
@@ -291,11 +290,3 @@ def test_a_folder_that_checkpoints_cannot_have_is_refused_and_a_link_helps(tmp_p
         written(tmp_path / "link", [1])
         same(newest(tmp_path / "link")[0], 1)
         assert (folder / "1" / "seal").is_dir()
-
-
-@pytest.mark.parametrize("document", [None, [], {}, {"content": {}, "seal": ""}, {"content": 1, "seal": 2, "x": 3}])
-def test_a_seal_that_is_none(document):
-    with pytest.raises(ValueError, match="its seal"):
-        seal.opened(document)
-    sealed = json.loads(json.dumps(seal.sealed({"loss": 0.1, "best": -float("inf")})))
-    assert seal.opened(sealed) == {"loss": 0.1, "best": -float("inf")}
