@@ -32,8 +32,9 @@ from sigfft.training import load_model
 from sigfft.training.checkpoint import Checkpoints, Progress
 from sigfft.training.command import config_of
 from sigfft.training.config import Config, EncoderConfig, check_values
+from sigfft.training.encoder import PureEncoder, stored_encoder
 from sigfft.training.log import read_log
-from sigfft.training.model import Model, make_encoder
+from sigfft.training.model import Model
 from sigfft.training.resume import begun_run, check_origin
 from sigfft.training.step import TrainState
 from sigfft.training.thresholds import deployed_thresholds
@@ -159,7 +160,7 @@ def _files(folder: Path, head: sigfft.heads.Head, params: dict[str, Any]) -> set
     Workdir(folder / "config").write_config(Config(), DATA)
     Workdir(folder / "report").write_config(Config(encoder=EncoderConfig(dim=3)))
     entry = {"name": head.name, "kind": head.kind, "head": head.arguments, "best_step": 1}
-    report = {"heads": [entry], "data": {"n_features": None, "feature_dim": 4}}
+    report = {"heads": [entry], "encoder": _encoder().to_json(), "data": {"n_features": None, "feature_dim": 4}}
     (folder / "report" / "report.json").write_text(json.dumps(report))
     lines = [{"head": head.name, "step": step, "loss": 0.5} for step in range(3)]
     (folder / "metrics" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -169,9 +170,9 @@ def _files(folder: Path, head: sigfft.heads.Head, params: dict[str, Any]) -> set
     save_file(arrays, folder / "published.safetensors")
     (folder / "order.txt").write_text("2\n0\n1\n")
     per_label = {"deployed": {"per_label": True, "logit": None}}
-    report = {"heads": [entry | {"thresholds": per_label}]}
+    thresholded = {"heads": [entry | {"thresholds": per_label}]}
     for run in (Workdir(folder / "thresholds"), Workdir(folder / "chosen")):
-        run.report.write_text(json.dumps(report))
+        run.report.write_text(json.dumps(thresholded))
         np.savez(run.thresholds(head.name), deployed=np.linspace(-1, 1, 6, dtype=np.float32))
     state = _state(head)
     for place in (folder / "checkpoints", Workdir(folder / "report").checkpoints(head.name)):
@@ -179,15 +180,23 @@ def _files(folder: Path, head: sigfft.heads.Head, params: dict[str, Any]) -> set
             checkpoints.save(state, Progress(), jax.eval_shape(lambda: state))
             checkpoints.finish()
     shutil.copytree(folder / "report", folder / "encoder")
+    del report["encoder"]  # as versions wrote it whose config said what the encoder was
+    (folder / "encoder" / "report.json").write_text(json.dumps(report))
     (folder / "lock" / "lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 1 << 22}))
     (folder / "flags").write_text("--config.optim.steps=5")
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def _state(head: sigfft.heads.Head) -> TrainState:
-    """What a run with the default encoder, on dense examples of 4 features, would save of a head."""
-    model = Model(make_encoder(EncoderConfig(dim=3), None, 4), head)
+    """What a run with `_encoder` would save of a head."""
+    model = Model(_encoder(), head)
     return TrainState(jnp.int32(1), model.init(jax.random.key(0)), {})
+
+
+def _encoder() -> PureEncoder:
+    """The default encoder, for dense examples of 4 features, as a run without an entry of it in its report has it."""
+    config = {"encoder": dataclasses.asdict(EncoderConfig(dim=3))}
+    return stored_encoder({"data": {"n_features": None, "feature_dim": 4}}, config, 3)
 
 
 def _json_or_bytes(data: bytes, random: random.Random) -> bytes:
