@@ -45,7 +45,13 @@ class Served:
         self.n_labels: int = about["n_labels"]
         self.inputs = [InputSpec(name, tuple(shape), dtype) for name, shape, dtype in about["inputs"]]
         self.versions: dict[str, str] = about["versions"]
-        self.platforms: tuple[str, ...] = tuple(about["platforms"])
+        self.platforms: tuple[str, ...] = functions["logits"].platforms
+        if self.names is not None and not (
+            isinstance(self.names, list)
+            and len(self.names) == self.n_labels
+            and all(isinstance(name, str) for name in self.names)
+        ):
+            raise ValueError(f"names are not {self.n_labels} strings")
         self._head = about["head"]
         self._arrays = {name: jax.device_put(array) for name, array in contents.arrays.items()}
         self._functions = {name: jax.jit(function.call) for name, function in functions.items()}

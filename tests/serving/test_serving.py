@@ -228,6 +228,18 @@ def test_damaged_and_foreign_files(path, tmp_path):
         serving.load(tmp_path / "none")
 
 
+@pytest.mark.parametrize("entry", [{"names": [["a"]] * 6}, {"names": ["a"]}, {"names": 5}, {"inputs": [1]}])
+def test_whole_files_with_wrong_entries(path, tmp_path, entry):
+    with zipfile.ZipFile(path) as archive:
+        members = {member.filename: archive.read(member) for member in archive.infolist()}
+    members["about.json"] = json.dumps(json.loads(members["about.json"]) | entry)
+    with zipfile.ZipFile(tmp_path / "bad", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="bad is not as sigfft.serving.save writes it"):
+        serving.load(tmp_path / "bad")
+
+
 def test_every_flipped_byte_is_found_or_changes_nothing(path, tmp_path):
     content, bad = path.read_bytes(), tmp_path / "bad"
     known, told = comparable(serving.archive.read(path)), []
