@@ -4,7 +4,6 @@ Its text is for bug reports. It needs the core's dependencies alone; imports com
 """
 
 import argparse
-import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -18,6 +17,7 @@ from typing import Any
 
 import sigfft
 from sigfft import answers
+from sigfft.files import locks
 
 PACKAGES = (
     *("jax", "jaxlib", "numpy", "scipy", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets"),
@@ -113,18 +113,21 @@ def heads() -> str:
     import numpy as np
 
     random = np.random.default_rng(0)
-    tried = [
+    tried = [  # one for each way of computing blocks
         sigfft.dft_head(60, 3, feature_dim=8, spread=4, slack=2),
         sigfft.dft_head(400, 5, feature_dim=8, spread=90),  # of so many frequencies blocks fold them
         sigfft.bottleneck_head(60, 5, feature_dim=8),
-        sigfft.sigmoid_head(60, feature_dim=8),
         sigfft.retrofit_head(60, 3, 8),
     ]
-    for head in tried:
+
+    def drawn(head: Any) -> tuple[Any, Any]:
         shapes = jax.eval_shape(head.init, jax.random.key(0))
         params = {name: 0.3 * random.standard_normal(p.shape, np.float32) for name, p in shapes.items()}
-        features = random.standard_normal((2, head.feature_dim), np.float32)
-        z, rows, bias, *ways = jax.device_get(jax.jit(functools.partial(_ways, head))(params, features))
+        return params, random.standard_normal((2, head.feature_dim), np.float32)
+
+    given = [drawn(head) for head in tried]
+    together = jax.jit(lambda given: [_ways(head, *own) for head, own in zip(tried, given, strict=True)])
+    for head, (z, rows, bias, *ways) in zip(tried, jax.device_get(together(given)), strict=True):
         expected = z @ rows.T.astype(np.float64) + (0 if bias is None else bias)
         for way, logits in zip(("logits", "logits by blocks"), ways, strict=True):
             far = float(np.abs(logits - expected).max() / max(1.0, np.abs(expected).max()))
@@ -192,14 +195,18 @@ def folder(workdir: Path) -> str:
         written.parent.rename(moved)
         if (moved / "file").read_bytes() != content:
             raise ValueError(f"what was written to {place} is not what is read")
-        (moved / "lock").open("x").close()
-        try:
-            (moved / "lock").open("x").close()
-        except FileExistsError:
-            pass
-        else:
-            raise ValueError(f"{place} lets two processes make the same file, and so has no locks")
+        with locks.exclusive(moved / "lock"):
+            if _is_free(moved / "lock"):
+                raise ValueError(f"{place} lets two processes hold the same lock, and so two runs be in one folder")
     return f"{place} can be written, renamed and locked; {_gigabytes(free)} free"
+
+
+def _is_free(lock: Path) -> bool:
+    try:
+        with locks.exclusive(lock) as in_doubt:
+            return in_doubt is None
+    except locks.HeldError:
+        return False
 
 
 def length(n_labels: int) -> str:

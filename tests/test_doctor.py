@@ -1,6 +1,7 @@
 """`sigfft doctor`: a part that does not work is named."""
 
 import errno
+import fcntl
 import os
 import tomllib
 from pathlib import Path
@@ -65,6 +66,10 @@ def test_a_folder_that_no_run_can_live_in_is_named(monkeypatch, capsys, tmp_path
     monkeypatch.setattr(os, "fsync", full)
     status, _, error = told(monkeypatch, capsys, f"--workdir {tmp_path}/new/run", working=but("folder"))
     assert (status, error) == (2, "sigfft doctor: folder failed: OSError: [Errno 28] No space left on device\n")
+    monkeypatch.undo()
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)  # as where locks hold nobody up
+    status, _, error = told(monkeypatch, capsys, f"--workdir {tmp_path}", working=but("folder"))
+    assert (status, "lets two processes hold the same lock" in error) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
