@@ -236,7 +236,7 @@ def test_whole_files_with_wrong_entries(path, tmp_path, entry):
     with zipfile.ZipFile(tmp_path / "bad", "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    with pytest.raises(ValueError, match="bad is not as sigfft.serving.save writes it"):
+    with pytest.raises(ValueError, match=r"bad is not as sigfft\.serving\.save writes it"):
         serving.load(tmp_path / "bad")
 
 
