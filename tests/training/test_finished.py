@@ -22,6 +22,7 @@ ENTRY = {"name": "bottleneck d=2", "kind": "bottleneck", "head": {"n_labels": 4,
         ({"heads": [ENTRY | {"best_step": 4}]}, CONFIG),
         ({"heads": [ENTRY | {"best_step": 4}], "data": {"n_features": 3, "feature_dim": None}}, []),
         ({"heads": [ENTRY | {"best_step": 4}], "data": {"n_features": 3, "feature_dim": None}}, {"encoder": {"w": 1}}),
+        ({"heads": [ENTRY | {"best_step": 4}], "data": {"n_features": None, "feature_dim": 0}}, CONFIG),
     ],
 )
 def test_a_report_of_another_version(tmp_path, capsys, report, config):
