@@ -112,4 +112,4 @@ def test_the_errors_name_extras_that_there_are():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "sigfft").rglob("*.py")]
     named = {extra for text in sources for extra in re.findall(r'needs\("(\w+)"', text)}
     assert {"flax", "plot", "train"} <= named <= extras.keys()
-    assert extras["all"] == ["sigfft[flax,plot,train]"]
+    assert extras["all"] == ["sigfft[flax,plot,train,explore]"]
