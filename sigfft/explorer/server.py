@@ -1,6 +1,7 @@
 """The explorer as a local page: on 127.0.0.1 alone, for who has the address. It writes nothing and asks nobody."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 import socket
@@ -18,7 +19,7 @@ with needs("explore", "sigfft explore"):
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.requests import Request
-    from starlette.responses import PlainTextResponse, Response, StreamingResponse
+    from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
     from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -43,9 +44,12 @@ class _Secret:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            first, _, rest = scope["path"].removeprefix("/").partition("/")
+            first, slash, rest = scope["path"].removeprefix("/").partition("/")
             if not secrets.compare_digest(first.encode(), self.token):
                 await PlainTextResponse("not found", 404, _HEADERS)(scope, receive, send)
+                return
+            if not slash:  # the page asks for its files by relative names
+                await RedirectResponse(f"/{first}/", headers=_HEADERS)(scope, receive, send)
                 return
             scope = {**scope, "path": f"/{rest}", "root_path": ""}
         await self.app(scope, receive, send)
@@ -57,7 +61,7 @@ def page_of(session: Session, token: str) -> Starlette:
     files = {path.name: path.read_bytes() for path in resources.files("sigfft.explorer").joinpath("static").iterdir()}
 
     async def file(request: Request) -> Response:
-        name = request.path_params["name"] or "index.html"
+        name = request.path_params.get("name", "index.html")
         if name not in files:
             return PlainTextResponse("not found", 404, _HEADERS)
         return Response(files[name], media_type=_KINDS[name.rpartition(".")[2]], headers=_HEADERS)
@@ -104,7 +108,8 @@ def serve(session: Session, port: int = 0, told: Callable[[str], None] = print) 
         # The address is a secret: no log of requests. A stream that is open does not hold up the end.
         config = uvicorn.Config(page_of(session, token), log_level="warning", access_log=False, lifespan="off")
         config.timeout_graceful_shutdown, config.server_header = 1, False
-        uvicorn.Server(config).run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def _handed(loop: asyncio.AbstractEventLoop, put: Callable[[Event], None], event: Event) -> None:

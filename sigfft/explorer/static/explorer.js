@@ -37,7 +37,7 @@ function fill(element, ...children) {
 }
 
 const number = (value) => value.toLocaleString("en-US");
-const short = (value) => (value === 0 ? "0" : Number(value.toPrecision(3)).toString());
+const short = (value) => (value === 0 ? "0" : Number(value.toPrecision(3)).toString().replaceAll("-", "−"));
 const share = (value) => `${(100 * value).toFixed(value > 0.1 && value < 0.9 ? 1 : 2)} %`;
 const titleOf = ([id, name]) => (name === "" ? `label ${id}` : name);
 
@@ -178,11 +178,12 @@ export function mount(root, ask) {
       make("p", { class: `status ${status}` }, make("strong", {}, SAID[status]), ` · ${status}`),
       make("p", {}, MEANING[status]),
       make("p", { class: "margin" }, marginText(margin), marginBar(margin)),
+      make("p", { class: "note" }, "Above 0 is possible; the larger the margin, the more rounding the set survives."),
       reason ? make("p", { class: "note" }, reason) : null,
       status === "undecided"
         ? make("button", { type: "button", onclick: () => decide(600) }, "Try for up to 10 minutes")
         : null,
-      make("p", { class: "note" }, `${size} on, decided in ${(1000 * seconds).toFixed(0)} ms`),
+      make("p", { class: "note" }, `${size} on, decided ${seconds < 0.001 ? "before" : `in ${(1000 * seconds).toFixed(0)} ms`}`),
     );
     if (status === "unargmaxable") fill(near, make("p", { class: "note" }, "Looking for possible sets nearby …"));
   }
