@@ -25,6 +25,7 @@ with needs("explore", "sigfft explore"):
 
 HOST = "127.0.0.1"
 _LARGEST = 1 << 26  # bytes of a request
+_LOOK = 0.25  # seconds between two looks at whether the server ends
 _KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
 _HEADERS = {
     # Names of labels are shown as text; should one ever be taken for markup, it could neither run nor ask anything.
@@ -55,8 +56,14 @@ class _Secret:
         await self.app(scope, receive, send)
 
 
-def page_of(session: Session, token: str) -> Starlette:
-    """The page as an ASGI application, below /TOKEN/. Hosts of other names are refused: they could be rebound to us."""
+def page_of(session: Session, token: str, ending: Callable[[], bool]) -> Starlette:
+    """The page as an ASGI application, below /TOKEN/. Hosts of other names are refused: they could be rebound to us.
+
+    Args:
+      session: answers.
+      token: the secret part of the address.
+      ending: whether the server is about to end, which open streams must not hold up.
+    """
     desk = Desk(session)
     files = {path.name: path.read_bytes() for path in resources.files("sigfft.explorer").joinpath("static").iterdir()}
 
@@ -81,7 +88,7 @@ def page_of(session: Session, token: str) -> Starlette:
             job = desk.ask(asked, lambda event: _handed(loop, events.put_nowait, event))
         except ValueError as error:
             return PlainTextResponse(str(error), 400, _HEADERS)
-        return StreamingResponse(_lines(job, events), media_type="application/x-ndjson", headers=_HEADERS)
+        return StreamingResponse(_lines(job, events, ending), media_type="application/x-ndjson", headers=_HEADERS)
 
     guards = [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"], www_redirect=False)]
     routes = [Route("/ask", ask, methods=["POST"]), Route("/{name}", file), Route("/", file)]
@@ -105,11 +112,12 @@ def serve(session: Session, port: int = 0, told: Callable[[str], None] = print) 
         listening.bind((HOST, port))
         listening.listen()
         told(f"http://{HOST}:{listening.getsockname()[1]}/{token}/")
-        # The address is a secret: no log of requests. A stream that is open does not hold up the end.
-        config = uvicorn.Config(page_of(session, token), log_level="warning", access_log=False, lifespan="off")
-        config.timeout_graceful_shutdown, config.server_header = 1, False
+        page = page_of(session, token, lambda: running.should_exit)
+        # The address is a secret: no log of requests.
+        config = uvicorn.Config(page, log_level="warning", access_log=False, lifespan="off", server_header=False)
+        running = uvicorn.Server(config)
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-            uvicorn.Server(config).run(sockets=[listening])
+            running.run(sockets=[listening])
 
 
 def _handed(loop: asyncio.AbstractEventLoop, put: Callable[[Event], None], event: Event) -> None:
@@ -117,10 +125,19 @@ def _handed(loop: asyncio.AbstractEventLoop, put: Callable[[Event], None], event
         loop.call_soon_threadsafe(put, event)
 
 
-async def _lines(job: Job, events: asyncio.Queue[Event]) -> AsyncIterator[bytes]:
+async def _lines(job: Job, events: asyncio.Queue[Event], ending: Callable[[], bool]) -> AsyncIterator[bytes]:
     """Events as lines of JSON; who stops to read them stops the job."""
+    following = asyncio.ensure_future(events.get())
     try:
-        while (event := await events.get())["kind"] != "end":
+        while not ending():
+            await asyncio.wait({following}, timeout=_LOOK)
+            if not following.done():
+                continue
+            event = following.result()
+            if event["kind"] == "end":
+                return
             yield json.dumps(event).encode() + b"\n"
+            following = asyncio.ensure_future(events.get())
     finally:
+        following.cancel()
         job.stop()

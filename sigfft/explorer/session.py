@@ -101,7 +101,7 @@ class Session:
         bias = "no bias" if self.layer.bias is None else "with a bias"
         title = f"{n_labels:,} labels, {dim:,} dimensions, {weight.dtype}, {bias}"
         if head is not None:
-            guarantee = f", every set of up to {head.max_cardinality} labels" if head.max_cardinality else ""
+            guarantee = f", guarantees every set of up to {head.max_cardinality} labels" if head.max_cardinality else ""
             title = f"{head.name}{guarantee}: {title}"
         return {"kind": "about", "title": title, "n_labels": n_labels, "rules": list(RULES), "head": head is not None}
 

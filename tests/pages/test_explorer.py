@@ -154,6 +154,9 @@ def test_a_head_shows_four_truths_and_what_is_undecided(page):
         expect(page.locator(".verdict")).to_contain_text("time limit")
         page.get_by_role("button", name="Try for up to 10 minutes").click()
         verdict(page, "Possible", "1")
+        page.locator(".random").get_by_label("sets", exact=True).fill("1000000")
+        page.locator(".random").get_by_role("button", name="Draw").click()
+        expect(page.locator(".random")).to_contain_text("to go")  # the server ends while it still answers
 
 
 def test_the_widget_shows_the_same_page(page):
@@ -161,6 +164,7 @@ def test_the_widget_shows_the_same_page(page):
 
     widget = sigfft.explore(CIRCLE, names=NAMES)
     assert isinstance(widget, Explorer)
+    assert "application/vnd.jupyter.widget-view+json" in widget._repr_mimebundle_()[0]
     sent = queue.Queue()
     widget.send = sent.put  # what the kernel would carry
 

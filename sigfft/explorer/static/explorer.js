@@ -43,7 +43,7 @@ const titleOf = ([id, name]) => (name === "" ? `label ${id}` : name);
 
 function named(pair) {
   const [id, name] = pair;
-  return make("span", { class: "label" }, titleOf(pair), name === "" ? null : make("span", { class: "id" }, String(id)));
+  return make("span", { class: "label" }, titleOf(pair), name === "" ? null : make("span", { class: "id" }, ` (${id})`));
 }
 
 function listed(pairs, total = pairs.length) {
