@@ -59,30 +59,6 @@ class _Bar:
             self.job.look()
 
 
-class _SmallProducts:
-    """One BLAS thread while any lane is busy, as the checker has it; the user's setting afterwards."""
-
-    def __init__(self) -> None:
-        self._busy, self._lock = 0, threading.Lock()
-        self._limit: threadpool_limits | None = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._busy += 1
-            if self._limit is None:
-                self._limit = threadpool_limits(limits=1, user_api="blas")
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._busy -= 1
-            if not self._busy and self._limit is not None:
-                self._limit.restore_original_limits()
-                self._limit = None
-
-
-_SMALL_PRODUCTS = _SmallProducts()
-
-
 class Lane:
     """A thread with at most one job that counts: a new one stops the one before.
 
@@ -112,7 +88,7 @@ class Lane:
     def _work(self) -> None:
         while True:
             job = self._jobs.get()
-            with _SMALL_PRODUCTS:
+            with threadpool_limits(limits=1, user_api="blas"):  # its products are small, as those of `check`
                 for event in self._events(job):
                     job.send(event)
             with self._lock:

@@ -1,4 +1,4 @@
-"""Layers whose label sets are known: neighbours on a circle are on together, opposite ones never."""
+"""Layers whose label sets are known: labels of a circle are on together if they are up to four in a row."""
 
 import jax
 import numpy as np
@@ -6,8 +6,9 @@ import numpy as np
 import sigfft
 
 NAMES = ["sea", "lake", "<img src=x onerror=alert(1)>", "\"quoted\" & 'so'", "salt lake", "river"]
-ANGLES = np.linspace(0, 2 * np.pi, 6, endpoint=False) + 0.1
-CIRCLE = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)])  # argmaxable: three labels in a row
+ANGLES = np.arange(6) * 2 * np.pi / 7  # a heptagon but for one corner: no two are opposite
+CIRCLE = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)])
+BIAS = np.full(6, -0.5)
 
 
 def head_and_params():

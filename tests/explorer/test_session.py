@@ -5,19 +5,20 @@ import math
 
 import numpy as np
 import pytest
-from explorer.small_layers import CIRCLE, NAMES, head_and_params
+from explorer.small_layers import BIAS, CIRCLE, NAMES, head_and_params
 
 import sigfft
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.neighbours import one_flip_away
-from sigfft.argmaxability.stages import Problem
+from sigfft.argmaxability.proofs.verdicts import Verdict
+from sigfft.argmaxability.stages import Problem, decide
 from sigfft.explorer import Session
 from sigfft.explorer import session as module
 
 
 @pytest.fixture(scope="module")
 def session():
-    return Session(CIRCLE, names=NAMES)
+    return Session(CIRCLE, BIAS, names=NAMES)
 
 
 def one(events):
@@ -31,7 +32,7 @@ def ids(pairs):
 
 def test_verdicts_are_those_of_check(session):
     sets = [list(labels) for k in range(7) for labels in itertools.combinations(range(6), k)]
-    report = sigfft.check(CIRCLE, sets)
+    report = sigfft.check(CIRCLE, sets, BIAS)
     for labels, status in zip(sets, report.status, strict=True):
         event = one(session.verdict(labels, "threshold"))
         assert (event["status"], ids(event["labels"])) == (status, labels)
@@ -58,7 +59,7 @@ def test_a_conflict_is_told_and_then_all_sets_one_label_away(session):
     events = list(session.details([0, 1, 2, 4], "threshold"))
     conflict = [event for event in events if event["kind"] == "conflict"]
     assert [event["final"] for event in conflict] == [False, True]
-    core = sigfft.explain(CIRCLE, [0, 1, 2, 4])
+    core = sigfft.explain(CIRCLE, [0, 1, 2, 4], BIAS)
     assert (ids(conflict[-1]["on"]), ids(conflict[-1]["off"])) == (list(core.on), list(core.off))
     near = [event for event in events if event["kind"] == "near"]
     assert [sorted(event["labels"]) for event in near] == [[0, 1, 2]]
@@ -71,7 +72,7 @@ def test_one_flip_away_leaves_out_no_set():
     weight, bias = rng.standard_normal((9, 3)), rng.standard_normal(9)
     problem = Problem.of(Layer.of(weight, bias))
     seen = 0
-    for wanted in map(frozenset, itertools.combinations(range(9), 3)):
+    for wanted in map(frozenset, list(itertools.combinations(range(9), 3))[::5]):
         explained = sigfft.explain(weight, sorted(wanted), bias)
         if explained.verdict.status != "unargmaxable":
             continue
@@ -82,22 +83,30 @@ def test_one_flip_away_leaves_out_no_set():
         assert len(found) == len(set(found))
         assert set(found) == expected
         seen += len(found)
-    assert seen > 20
+    assert seen > 5
 
 
 def test_where_no_single_label_helps_the_nearest_set_is_approached(session):
     events = list(session.details([0, 2, 4], "threshold"))  # every second one
     flips = [event["flips"] for event in events if event["kind"] == "near"]
-    assert flips == [1] * len(flips) if events[-1]["all"] else flips == sorted(flips, reverse=True)
+    assert flips == sorted(flips, reverse=True)
+    assert (flips[-1], events[-1]) == (2, {"kind": "near_end", "all": False, "minimal": True})
     events = list(session.details([0, 3], "top_k"))  # a swap is two flips
     assert events[-1] == {"kind": "near_end", "all": False, "minimal": True}
     assert [event["flips"] for event in events if event["kind"] == "near"][-1] == 2
 
 
 def test_out_of_time_is_said(session, monkeypatch):
-    event = one(session.verdict([0, 1], "threshold", seconds=1e-9))
-    assert event["status"] == "undecided"
-    assert "time limit" in event["reason"]
+    def slow(problem, padded, probes=0, time_limit=math.inf):
+        if time_limit > 1:
+            return decide(problem, padded, probes, time_limit)
+        return [Verdict("undecided", (-0.5, 0.25), "lp", reason=f"the time limit of {time_limit:g} s was reached")]
+
+    monkeypatch.setattr(module, "decide", slow)
+    event = one(session.verdict([0, 1], "threshold", seconds=0.5))
+    assert (event["status"], event["margin"]) == ("undecided", [-0.5, 0.25])
+    assert event["reason"] == "the time limit of 0.5 s was reached"
+    assert list(session.details([0, 1], "threshold", seconds=0.5)) == []
     assert one(session.verdict([0, 1], "threshold"))["status"] == "argmaxable"  # not remembered as undecided
     monkeypatch.setattr(module, "_NEAR_SECONDS", 0.0)
     assert list(session.details([0, 3], "top_k"))[-1] == {"kind": "near_end", "all": False, "minimal": False}
@@ -113,7 +122,7 @@ def test_many_sets_come_with_verdicts_and_counts(session, text):
     assert {labels: (row["status"], row["times"]) for labels, row in rows.items()} == {
         (0, 1): ("argmaxable", 2),
         (0, 3): ("unargmaxable", 1),
-        (): ("unargmaxable", 1),
+        (): ("argmaxable", 1),
     }
     assert rows[0, 3]["shown"] == [(0, "sea"), (3, NAMES[3])]
     assert events[-1]["done"] == events[-1]["total"] == 3
@@ -169,7 +178,6 @@ def test_a_head_has_four_truths():
         assert told["stored"] == report.stored[0]
         assert told["features"] == report.features[0]
         assert told["deployed"] == report.deployed[0]
-    assert math.isfinite(session.about()["n_labels"])
 
 
 def test_a_head_that_is_too_large_is_refused(monkeypatch):
