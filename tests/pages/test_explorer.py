@@ -233,7 +233,7 @@ def test_requests_that_are_none_are_refused(address, monkeypatch):
     ask = f"{urlsplit(address).path}ask"
     for body in ("", "{", "[1]", '{"do": "rm"}', "\xff"):
         assert asked(address, ask, "POST", body=body.encode("latin-1"))[0] == 400, body
-    assert asked(address, ask)[0] == 405
+    assert asked(address, ask)[0] == 404
     assert '"n_labels": 6' in asked(address, ask, "POST", body='{"do": "about"}')[1]
     monkeypatch.setattr(server, "_LARGEST", 10)
     assert asked(address, ask, "POST", body='{"do": "about"}')[0] == 413
