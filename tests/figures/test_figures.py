@@ -3,7 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sigfft import figures
-from sigfft.figures.heads import STATUS_STYLE, _cardinality_bounds
+from sigfft.figures.label_sets import STATUS_STYLE
 from sigfft.figures.style import line_style, panels_of
 
 CURVES = {
