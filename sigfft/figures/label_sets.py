@@ -58,6 +58,7 @@ def argmaxable_share(statuses_by_head: Mapping[str, Statuses]) -> Figure:
         counts = {s: _counted(cardinality[status == s], bins) for s in STATUS_STYLE if s in status}
         _bars(axis, counts, shares=any(mixed))
         if height == _SLIM:
+            axis.set_ylim(0, 1.6)
             axis.set_yticks([])
             axis.spines["left"].set_visible(False)
         verdicts = ", ".join(f"{counts[s].sum():,} {s}" for s in STATUS_STYLE if s in counts)
@@ -105,8 +106,8 @@ def conflicting_labels(
         axis.set_yticks(range(len(labels)), [_told(i, names) for i in labels], fontsize=9)
         axis.invert_yaxis()
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        title(axis, f"{head}: labels in the proofs of its {len(given[head]):,} unargmaxable sets")
-    axes[-1].set_xlabel("sets whose proof needs the label")
+        title(axis, f"{head}: {len(given[head]):,} unargmaxable sets")
+    axes[-1].set_xlabel("unargmaxable sets whose proof needs the label")
     legend(figure, *axes, columns=2)
     return figure
 
@@ -168,7 +169,7 @@ def _most_frequent(counts: Counter[int], most: int) -> list[int]:
     return sorted(counts, key=lambda label: (-counts[label], label))[:most]
 
 
-def _told(label: int, names: Sequence[str] | None, longest: int = 44) -> str:
+def _told(label: int, names: Sequence[str] | None, longest: int = 36) -> str:
     name = "" if names is None else " ".join(names[label].split())
     if not name:
         return f"label {label}"
