@@ -27,8 +27,8 @@ EXTRAS = {  # modules that extras bring
     "flax": ("flax",),
     "plot": ("matplotlib",),
     "train": (
-        *("absl", "array_record", "grain", "importlib_resources", "ml_collections", "optax", "orbax", "tensorboardX"),
-        *("PIL", "sklearn", "tensorflow_datasets", "tokenizers"),
+        *("absl", "array_record", "grain", "importlib_resources", "jinja2", "ml_collections", "optax", "orbax"),
+        *("tensorboardX", "PIL", "sklearn", "tensorflow_datasets", "tokenizers"),
     ),
 }
 _TOLERANCE = 1e-4  # relative, of float32 logits and losses

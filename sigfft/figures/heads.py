@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from sigfft.figures.style import calm, legend, line_style, panels_of, title
+from sigfft.figures.style import calm, legend, line_style, panels_of, spaced, title
 
 METRIC_TITLES = {
     "P": "P@k: share of the k highest-ranked labels that is true",
@@ -54,7 +54,7 @@ def learning_curve(curves: Mapping[str, Curve], metric: str = "P@1") -> Figure:
             if key == metric and head in rings:
                 axis.plot(*rings[head], "o", color=line["color"], markersize=11, fillstyle="none")
         axis.set_xlabel("training step")
-        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
         title(axis, "Loss on training batches" if key == LOSS else f"{metric} on the development split (ring: best)")
         axis.set_ylabel("loss, sum over labels (nats)" if key.endswith(LOSS) else metric)
@@ -87,7 +87,7 @@ def metric_against_k(metrics_by_head: Mapping[str, Mapping[str, float]], names: 
         axis.set_xlabel("k, number of labels predicted")
         axis.set_ylabel(f"{name}@k on the test split")
         if len(seen) <= 12:
-            axis.set_xticks(_apart(sorted(seen)))
+            axis.set_xticks(spaced(sorted(seen)))
         calm(axis, ceiling=1.0)
     legend(figure, axes[0])
     return figure
@@ -97,12 +97,3 @@ def _points(curve: Curve, key: str) -> tuple[np.ndarray, np.ndarray]:
     found = sorted((record["step"], record[key]) for record in curve if key in record)
     steps, values = np.asarray(found, np.float64).reshape(-1, 2).T
     return steps, values
-
-
-def _apart(ks: Sequence[int]) -> list[int]:
-    """Those cut-offs whose numbers have room below a panel: the largest, and further ones that are not too near."""
-    kept = [ks[-1]]
-    for k in reversed(ks[:-1]):
-        if kept[-1] - k >= 0.09 * (ks[-1] - ks[0]):
-            kept.append(k)
-    return kept[::-1]

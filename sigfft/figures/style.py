@@ -1,6 +1,7 @@
 """The looks that all figures share, without matplotlib's global state, and how a figure is written."""
 
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -81,20 +82,31 @@ def _characters() -> frozenset[int]:
 
 
 def calm(axis: Axes, ceiling: float | None = None) -> None:
-    """Widens a linear y axis to a third of its largest value at least, so that small differences look small.
+    """Gives a linear y axis its `calm_limits`."""
+    axis.set_ylim(calm_limits(*axis.get_ylim(), ceiling))
 
-    Where `ceiling` is the largest value that there can be, such as 1 of fractions, the axis ends a little above it.
+
+def calm_limits(low: float, high: float, ceiling: float | None = None) -> tuple[float, float]:
+    """Limits that span a third of the largest value at least, so that small differences look small.
+
+    Where `ceiling` is the largest value that there can be, such as 1 of fractions, they end a little above it at most.
     """
-    low, high = axis.get_ylim()
-    if ceiling is not None:
-        high = min(high, 1.02 * ceiling)
+    top = math.inf if ceiling is None else 1.02 * ceiling
+    high = min(high, top)
     least = max(abs(low), abs(high)) / 3
     if high - low < least:
-        middle = (low + high) / 2
-        low, high = middle - least / 2, middle + least / 2
-        above = 0.0 if ceiling is None else max(0.0, high - 1.02 * ceiling)
-        low, high = low - above, high - above
-    axis.set_ylim(low, high)
+        high = min((low + high + least) / 2, top)
+        low = high - least
+    return low, high
+
+
+def spaced(values: Sequence[float]) -> list[float]:
+    """Those of rising values whose numbers have room below an axis: the largest, and others not too near to it."""
+    kept = [values[-1]]
+    for value in reversed(values[:-1]):
+        if kept[-1] - value >= 0.09 * (values[-1] - values[0]):
+            kept.append(value)
+    return kept[::-1]
 
 
 def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
