@@ -63,7 +63,8 @@ def argmaxable_share(statuses_by_head: Mapping[str, Statuses]) -> Figure:
             axis.spines["left"].set_visible(False)
         verdicts = ", ".join(f"{counts[s].sum():,} {s}" for s in STATUS_STYLE if s in counts)
         title(axis, f"{head}: {verdicts} of {len(status):,} sets")
-    axes[-1].set_xticks(range(len(names)), names, fontsize=9, **({"rotation": 40, "ha": "right"} if turned else {}))
+    looks: dict[str, Any] = {"rotation": 40, "ha": "right"} if turned else {}
+    axes[-1].set_xticks(range(len(names)), names, fontsize=9, **looks)
     axes[-1].set_xlabel("cardinality: active labels of a set (above each bar: number of sets)")
     figure.supylabel("share of distinct test label sets" if any(mixed) else "distinct test label sets", fontsize=9)
     legend(figure, *axes, columns=2)

@@ -152,8 +152,8 @@ class Workdir:
 
     def remove_parts(self) -> None:
         """Removes files that a killed run had begun to write; for the process that holds the folder."""
-        figures, verdicts = (self.figures / "*.png", self.figures / "*.svg"), (self.verdicts("*"),)
-        verdicts += (self.verdicts_on_features("*"),)
+        figures = self.figures / "*.png", self.figures / "*.svg"
+        verdicts = self.verdicts("*"), self.verdicts_on_features("*")
         for path in (self.config, self.report, self.page, self.metrics, *figures, *verdicts):
             remove_parts(path)
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from sigfft.figures.style import calm_limits, spaced
@@ -102,5 +103,5 @@ def chart(
 
 
 def _ticks(low: float, high: float, whole: bool = False) -> list[float]:
-    values = MaxNLocator(5, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high).tolist()
+    values = np.asarray(MaxNLocator(5, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)).tolist()
     return [round(value, 10) + 0.0 for value in values if low <= value <= high]

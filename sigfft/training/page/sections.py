@@ -1,6 +1,7 @@
 """Parts of a page, made of what run folders hold."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -92,9 +93,8 @@ def curves(columns: Sequence[Column]) -> list[Chart]:
         charts.append(chart(title, "training step", points, fraction=not falls, best=ring))
     for name in ("P", "F1"):
         points = {column.name: _at_k(column.head.entry.get("test") or {}, name) for column in columns}
-        charts.append(
-            chart(f"{name}@k on the test split", "k, labels predicted", points, fraction=True, at_points=True)
-        )
+        title = f"{name}@k on the test split"
+        charts.append(chart(title, "k, labels predicted", points, fraction=True, at_points=True))
     return [one for one in charts if one is not None]
 
 
@@ -149,13 +149,15 @@ def by_cardinality(columns: Sequence[Column]) -> list[dict[str, Any]]:
         if not decided:
             continue
         sets = max(decided.values(), key=lambda one: len(one.status)).cardinality
-        rows = []
-        for low, high in [*bins, (0, int(sets.max()))]:
+        rows: list[list[Cell]] = []
+        for low, high in bins:
             inside = int(((sets >= low) & (sets <= high)).sum())
             if inside:
-                total = len(rows) and inside == len(sets) and len(bins) > 1
-                name = Cell("all", float("inf")) if total else Cell(bin_name(low, high), float(low))
-                rows.append([name, number(inside), *(_share(_within(one, low, high)) for one in decided.values())])
+                shares = [_share(_within(one, low, high)) for one in decided.values()]
+                rows.append([Cell(bin_name(low, high), float(low)), number(inside), *shares])
+        if len(rows) > 1:
+            shares = [_share(_within(one, 0, bins[-1][1])) for one in decided.values()]
+            rows.append([Cell("all", math.inf), number(len(sets)), *shares])
         titles = ["labels of a set", "sets", *(f"argmaxable {about}" for about in decided)]
         tables.append({"column": column, "table": Table(titles, rows)})
     return tables

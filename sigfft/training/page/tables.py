@@ -39,7 +39,7 @@ def number(value: float | int | None, form: str = ",") -> Cell:
 def with_best(rows: Sequence[list[Cell]], columns: Sequence[int]) -> list[list[Cell]]:
     """The rows with the largest value of each of these columns marked, where there is something to compare."""
     for column in columns:
-        values = [row[column].value for row in rows if row[column].value is not None]
+        values = [value for row in rows if (value := row[column].value) is not None]
         if len(values) > 1 and min(values) < max(values):
             for row in rows:
                 row[column] = row[column]._replace(best=row[column].value == max(values))
