@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -33,7 +34,7 @@ def test_ticks_are_inside_and_apart(points):
     assert all(0 <= tick.at <= drawn.bottom for tick in drawn.yticks)
     assert len({tick.told for tick in drawn.yticks}) == len(drawn.yticks) >= 1
     at = [tick.at for tick in drawn.xticks]
-    assert all(later - sooner > 40 for sooner, later in zip(at, at[1:], strict=False))
+    assert all(later - sooner > 40 for sooner, later in itertools.pairwise(at))
 
 
 def test_numbers_below_points():
