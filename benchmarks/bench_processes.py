@@ -109,8 +109,10 @@ def numbers(folder: Path) -> list[float]:
 
 def verdicts(folder: Path) -> list[list]:
     """The label sets that were checked, in order, with their statuses."""
-    texts = [path.read_text().splitlines() for path in sorted((folder / "verdicts").iterdir())]
-    return [[line["labels"], line["status"]] for text in texts for line in map(json.loads, text)]
+    from sigfft.argmaxability.proofs.verdicts import read_lines
+
+    files = sorted((folder / "verdicts").iterdir())
+    return [[line.labels, line.verdict.status] for path in files for _, line in read_lines(path)]
 
 
 def difference(one: Path, other: Path) -> float:

@@ -23,7 +23,7 @@ FLAGS = [
     *(f"--config.eval.every={EVERY}", "--config.eval.log_every=1", "--config.eval.keep=2"),
     "--config.check.max_sets=20",
 ]
-_TIMES = ("seconds", "check_seconds", "examples_per_second")  # what differs between two runs of one config
+_TIMES = ("seconds", "check_seconds", "examples_per_second", "memory")  # what differs between two runs of one config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,7 @@ class Place:
 
     def content(self) -> dict[str, Any]:
         """All of a finished run that must be the same however often it was disturbed, and what it left behind."""
+        from sigfft.argmaxability.proofs.verdicts import read_lines
         from sigfft.training import load_model
         from sigfft.training.events import read_events
 
@@ -108,7 +109,7 @@ class Place:
         kept += sorted(path.name for path in self.run.iterdir())
         folders = sorted((self.run / "events").iterdir())
         files = sorted((self.run / "verdicts").iterdir())
-        verdicts = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+        verdicts = [line.to_json() for path in files for _, line in read_lines(path)]
         return {
             "report": _without_times(report),
             "log": [_without_times(json.loads(line)) for line in self.lines()],

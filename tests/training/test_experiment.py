@@ -28,7 +28,7 @@ def steps_of_events(workdir):
     ]
 
 
-def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys, monkeypatch):
+def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys, monkeypatch, caplog):
     content = training.run(config, tmp_path / "a")
     shown = capsys.readouterr().out
     assert content == json.loads((tmp_path / "a" / "report.json").read_text())
@@ -64,10 +64,15 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys, 
     assert on_features["checked"] == on_features["unargmaxable"] + on_features["argmaxable"] == 30
     assert on_features["unargmaxable"] > 0
     assert dft["parameters"] == sigfft.dft_head(**dft["head"]).n_parameters()
-    for figure in ("learning_curve", "metrics_against_k", "argmaxable_share"):
+    for figure in ("learning_curve", "metrics_against_k", "argmaxable_share", "conflicting_labels"):
         pixels = imread(tmp_path / "a" / "figures" / f"{figure}.png")
         assert min(pixels.shape[:2]) > 400
         assert np.ptp(pixels[..., :3]) > 0.5  # of one colour it would be 0
+        assert "<svg" in (tmp_path / "a" / "figures" / f"{figure}.svg").read_text()
+    page = (tmp_path / "a" / "report.html").read_text()
+    assert all(text in page for text in (bottleneck["name"], dft["name"], "argmaxable on features", "P@1 on the dev"))
+    assert "What is absent" not in page
+    assert content["memory"]["process_peak_bytes"] > 1e7
     assert list((tmp_path / "a" / "events").rglob("events.*"))
 
     model, params = training.load_model(tmp_path / "a", bottleneck["name"])
@@ -84,10 +89,20 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys, 
     assert cli.main(["verify", at_threshold, *of_rule, "dev"]) == 0
     assert cli.main(["verify", at_threshold, *of_rule, "0.4"]) == 2
     assert "the verdict is about other weights" in capsys.readouterr().err
+    on_features = verdicts.replace(".jsonl", ".on_features.jsonl.gz")
+    assert cli.main(["verify", on_features, "--weights", run, "--tensor", bottleneck["name"], "--features"]) == 0
     assert cli.main(["verify", verdicts, "--weights", run, "--tensor", "d"]) == 2
     assert "its heads are 'bottleneck d=2', 'dft k=6" in capsys.readouterr().err
 
+    def fails(*_):
+        raise KeyError("a page\nthat fails")
+
+    monkeypatch.setattr("sigfft.training.report.write_page", fails)
     training.run(config, tmp_path / "b")
+    assert [record.getMessage() for record in caplog.records if "report.html" in record.getMessage()] == [
+        f"{tmp_path / 'b' / 'report.html'} cannot be written (KeyError: 'a page\\nthat fails')"
+    ]
+    assert not (tmp_path / "b" / "report.html").exists()
     assert scalars(tmp_path / "a") == scalars(tmp_path / "b")
 
 

@@ -60,7 +60,8 @@ def test_a_start_that_was_killed_leaves_a_new_folder(tmp_path):
 def test_what_a_killed_run_had_begun_to_write_is_removed_and_nothing_else(tmp_path):
     workdir = Workdir(tmp_path)
     left = [".config-0123abcd.json", ".report-0123abcd.json", "figures/.learning_curve-0123abcd.png"]
-    left += [".metrics-0123abcd.jsonl", "verdicts/.dft_k5-0123abcd.jsonl"]
+    left += [".metrics-0123abcd.jsonl", "verdicts/.dft_k5-0123abcd.jsonl", ".report-0123abcd.html"]
+    left += ["figures/.learning_curve-0123abcd.svg", "verdicts/.dft_k5.on_features.jsonl-0123abcd.gz"]
     stay = ["config.json", ".model-0123abcd.sigfft", "figures/learning_curve.png", "figures/.mine.png"]
     for name in [*left, *stay]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -73,7 +74,9 @@ def test_a_report_of_another_config_does_not_stay(tmp_path):
     workdir = Workdir(tmp_path)
     workdir.write_config(Config())
     workdir.report.touch()
+    workdir.page.touch()
     workdir.write_config(Config())
     assert workdir.report.exists()
     workdir.write_config(Config(seed=1))
     assert not workdir.report.exists()
+    assert not workdir.page.exists()
