@@ -51,7 +51,7 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         raise ValueError(f"{folder.config}: format must be a whole number and origin an object, as a run writes them")
     differing = _differing(config, stored)
     steps, steps_before = differing.get("optim.steps", (0, 0))
-    if steps > steps_before:
+    if steps > steps_before > 0:
         del differing["optim.steps"]
     if differing:
         changed = ", ".join(f"{key} ({ours!r}, not {other!r})" for key, (ours, other) in differing.items())
@@ -61,7 +61,7 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
             f"{folder.path} holds a run that another version of sigfft began, and {reason}; "
             "finish it with that version, or train anew in another folder"
         )
-    if steps > steps_before:
+    if steps > steps_before > 0:
         _LOG.warning(
             "optim.steps is %d, and was %d: the cosine of the learning rate depends on it, so that the run does not "
             "end as one of %d steps would have from its start",
