@@ -138,7 +138,10 @@ def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:
 
 
 def _with_spread(kind: Callable[..., Head], arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments with a spread that is enough for float32, and `_SPREAD` where the transform has room: more than the guarantee needs scores better."""
+    """The arguments with a spread that is enough for float32, and `_SPREAD` where the transform has room.
+
+    More than the guarantee needs scores better.
+    """
     head = kind(**arguments)
     if head.circle is None:
         return arguments
