@@ -206,7 +206,7 @@ def test_workdir_of_another_run_is_left_alone(dft_only, tmp_path):
         ("head", {"max_cardinality": 30}, "lower max_cardinality to at most 29"),
         ("head", {"kind": "dct"}, "head.kind='dct' must be one of: bottleneck, dft"),
         ("head", {"order": "alphabet"}, "head.order='alphabet' must be empty or chains"),
-        ("data", {"source": "csv"}, "data.source='csv' must be one of: npy, synthetic, xmc"),
+        ("data", {"source": "csv"}, "data.source='csv' must be one of: images, npy, synthetic, text, xmc"),
         ("data", {"source": "xmc", "synthetic": SyntheticSpec()}, "dir is empty"),
         ("eval", {"metric": "P@2"}, "eval.metric='P@2' is not one of: P@1"),
         ("eval", {"threshold": "F2"}, "eval.threshold='F2' must be one of: micro F1, macro F1, sample F1, exact match"),
