@@ -44,6 +44,7 @@ class TextCNN(nnx.Module):
     """
 
     reads: ClassVar = ("tokens",)
+    learning_rate: ClassVar = 1e-3
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ class Transformer(nnx.Module):
     """
 
     reads: ClassVar = ("tokens",)
+    learning_rate: ClassVar = 1e-4
     dim_multiple: ClassVar = _HEAD_SIZE
 
     def __init__(

@@ -16,11 +16,11 @@ from typing import Any
 from sigfft.data import SyntheticSpec
 
 _POSITIVE = (
-    *("optim.batch_size", "optim.label_shards", "eval.log_every", "eval.keep"),
+    *("optim.label_shards", "eval.log_every", "eval.keep"),
     *("data.ngrams", "data.min_count", "data.max_length", "data.image_size"),
 )
 _NOT_NEGATIVE = (
-    *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
+    *("seed", "optim.batch_size", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.step_timeout",),
     *("optim.steps", "optim.epochs", "optim.learning_rate", "optim.head_learning_rate"),
     *("optim.baseline_learning_rate", "eval.every", "eval.max_dev_examples", "tune.trials", "tune.share"),
@@ -144,12 +144,13 @@ class OptimConfig:
     loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
     steps: int = 1000  # at most this many; 0: `epochs` says
     epochs: float = 0.0  # at most so many passes over the training examples; 0: `steps` says
-    batch_size: int = 256  # examples of a step, over all devices of all machines
+    # examples of a step, over all devices of all machines; 0: a power of 2 from 64 to 256, so that an epoch has 64 steps
+    batch_size: int = 256
     block_size: int = 0  # labels that loss and evaluation visit at a time, never holding all logits; 0: all at once
     # devices that share one copy of the parameters per label, each with a range of labels; copies split the batch. It
     # must divide the devices of each process. 1: every device holds all labels
     label_shards: int = 1
-    learning_rate: float = 3e-3  # peak, of the encoder; 0: what suits the kind of head that it is trained with
+    learning_rate: float = 3e-3  # peak, of the encoder; 0: what suits the kind of head and the size of a batch
     head_learning_rate: float = 0.0  # peak, of the head; 0: the encoder's
     baseline_learning_rate: float = 0.0  # peak, of the baseline and its encoder; 0: as the two above
     warmup_steps: int = 100  # from zero to the peak; where `epochs` ends training, at most a tenth of the steps
@@ -165,12 +166,12 @@ class OptimConfig:
 class EvalConfig:
     """What is measured, and when training stops."""
 
-    # steps between evaluations on the dev split, each of which writes a checkpoint; 0: a twentieth of all steps
+    # steps between evaluations on the dev split, each of which writes a checkpoint; 0: a tenth of all steps
     every: int = 0
     # the dev metric that the best checkpoint is chosen by, the later of equals; "loss": the smallest loss; "": nDCG at
     # the largest of `ks` up to 5
     metric: str = ""
-    # evaluations without a better metric before training stops; 0: never; -1: 10 where there is a dev split
+    # evaluations without a better metric before training stops; 0: never; -1: 5 where there is a dev split
     patience: int = -1
     keep: int = 2  # the latest so many checkpoints, besides the best: where the last is damaged, another is taken
     ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics

@@ -104,7 +104,7 @@ def _run(
     )
     parts = [config.head] if len(models) == 1 else [config.baseline, config.head]
     settled = [
-        settle(config, splits, model.head, part is config.baseline) for model, part in zip(models, parts, strict=True)
+        settle(config, splits, model, part is config.baseline) for model, part in zip(models, parts, strict=True)
     ]
     for own in settled:
         _check_stopping(own, metrics, "dev" in splits)
@@ -118,19 +118,19 @@ def _run(
             for model, part in zip(models, parts, strict=True):
                 if show and model.head.max_cardinality:
                     print(guarantee_line(part, splits["train"], model.head))
-    seen = _encoded(models[0], config, splits) if config.encoder.frozen and config.encoder.cached else splits
+    seen = _encoded(models[0], settled[0], splits) if config.encoder.frozen and config.encoder.cached else splits
 
     goes_on = origin is not None
     entries: list[dict[str, Any]] = []
     results: dict[str, tuple[Scores, Checked | None]] = {}
     for model, own in zip(models, settled, strict=True):
         evaluations = {
-            split: make_evaluate(model, metrics, seen[split], config.optim.batch_size, limit, config.optim.block_size)
+            split: make_evaluate(model, metrics, seen[split], own.optim.batch_size, limit, config.optim.block_size)
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
         if own.eval.metric == LOSS and "dev" in splits:
-            sizes = config.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
+            sizes = own.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
             evaluations["dev"] = with_loss(evaluations["dev"], model, make_loss(config.optim), seen["dev"], *sizes)
         if own.tune.trials:
             model, own = tuned(model, own, seen["train"], evaluations["dev"], folder, notice, show)
@@ -138,7 +138,7 @@ def _run(
         scores, chosen = Scores(evaluations["test"](params)), None
         if config.eval.threshold and "dev" in splits:
             path = folder.thresholds(model.name).relative_to(folder.path).as_posix()
-            chosen = chosen_on_dev(model, params, seen["dev"], config.eval, config.optim, path)
+            chosen = chosen_on_dev(model, params, seen["dev"], config.eval, own.optim, path)
             scores = scores._replace(at_threshold=evaluations["test"](params, chosen.values), chosen=chosen)
         checked = None
         if config.check.max_sets >= 0:

@@ -2,17 +2,22 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 import sigfft
 from sigfft.data import Dataset, DenseFeatures
 from sigfft.training.config import Config, EvalConfig, HeadConfig, OptimConfig, check_values
-from sigfft.training.model import guarantee_line, make_head
+from sigfft.training.encoder import PureEncoder
+from sigfft.training.model import Model, guarantee_line, make_head
 from sigfft.training.report import notes
 from sigfft.training.settled import settle
 
 HEADS = {"dft": sigfft.dft_head(40, 3, feature_dim=8), "bottleneck": sigfft.bottleneck_head(40, 2, feature_dim=8)}
+
+INPUTS = {"features": jax.ShapeDtypeStruct((8,), np.float32)}
+MODELS = {kind: Model(PureEncoder("mlp", {}, INPUTS), head) for kind, head in HEADS.items()}
 
 
 def data(counts, n_labels=40):
@@ -24,7 +29,7 @@ SPLITS = {"train": data([2] * 100), "dev": data([2] * 10)}
 
 
 def settled(optim=None, evaluation=None, head="dft", baseline=False, splits=SPLITS):
-    return settle(Config(optim=optim or OptimConfig(), eval=evaluation or EvalConfig()), splits, HEADS[head], baseline)
+    return settle(Config(optim=optim or OptimConfig(), eval=evaluation or EvalConfig()), splits, MODELS[head], baseline)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +61,24 @@ def test_rates_of_head_and_baseline(optim, head, baseline, expected):
     assert (found.learning_rate, found.head_learning_rate) == expected
 
 
+@pytest.mark.parametrize(("n_train", "expected"), [(100, (64, 1.5e-3)), (10_000, (128, 2.12e-3)), (10**6, (256, 3e-3))])
+def test_batch_and_rate_by_the_number_of_examples(n_train, expected):
+    rows = DenseFeatures(np.broadcast_to(np.float32(1), (n_train, 8)))
+    splits = {"train": Dataset(rows, np.broadcast_to(np.int32(0), (n_train, 1)), 40)}
+    found = settled(OptimConfig(batch_size=0, steps=0, epochs=1, learning_rate=0.0), splits=splits).optim
+    assert (found.batch_size, found.learning_rate) == expected
+    assert found.steps == -(-n_train // found.batch_size)
+
+
+def test_an_encoder_bounds_its_own_rate():
+    model = Model(PureEncoder("transformer", {}, {}), HEADS["dft"])
+    found = settle(Config(optim=OptimConfig(learning_rate=0.0)), SPLITS, model).optim
+    assert (found.learning_rate, found.head_learning_rate) == (1e-4, 3e-3)
+
+
 def test_evaluations():
     found = settled(OptimConfig(steps=110)).eval
-    assert (found.every, found.metric, found.patience) == (5, "nDCG@5", 10)
+    assert (found.every, found.metric, found.patience) == (11, "nDCG@5", 5)
     assert settled(splits={"train": SPLITS["train"]}).eval.patience == 0
     few = {"train": data([1] * 10, n_labels=4)}
     assert settled(splits=few).eval.metric == "nDCG@3"
@@ -99,5 +119,5 @@ def test_a_best_step_at_an_end_is_said(best, told):
 
 def test_what_is_settled_is_settled_for_good():
     once = settled(OptimConfig(steps=0, epochs=2, learning_rate=0.0))
-    assert settle(once, SPLITS, HEADS["bottleneck"]) == once
+    assert settle(once, SPLITS, MODELS["bottleneck"]) == once
     assert dataclasses.replace(once.optim, epochs=0.0) == once.optim
