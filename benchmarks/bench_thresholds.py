@@ -81,7 +81,7 @@ def main() -> None:
         if args.only not in (None, name):
             continue
         keys = (f"data.dir={args.data / name}", *COMMON, *flags.split())
-        config, run = config_of("xmc", [f"--config.{key}" for key in keys]), args.workdir / name
+        config, run = config_of(str(Path(__file__).with_name("plain.py")), [f"--config.{key}" for key in keys]), args.workdir / name
         if not (run / "report.json").exists():
             training.run(config, run)
         rows += rows_of(name, run, config, json.loads((run / "report.json").read_text(encoding="utf-8")))

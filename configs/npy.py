@@ -20,6 +20,6 @@ def get_config() -> Config:
         data=DataConfig(source="npy", dev_share=0.1),
         encoder=EncoderConfig(dim=-1, dropout=0.5),
         head=HeadConfig(kind="dft", spread=-1, centred=True),
-        optim=OptimConfig(steps=1000, epochs=20, batch_size=256, learning_rate=0.0),
+        optim=OptimConfig(steps=1000, epochs=20, batch_size=0, learning_rate=0.0),
         eval=EvalConfig(max_dev_examples=2048),
     )

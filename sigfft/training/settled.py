@@ -5,7 +5,7 @@ import math
 
 import jax
 
-from sigfft.data import Splits
+from sigfft.data import Dataset, Splits
 from sigfft.encoders import ENCODERS
 from sigfft.training.config import Config, EvalConfig, OptimConfig
 from sigfft.training.model import Model
@@ -15,6 +15,7 @@ _PATIENCE = 5
 _LARGEST_K = 5
 _BATCHES = (64, 128, 256)
 _STEPS_OF_EPOCH = 64  # at least, where the data are so many
+_MOST_FOR_RARE = 4  # times the rate of the head: what an encoder of rare features takes at most
 _RATES_AT = 256  # examples of a batch that the rates of heads are for; others take them times the root of the ratio
 
 
@@ -27,12 +28,13 @@ def settle(config: Config, splits: Splits, model: Model, baseline: bool = False)
       model: the one to train.
       baseline: whether it has the run's baseline as its head.
     """
-    optim = _optim_for(config.optim, len(splits["train"]), model, baseline)
+    optim = _optim_for(config.optim, splits["train"], model, baseline)
     evaluation = _eval_for(config.eval, optim.steps, splits["train"].n_labels, "dev" in splits)
     return dataclasses.replace(config, optim=optim, eval=evaluation)
 
 
-def _optim_for(config: OptimConfig, n_train: int, model: Model, baseline: bool) -> OptimConfig:
+def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool) -> OptimConfig:
+    n_train = len(train)
     batch_size = config.batch_size or _batch_size(n_train)
     by_epochs = max(1, math.ceil(config.epochs * n_train / batch_size)) if config.epochs else math.inf
     steps, warmup_steps = config.steps or math.inf, config.warmup_steps
@@ -41,7 +43,9 @@ def _optim_for(config: OptimConfig, n_train: int, model: Model, baseline: bool) 
     own = config.baseline_learning_rate if baseline else 0.0
     usual = float(f"{model.head.learning_rate * math.sqrt(batch_size / _RATES_AT):.3g}")
     most = getattr(ENCODERS.get(model.encoder.kind), "learning_rate", math.inf)
-    rate = own or config.learning_rate or min(usual, most)
+    # A step of Adam moves what has a gradient by about the rate: what only some batches have takes larger ones.
+    rarity = min(_MOST_FOR_RARE, max(1.0, 1 / (train.density * batch_size)))
+    rate = own or config.learning_rate or min(float(f"{usual * rarity:.3g}"), most)
     of_head = own or config.head_learning_rate or config.learning_rate or usual
     limits = dataclasses.replace(config, batch_size=batch_size, steps=int(steps), epochs=0.0, warmup_steps=warmup_steps)
     return dataclasses.replace(limits, learning_rate=rate, head_learning_rate=of_head)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sigfft
-from sigfft.data import Dataset, DenseFeatures
+from sigfft.data import Dataset, DenseFeatures, SparseFeatures
 from sigfft.training.config import Config, EvalConfig, HeadConfig, OptimConfig, check_values
 from sigfft.training.encoder import PureEncoder
 from sigfft.training.model import Model, guarantee_line, make_head
@@ -68,6 +68,15 @@ def test_batch_and_rate_by_the_number_of_examples(n_train, expected):
     found = settled(OptimConfig(batch_size=0, steps=0, epochs=1, learning_rate=0.0), splits=splits).optim
     assert (found.batch_size, found.learning_rate) == expected
     assert found.steps == -(-n_train // found.batch_size)
+
+
+def test_an_encoder_of_rare_features_has_a_higher_rate():
+    for n_features, expected in {10: 1.5e-3, 256: 3e-3, 10**6: 6e-3}.items():
+        rows = SparseFeatures(np.arange(0, 202, 2), np.zeros(200, np.int32), np.ones(200, np.float32), n_features, 2)
+        splits = {"train": Dataset(rows, np.zeros((100, 1), np.int32), 40)}
+        optim = settled(OptimConfig(batch_size=64, learning_rate=0.0), splits=splits).optim
+        assert (n_features, optim.learning_rate, optim.head_learning_rate) == (n_features, expected, 1.5e-3)
+        assert settled(OptimConfig(batch_size=64, learning_rate=1.0), splits=splits).optim.learning_rate == 1
 
 
 def test_an_encoder_bounds_its_own_rate():
