@@ -1,13 +1,13 @@
 """Config of benchmarks in the XMC format: nothing but spread and width is left to the data, so that numbers stay true.
 
-    python train.py --config=benchmarks/plain.py --config.data.dir=FOLDER --workdir=runs/plain
+python train.py --config=benchmarks/plain.py --config.data.dir=FOLDER --workdir=runs/plain
 """
 
 from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
 
 
 def get_config() -> Config:
-    """An embedding bag and a centred DFT head, 1,000 steps at one rate; the best dev P@1 counts where there is a dev."""
+    """An embedding bag and a centred DFT head, 1,000 steps at one rate; the best dev P@1 counts, if any."""
     return Config(
         name="xmc",
         data=DataConfig(source="xmc"),

@@ -19,7 +19,7 @@ def get_config() -> Config:
     return Config(
         name="xmc",
         data=DataConfig(source="xmc", dev_share=0.1),
-        encoder=EncoderConfig(dim=-1, dropout=0.5),
+        encoder=EncoderConfig(dim=-1, dropout=-1.0),
         head=HeadConfig(kind="dft", spread=-1, centred=True),
         optim=OptimConfig(steps=1000, epochs=20, batch_size=0, learning_rate=0.0),
         eval=EvalConfig(max_dev_examples=2048),

@@ -25,9 +25,10 @@ _NOT_NEGATIVE = (
     *("optim.steps", "optim.epochs", "optim.learning_rate", "optim.head_learning_rate"),
     *("optim.baseline_learning_rate", "eval.every", "eval.max_dev_examples", "tune.trials", "tune.share"),
     "checkpoint.every_minutes",
-    *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
+    *("encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
 )
-_CHOSEN = ("encoder.dim", "head.spread", "baseline.spread", "eval.patience")  # -1 leaves the choice to the data
+# -1 leaves the choice to the data, or to the kind
+_CHOSEN = ("encoder.dim", "encoder.dropout", "head.spread", "baseline.spread", "eval.patience")
 _LARGEST = 2**31 - 1  # of whole numbers, which are 32-bit ones on devices
 _LARGEST_SEED = 2**63 - 1
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
@@ -84,7 +85,8 @@ class EncoderConfig:
     # size of the features; for an "mlp" 0 passes examples on as they are. -1: as many as serve the head, at least 512
     dim: int = 512
     normalise: bool = True  # bring sparse examples to unit length
-    dropout: float = 0.0  # share of activations dropped in training; each encoder says which
+    # share of activations dropped in training; each encoder says which. -1: as the kind of encoder wants it
+    dropout: float = 0.0
     feature_dropout: float = 0.0  # share of a sparse example's entries dropped in training
     embedding_dim: int = 100  # of the tokens of a "text_cnn"
     activation: str = "relu"  # of a "text_cnn", or "tanh"
@@ -144,7 +146,7 @@ class OptimConfig:
     loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
     steps: int = 1000  # at most this many; 0: `epochs` says
     epochs: float = 0.0  # at most so many passes over the training examples; 0: `steps` says
-    # examples of a step, over all devices of all machines; 0: a power of 2 from 64 to 256, so that an epoch has 64 steps
+    # examples of a step, over all devices of all machines; 0: a power of 2 from 64 to 256 by their number
     batch_size: int = 256
     block_size: int = 0  # labels that loss and evaluation visit at a time, never holding all logits; 0: all at once
     # devices that share one copy of the parameters per label, each with a range of labels; copies split the batch. It
@@ -252,6 +254,8 @@ def check_values(config: Config) -> None:
         least = 1 if key in _POSITIVE else -1 if key in _CHOSEN else 0
         if not values[key] >= least:
             raise ValueError(f"{key}={values[key]} must be at least {least}")
+    if -1 < config.encoder.dropout < 0:
+        raise ValueError(f"encoder.dropout={config.encoder.dropout} must be -1, or from 0 to below 1")
     for key in _BELOW_ONE:
         if values[key] >= 1:
             raise ValueError(f"{key}={values[key]} must be less than 1")

@@ -151,6 +151,8 @@ def _encoder_of(config: EncoderConfig, inputs: Inputs, n_features: int | None, f
         raise ValueError(
             f"encoder.feature_dropout={config.feature_dropout} is not for a frozen encoder; encoder.dropout is"
         )
+    if config.dropout < 0:
+        config = dataclasses.replace(config, dropout=getattr(encoder, "usual_dropout", 0.0))
     in_dim = feature_dim if n_features is None else n_features
     start = _read_start(config, encoder, kind, in_dim)
     part = dataclasses.replace(config, dim=WIDTH) if config.dim < 0 else config

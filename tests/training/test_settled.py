@@ -8,8 +8,8 @@ import pytest
 
 import sigfft
 from sigfft.data import Dataset, DenseFeatures, SparseFeatures
-from sigfft.training.config import Config, EvalConfig, HeadConfig, OptimConfig, check_values
-from sigfft.training.encoder import PureEncoder
+from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig, check_values
+from sigfft.training.encoder import PureEncoder, make_encoder
 from sigfft.training.model import Model, guarantee_line, make_head
 from sigfft.training.report import notes
 from sigfft.training.settled import settle
@@ -77,6 +77,17 @@ def test_an_encoder_of_rare_features_has_a_higher_rate():
         optim = settled(OptimConfig(batch_size=64, learning_rate=0.0), splits=splits).optim
         assert (n_features, optim.learning_rate, optim.head_learning_rate) == (n_features, expected, 1.5e-3)
         assert settled(OptimConfig(batch_size=64, learning_rate=1.0), splits=splits).optim.learning_rate == 1
+
+
+@pytest.mark.parametrize(("given", "expected"), [(-1.0, 0.2), (0.0, 0.0), (0.3, 0.3)])
+def test_dropout_by_the_kind_of_encoder(given, expected):
+    check_values(Config(encoder=EncoderConfig(dropout=given)))
+    assert make_encoder(EncoderConfig(dropout=given), data([1])).arguments["dropout"] == expected
+
+
+def test_dropout_between_open_and_none_is_refused():
+    with pytest.raises(ValueError, match=r"encoder.dropout=-0.5 must be -1, or from 0 to below 1"):
+        check_values(Config(encoder=EncoderConfig(dropout=-0.5)))
 
 
 def test_an_encoder_bounds_its_own_rate():
