@@ -35,7 +35,7 @@ class EmbeddingBag(nnx.Module):
     """
 
     reads: ClassVar = ("feature_ids", "feature_values")
-    usual_dropout: ClassVar = 0.5
+    usual_dropout: ClassVar = 0.6
 
     def __init__(
         self,

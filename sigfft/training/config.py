@@ -85,7 +85,7 @@ class EncoderConfig:
     # size of the features; for an "mlp" 0 passes examples on as they are. -1: as many as serve the head, at least 512
     dim: int = 512
     normalise: bool = True  # bring sparse examples to unit length
-    # share of activations dropped in training; each encoder says which. -1: as the kind of encoder wants it
+    # share of activations dropped in training; each encoder says which. -1: what suits kind and examples
     dropout: float = 0.0
     feature_dropout: float = 0.0  # share of a sparse example's entries dropped in training
     embedding_dim: int = 100  # of the tokens of a "text_cnn"

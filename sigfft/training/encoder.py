@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import EncoderConfig
 
 WIDTH = EncoderConfig().dim  # of features, where no head asks for more
+_FEW = 10_000  # examples, which take all of the usual dropout
 ENCODED = "encoded"  # of an example: the features that its encoder gave; see `sigfft.training.encoded`
 
 _AT_RANDOM = Pretrained()
@@ -112,7 +114,11 @@ def make_encoder(config: EncoderConfig, data: Dataset) -> PureEncoder:
       ValueError: an unknown kind, one that does not read such examples, a value that it does not take, or files that
         are not what it reads or do not fit the config.
     """
-    encoder = _encoder_of(config, inputs_of(data), data.n_features, data.feature_dim)
+    inputs = inputs_of(data)
+    if config.dropout < 0:
+        usual = getattr(ENCODERS.get(config.kind or _kind_for(inputs)), "usual_dropout", 0.0)
+        config = dataclasses.replace(config, dropout=round(usual * min(1, math.sqrt(_FEW / len(data))), 3))
+    encoder = _encoder_of(config, inputs, data.n_features, data.feature_dim)
     encoder.check_inputs()
     return encoder
 
@@ -151,8 +157,6 @@ def _encoder_of(config: EncoderConfig, inputs: Inputs, n_features: int | None, f
         raise ValueError(
             f"encoder.feature_dropout={config.feature_dropout} is not for a frozen encoder; encoder.dropout is"
         )
-    if config.dropout < 0:
-        config = dataclasses.replace(config, dropout=getattr(encoder, "usual_dropout", 0.0))
     in_dim = feature_dim if n_features is None else n_features
     start = _read_start(config, encoder, kind, in_dim)
     part = dataclasses.replace(config, dim=WIDTH) if config.dim < 0 else config

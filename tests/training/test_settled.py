@@ -79,10 +79,12 @@ def test_an_encoder_of_rare_features_has_a_higher_rate():
         assert settled(OptimConfig(batch_size=64, learning_rate=1.0), splits=splits).optim.learning_rate == 1
 
 
-@pytest.mark.parametrize(("given", "expected"), [(-1.0, 0.2), (0.0, 0.0), (0.3, 0.3)])
-def test_dropout_by_the_kind_of_encoder(given, expected):
+@pytest.mark.parametrize(
+    ("given", "examples", "expected"), [(-1.0, 9, 0.2), (-1.0, 40_000, 0.1), (0.0, 9, 0.0), (0.3, 40_000, 0.3)]
+)
+def test_dropout_by_the_kind_of_encoder_and_the_number_of_examples(given, examples, expected):
     check_values(Config(encoder=EncoderConfig(dropout=given)))
-    assert make_encoder(EncoderConfig(dropout=given), data([1])).arguments["dropout"] == expected
+    assert make_encoder(EncoderConfig(dropout=given), data([1] * examples)).arguments["dropout"] == expected
 
 
 def test_dropout_between_open_and_none_is_refused():
