@@ -12,9 +12,9 @@ from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig
 def get_config() -> Config:
     """An embedding bag and a DFT head that guarantees every set as large as the largest training set.
 
-    The head has the spread with which the guarantee survives float32, and the bag as many features as reach every z,
-    which centring makes a property of the model and not of a lucky start.
-    More spread often scores better.
+    The head has at least the spread with which the guarantee survives float32, and the bag as many features as reach
+    every z, which centring makes a property of the model and not of a lucky start. What is 0 or -1 here is left to the
+    data: rates, size of a batch, dropout, evaluations (`sigfft/training/settled.py`).
     """
     return Config(
         name="xmc",
