@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -117,7 +116,7 @@ def make_encoder(config: EncoderConfig, data: Dataset) -> PureEncoder:
     inputs = inputs_of(data)
     if config.dropout < 0:
         usual = getattr(ENCODERS.get(config.kind or _kind_for(inputs)), "usual_dropout", 0.0)
-        config = dataclasses.replace(config, dropout=round(usual * min(1, math.sqrt(_FEW / len(data))), 3))
+        config = dataclasses.replace(config, dropout=round(usual * min(1, _FEW / len(data)), 3))
     encoder = _encoder_of(config, inputs, data.n_features, data.feature_dim)
     encoder.check_inputs()
     return encoder
