@@ -1,9 +1,9 @@
 """What do the features of trained models yield? All distinct test sets of tate, and random sets of k labels.
 
-    common="--config=configs/xmc.py --config.data.dir=FOLDER/tate --config.encoder.dropout=0 --config.optim.steps=1000 \
-      --config.eval.every=100 --config.eval.metric=F1@5 --config.check.max_sets=-1"
-    python train.py $common --config.head.max_cardinality=55 --config.optim.learning_rate=1e-2 \
-      --config.optim.head_learning_rate=2e-3 --workdir=runs/features/dft
+    common="--config=benchmarks/plain.py --config.data.dir=FOLDER/tate --config.encoder.dropout=0 \
+      --config.optim.steps=1000 --config.eval.every=100 --config.eval.metric=F1@5 --config.check.max_sets=-1"
+    python train.py $common --config.head.max_cardinality=55 --config.head.spread=158 \
+      --config.optim.learning_rate=1e-2 --config.optim.head_learning_rate=2e-3 --workdir=runs/features/dft
     python train.py $common --config.encoder.dim=512 --config.head.kind=bottleneck --config.head.dim=50 \
       --config.head.spread=0 --config.head.centred=False --config.optim.steps=500 --config.optim.learning_rate=3e-2 \
       --config.optim.head_learning_rate=3e-2 --workdir=runs/features/bottleneck

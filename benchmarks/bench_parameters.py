@@ -29,7 +29,7 @@ from sigfft.files import write_text
 from sigfft.files.label_sets import load_label_sets
 from sigfft.training import load_model
 
-COMMON = "--config=configs/xmc.py --config.optim.block_size=2000"
+COMMON = "--config=benchmarks/plain.py --config.optim.block_size=2000"
 DATASETS = {
     "delicious": "--config.encoder.dim=512 --config.encoder.dropout=0.7 --config.optim.steps=400",
     "tate": "--config.encoder.dim=256 --config.encoder.dropout=0 --config.optim.steps=400",

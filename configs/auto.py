@@ -16,9 +16,9 @@ def get_config() -> Config:
     """
     return Config(
         name="auto",
-        data=DataConfig(source="auto"),
-        encoder=EncoderConfig(dim=-1, dropout=0.2),
+        data=DataConfig(source="auto", dev_share=0.1),
+        encoder=EncoderConfig(dim=-1, dropout=-1.0),
         head=HeadConfig(kind="dft", spread=-1, centred=True),
-        optim=OptimConfig(steps=1000, batch_size=256, learning_rate=3e-3),
-        eval=EvalConfig(every=200, max_dev_examples=2048),
+        optim=OptimConfig(steps=1000, epochs=20, batch_size=0, learning_rate=0.0),
+        eval=EvalConfig(max_dev_examples=2048),
     )

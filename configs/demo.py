@@ -18,5 +18,5 @@ def get_config() -> Config:
         baseline=HeadConfig(kind="bottleneck"),
         head=HeadConfig(kind="dft", spread=60),
         optim=OptimConfig(steps=500, batch_size=256, learning_rate=3e-3),
-        eval=EvalConfig(every=100, metric="F1@5"),
+        eval=EvalConfig(every=100, metric="F1@5", patience=0),
     )

@@ -20,6 +20,7 @@ def options(add: Any) -> None:
         help="auto, demo, npy, xmc, bioasq, mimic3, openimages or a .py file; --config.KEY=VALUE sets a value in it",
     )
     add("--workdir", help="folder of the run (default: a new one below runs/)")
+    add("--tune", type=int, metavar="N", help="try N choices of rates, dropout and steps on the dev split before")
     add(
         "--resume",
         nargs="?",
@@ -54,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     distributed = Cluster(**given) if given or args.distributed else False
     ways = {"resume": args.resume, "distributed": distributed, "show": not args.json}
     try:
-        workdir, report = launch(args.config, args.overrides, args.workdir, **ways)
+        tune = [] if args.tune is None else [f"--config.tune.trials={args.tune}"]
+        workdir, report = launch(args.config, [*args.overrides, *tune], args.workdir, **ways)
     except Preempted as ended:
         print(f"sigfft train: {ended}; go on with: {command_to_go_on(args.given, ended.workdir)}", file=sys.stderr)
         return ended.code

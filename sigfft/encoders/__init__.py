@@ -11,6 +11,9 @@ state is parameters, and no example sees another one of its batch. What the clas
   feature_dim: features that the module gives.
   domain: what each feature can be: "any", as without it, "nonnegative" or (low, high).
   dim_multiple: what a `dim` that is left open is rounded up to; 1 without it.
+  usual_dropout: what suits up to 10,000 examples, where a config leaves its dropout open, and the less the more of
+    them there are; 0 without it.
+  learning_rate: the highest that suits it, where a config leaves its rate open; without it, what suits the head.
   read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.
 """
 

@@ -35,6 +35,7 @@ class EmbeddingBag(nnx.Module):
     """
 
     reads: ClassVar = ("feature_ids", "feature_values")
+    usual_dropout: ClassVar = 0.6
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ class MLP(nnx.Module):
     """
 
     reads: ClassVar = ("features",)
+    usual_dropout: ClassVar = 0.2
 
     def __init__(self, in_dim: int, *, dim: int = 0, dropout: float = 0.0, dtype: str = "float32", rngs: nnx.Rngs):
         self.feature_dim = dim or in_dim

@@ -39,6 +39,8 @@ class ResNet(nnx.Module):
     """
 
     reads: ClassVar = ("image",)
+    usual_dropout: ClassVar = 0.2
+    learning_rate: ClassVar = 1e-3
     dim_multiple: ClassVar = 64
 
     def __init__(

@@ -44,6 +44,8 @@ class TextCNN(nnx.Module):
     """
 
     reads: ClassVar = ("tokens",)
+    usual_dropout: ClassVar = 0.2
+    learning_rate: ClassVar = 1e-3
 
     def __init__(
         self,

@@ -52,6 +52,8 @@ class Transformer(nnx.Module):
     """
 
     reads: ClassVar = ("tokens",)
+    usual_dropout: ClassVar = 0.1
+    learning_rate: ClassVar = 1e-4
     dim_multiple: ClassVar = _HEAD_SIZE
 
     def __init__(

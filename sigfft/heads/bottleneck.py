@@ -37,6 +37,7 @@ class BottleneckHead(Head):
     """
 
     kind = "bottleneck"
+    learning_rate: ClassVar[float] = 1e-2
     per_label = frozenset({"weight"})
     max_cardinality: ClassVar[int] = 0
 

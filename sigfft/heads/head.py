@@ -58,9 +58,11 @@ class Head(abc.ABC):
         in blocks, has only their rows.
       circle: the part of W that guarantees label sets; None is no guarantee.
       centred: whether `project` subtracts from features their mean.
+      learning_rate: the peak of Adam's that suits a head of this kind, and an encoder trained with it.
     """
 
     kind: ClassVar[str]
+    learning_rate: ClassVar[float] = 3e-3
     per_label: frozenset[str] = frozenset()
     circle: Circle | None = None
     centred: bool = False

@@ -33,6 +33,7 @@ class SigmoidHead(Head):
     """
 
     kind = "sigmoid"
+    learning_rate: ClassVar[float] = 1e-2
     per_label = frozenset({"weight", "bias"})
     max_cardinality: ClassVar[int] = 0
 

@@ -16,17 +16,19 @@ from typing import Any
 from sigfft.data import SyntheticSpec
 
 _POSITIVE = (
-    *("optim.steps", "optim.batch_size", "optim.label_shards", "eval.every", "eval.log_every", "eval.keep"),
+    *("optim.label_shards", "eval.log_every", "eval.keep"),
     *("data.ngrams", "data.min_count", "data.max_length", "data.image_size"),
 )
 _NOT_NEGATIVE = (
-    *("seed", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
+    *("seed", "optim.batch_size", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.step_timeout",),
-    *("optim.learning_rate", "optim.head_learning_rate", "eval.patience", "eval.max_dev_examples"),
+    *("optim.steps", "optim.epochs", "optim.learning_rate", "optim.head_learning_rate"),
+    *("optim.baseline_learning_rate", "eval.every", "eval.max_dev_examples", "tune.trials", "tune.share"),
     "checkpoint.every_minutes",
-    *("encoder.dropout", "encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
+    *("encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
 )
-_CHOSEN = ("encoder.dim", "head.spread", "baseline.spread")  # -1 leaves the choice to the sizes of the data
+# -1 leaves the choice to the data, or to the kind
+_CHOSEN = ("encoder.dim", "encoder.dropout", "head.spread", "baseline.spread", "eval.patience")
 _LARGEST = 2**31 - 1  # of whole numbers, which are 32-bit ones on devices
 _LARGEST_SEED = 2**63 - 1
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
@@ -83,7 +85,8 @@ class EncoderConfig:
     # size of the features; for an "mlp" 0 passes examples on as they are. -1: as many as serve the head, at least 512
     dim: int = 512
     normalise: bool = True  # bring sparse examples to unit length
-    dropout: float = 0.0  # share of activations dropped in training; each encoder says which
+    # share of activations dropped in training; each encoder says which. -1: what suits kind and examples
+    dropout: float = 0.0
     feature_dropout: float = 0.0  # share of a sparse example's entries dropped in training
     embedding_dim: int = 100  # of the tokens of a "text_cnn"
     activation: str = "relu"  # of a "text_cnn", or "tanh"
@@ -104,8 +107,12 @@ class HeadConfig:
 
     # a name in `sigfft.heads.KINDS`, such as "dft", "bottleneck" or "sigmoid"; for a baseline also "none"
     kind: str = "dft"
-    max_cardinality: int = 0  # every set of up to so many labels is guaranteed; 0: the largest training label set
-    spread: int = 0  # extra fixed frequencies of a DFT head; -1: enough for float32, as `sigfft.dft_head` has "auto"
+    # every set of up to so many labels is guaranteed; 0: as many as the largest training set has, or, where that
+    # takes more than twice the dim, as 99.9 % of them have at most
+    max_cardinality: int = 0
+    # extra fixed frequencies of a DFT head; -1: enough for float32, as `sigfft.dft_head` has "auto", and 200 where the
+    # transform has room, which score better
+    spread: int = 0
     slack: int = 0  # learned columns of a DFT head
     n_fft: int = 0  # length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels
     # how labels are laid on the circle of a DFT head: "chains", by `sigfft.label_order` of the training split; "": as
@@ -137,15 +144,18 @@ class OptimConfig:
 
     loss: str = "bce"  # a name in `sigfft.losses.LOSSES`: "bce", "asymmetric" or "focal"
     loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
-    steps: int = 1000  # at most this many
-    batch_size: int = 256  # examples of a step, over all devices of all machines
+    steps: int = 1000  # at most this many; 0: `epochs` says
+    epochs: float = 0.0  # at most so many passes over the training examples; 0: `steps` says
+    # examples of a step, over all devices of all machines; 0: a power of 2 from 64 to 256 by their number
+    batch_size: int = 256
     block_size: int = 0  # labels that loss and evaluation visit at a time, never holding all logits; 0: all at once
     # devices that share one copy of the parameters per label, each with a range of labels; copies split the batch. It
     # must divide the devices of each process. 1: every device holds all labels
     label_shards: int = 1
-    learning_rate: float = 3e-3  # peak, of the encoder
+    learning_rate: float = 3e-3  # peak, of the encoder; 0: what suits the kind of head and the size of a batch
     head_learning_rate: float = 0.0  # peak, of the head; 0: the encoder's
-    warmup_steps: int = 100  # from zero to the peak
+    baseline_learning_rate: float = 0.0  # peak, of the baseline and its encoder; 0: as the two above
+    warmup_steps: int = 100  # from zero to the peak; where `epochs` ends training, at most a tenth of the steps
     schedule: str = "cosine"  # of the rates behind it: "cosine", down to zero, or "constant"
     weight_decay: float = 0.0  # AdamW's, on matrices
     clip_norm: float = 0.0  # gradients are scaled down to this global norm; 0: never
@@ -158,9 +168,13 @@ class OptimConfig:
 class EvalConfig:
     """What is measured, and when training stops."""
 
-    every: int = 200  # steps between evaluations on the dev split; each writes a checkpoint
-    metric: str = "P@1"  # the dev metric that the best checkpoint is chosen by; "loss": the smallest loss
-    patience: int = 0  # evaluations without a better metric before training stops; 0: never
+    # steps between evaluations on the dev split, each of which writes a checkpoint; 0: a tenth of all steps
+    every: int = 0
+    # the dev metric that the best checkpoint is chosen by, the later of equals; "loss": the smallest loss; "": nDCG at
+    # the largest of `ks` up to 5
+    metric: str = ""
+    # evaluations without a better metric before training stops; 0: never; -1: 5 where there is a dev split
+    patience: int = -1
     keep: int = 2  # the latest so many checkpoints, besides the best: where the last is damaged, another is taken
     ks: tuple[int, ...] = (1, 3, 5, 10)  # cut-offs of the ranking metrics
     # what the threshold of predicted label sets makes largest on the dev split, if there is one: "micro F1",
@@ -171,6 +185,14 @@ class EvalConfig:
     propensity_a: float = 0.55  # A of the propensity model (Jain et al. 2016)
     propensity_b: float = 1.5  # B of the propensity model
     log_every: int = 20  # steps between lines of training loss
+
+
+@dataclasses.dataclass
+class TuneConfig:
+    """A search over learning rates, dropout and steps on the dev split, before a head is trained."""
+
+    trials: int = 0  # so many choices are tried; 0: no search
+    share: float = 0.25  # of its steps that each is tried with; the best quarter is then tried with all of them
 
 
 @dataclasses.dataclass
@@ -199,6 +221,7 @@ class Config:
     baseline: HeadConfig = dataclasses.field(default_factory=lambda: HeadConfig(kind="none"))
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
+    tune: TuneConfig = dataclasses.field(default_factory=TuneConfig)
     checkpoint: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
     check: CheckConfig = dataclasses.field(default_factory=CheckConfig)
 
@@ -231,13 +254,19 @@ def check_values(config: Config) -> None:
         least = 1 if key in _POSITIVE else -1 if key in _CHOSEN else 0
         if not values[key] >= least:
             raise ValueError(f"{key}={values[key]} must be at least {least}")
+    if -1 < config.encoder.dropout < 0:
+        raise ValueError(f"encoder.dropout={config.encoder.dropout} must be -1, or from 0 to below 1")
     for key in _BELOW_ONE:
         if values[key] >= 1:
             raise ValueError(f"{key}={values[key]} must be less than 1")
     if config.optim.schedule not in ("constant", "cosine"):
         raise ValueError(f"optim.schedule={config.optim.schedule!r} must be one of: constant, cosine")
     steps, warmup_steps = config.optim.steps, config.optim.warmup_steps
-    if warmup_steps >= steps:
+    if not steps and not config.optim.epochs:
+        raise ValueError("optim.steps=0 and optim.epochs=0 leave training without an end; set one of them")
+    if not 0 < config.tune.share <= 1:
+        raise ValueError(f"tune.share={config.tune.share} must be above 0 and at most 1")
+    if steps and warmup_steps >= steps:
         raise ValueError(f"optim.warmup_steps={warmup_steps} must be less than optim.steps={steps}")
 
 

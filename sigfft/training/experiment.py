@@ -20,13 +20,15 @@ from sigfft.training.devices import check_devices
 from sigfft.training.encoded import encoded_splits
 from sigfft.training.evaluate import LOSS, Checked, check_label_sets, make_evaluate, with_loss
 from sigfft.training.loop import train
-from sigfft.training.model import Model, make_models
+from sigfft.training.model import Model, guarantee_line, make_models
 from sigfft.training.preemption import Notice
 from sigfft.training.processes import first_process_first, is_first_process, of_the_first
-from sigfft.training.report import Scores, content_of, entry_of, table, threshold_table, write_report
+from sigfft.training.report import Scores, content_of, entry_of, notes, table, threshold_table, write_report
 from sigfft.training.resume import begun_run, check_origin
+from sigfft.training.settled import settle
 from sigfft.training.step import make_loss
 from sigfft.training.thresholds import check_thresholding, chosen_on_dev
+from sigfft.training.tuning import tuned
 from sigfft.training.workdir import Workdir
 
 
@@ -100,7 +102,12 @@ def _run(
             splits["train"].label_counts(), len(splits["train"]), config.eval.propensity_a, config.eval.propensity_b
         ),
     )
-    _check_stopping(config, metrics, "dev" in splits)
+    parts = [config.head] if len(models) == 1 else [config.baseline, config.head]
+    settled = [
+        settle(config, splits, model, part is config.baseline) for model, part in zip(models, parts, strict=True)
+    ]
+    for own in settled:
+        _check_stopping(own, metrics, "dev" in splits)
     with first_process_first("folder"):  # all have looked into it before
         if is_first_process():
             folder.remove_parts()
@@ -108,25 +115,30 @@ def _run(
             folder.write_origin(splits["train"].origin)
             if show and splits["train"].origin.about:
                 print(splits["train"].origin.about)
-    seen = _encoded(models[0], config, splits) if config.encoder.frozen and config.encoder.cached else splits
+            for model, part in zip(models, parts, strict=True):
+                if show and model.head.max_cardinality:
+                    print(guarantee_line(part, splits["train"], model.head))
+    seen = _encoded(models[0], settled[0], splits) if config.encoder.frozen and config.encoder.cached else splits
 
     goes_on = origin is not None
     entries: list[dict[str, Any]] = []
     results: dict[str, tuple[Scores, Checked | None]] = {}
-    for model in models:
+    for model, own in zip(models, settled, strict=True):
         evaluations = {
-            split: make_evaluate(model, metrics, seen[split], config.optim.batch_size, limit, config.optim.block_size)
+            split: make_evaluate(model, metrics, seen[split], own.optim.batch_size, limit, config.optim.block_size)
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        if config.eval.metric == LOSS and "dev" in splits:
-            sizes = config.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
+        if own.eval.metric == LOSS and "dev" in splits:
+            sizes = own.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
             evaluations["dev"] = with_loss(evaluations["dev"], model, make_loss(config.optim), seen["dev"], *sizes)
-        params, steps, progress = train(model, config, seen["train"], evaluations.get("dev"), folder, goes_on, notice)
+        if own.tune.trials:
+            model, own = tuned(model, own, seen["train"], evaluations["dev"], folder, notice, show)
+        params, steps, progress = train(model, own, seen["train"], evaluations.get("dev"), folder, goes_on, notice)
         scores, chosen = Scores(evaluations["test"](params)), None
         if config.eval.threshold and "dev" in splits:
             path = folder.thresholds(model.name).relative_to(folder.path).as_posix()
-            chosen = chosen_on_dev(model, params, seen["dev"], config.eval, config.optim, path)
+            chosen = chosen_on_dev(model, params, seen["dev"], config.eval, own.optim, path)
             scores = scores._replace(at_threshold=evaluations["test"](params, chosen.values), chosen=chosen)
         checked = None
         if config.check.max_sets >= 0:
@@ -134,12 +146,12 @@ def _run(
             limited = splits["test"], config.check.max_sets, model.domain
             checked = check_label_sets(model.head, params["head"], *limited, levels)
         results[model.name] = scores, checked
-        entries.append(of_the_first(entry_of(model, steps, progress, scores, checked)))
+        entries.append(of_the_first(entry_of(model, own, steps, progress, scores, checked)))
     content = content_of(config.name, splits, models[0].encoder, entries)
     if is_first_process():
-        write_report(folder, content, results, config.eval.metric)
+        write_report(folder, content, results, settled[-1].eval.metric)
         if show:
-            print(f"{fitted(table(entries))}\n\n{fitted(threshold_table(entries))}")
+            print("\n".join([fitted(table(entries)), *notes(content), "", fitted(threshold_table(entries))]))
     return content
 
 
@@ -187,6 +199,10 @@ def _check_splits(splits: Splits) -> None:
 def _check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:
     if config.eval.metric not in (*metrics.names, LOSS):
         raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join((*metrics.names, LOSS))}")
+    if config.tune.trials and not has_dev:
+        raise ValueError(
+            f"tune.trials={config.tune.trials} needs a dev split, which this data set lacks; set data.dev_share=0.1"
+        )
     if config.eval.patience and not has_dev:
         raise ValueError(
             f"eval.patience={config.eval.patience} needs a dev split, which this data set lacks; "

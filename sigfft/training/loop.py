@@ -158,6 +158,7 @@ def _logged(
     found = float(metrics.get(metric, step))  # without a dev split later is better
     found = -found if metrics and metric == LOSS else found
     progress = progress._replace(metric=found, evaluated_step=step)
-    if found > progress.best_metric:
-        return progress._replace(best_metric=found, best_step=step, stale_evaluations=0)
-    return progress._replace(stale_evaluations=progress.stale_evaluations + 1)
+    better = found > progress.best_metric
+    if found >= progress.best_metric:  # of equals the later, which has trained for longer, and brings nothing better
+        progress = progress._replace(best_metric=found, best_step=step)
+    return progress._replace(stale_evaluations=0 if better else progress.stale_evaluations + 1)

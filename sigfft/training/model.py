@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from sigfft import labels
@@ -20,6 +21,9 @@ from sigfft.training.config import Config, HeadConfig
 from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 
 _LOG = logging.getLogger(__name__)
+_USUAL = 0.999  # share of the training sets that a guarantee covers at least
+_SPREAD = 200  # frequencies
+_DEAR = 2  # times the dim for the usual sets: what the largest may take
 
 ModelParams = dict[str, Any]  # {"encoder": ..., "head": ...}
 
@@ -104,15 +108,52 @@ def make_head(
         n_labels=data.n_labels,
         feature_dim=feature_dim,
         prior=data.mean_cardinality / data.n_labels,
-        max_cardinality=config.max_cardinality or int(labels.cardinality(data.labels, data.n_labels).max()),
+        max_cardinality=config.max_cardinality or _cardinalities(data)[0],
         n_fft=config.n_fft or None,
         order=label_order(data.labels, data.n_labels).tolist() if config.order else None,
     )
     if arguments.get("spread") == -1:
         arguments["spread"] = "auto"
+    if "max_cardinality" in arguments and not config.max_cardinality:
+        largest, usual = (kind(**arguments | {"max_cardinality": k}).dim for k in _cardinalities(data))
+        if largest > _DEAR * usual:
+            arguments["max_cardinality"] = _cardinalities(data)[1]
+    if arguments.get("spread") == "auto":
+        arguments = _with_spread(kind, arguments)
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
     return kind(**arguments)
+
+
+def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:
+    """What a head guarantees of the training sets and what that costs, in one line; config as it was made from."""
+    k, (largest, usual) = head.max_cardinality, _cardinalities(data)
+    line = f"{head.name}: guarantees every set of up to {k} labels, by dim={head.dim}; "
+    line += f"training sets have at most {largest}, {100 * _USUAL:g} % of them at most {usual}"
+    larger = int((labels.cardinality(data.labels, data.n_labels) > k).sum())
+    if not larger:
+        return line
+    dim = make_head(dataclasses.replace(config, max_cardinality=largest), data, head.feature_dim).dim
+    return f"{line}, and {larger} of {len(data)} are larger; max_cardinality={largest} would take dim={dim}"
+
+
+def _with_spread(kind: Callable[..., Head], arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with a spread that is enough for float32, and `_SPREAD` where the transform has room.
+
+    More than the guarantee needs scores better.
+    """
+    head = kind(**arguments)
+    if head.circle is None:
+        return arguments
+    room = (head.circle.n_fft - 1) // 2 - head.max_cardinality
+    spread = max(head.arguments["spread"], min(_SPREAD, room))
+    return arguments | {"n_fft": head.circle.n_fft, "spread": spread}
+
+
+def _cardinalities(data: Dataset) -> tuple[int, int]:
+    """Labels of the largest set of a split, and what `_USUAL` of its sets have at most; at least 1."""
+    counts = labels.cardinality(data.labels, data.n_labels)
+    return max(1, int(counts.max())), max(1, int(np.quantile(counts, _USUAL, method="higher")))
 
 
 def _matching_dim(kind: Callable[..., Head], arguments: dict[str, Any], n_parameters: int) -> int:

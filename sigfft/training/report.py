@@ -14,6 +14,7 @@ from sigfft.argmaxability import HeadReport
 from sigfft.data import Splits
 from sigfft.files import write_text
 from sigfft.training.checkpoint import Progress
+from sigfft.training.config import Config
 from sigfft.training.encoder import PureEncoder
 from sigfft.training.evaluate import LOSS, Checked
 from sigfft.training.log import read_log
@@ -24,6 +25,7 @@ from sigfft.training.thresholds import OBJECTIVES, Chosen, write_thresholds
 from sigfft.training.workdir import Workdir
 
 _LOG = logging.getLogger(__name__)
+_TRAINED_BY = ("learning_rate", "head_learning_rate", "batch_size", "steps", "warmup_steps", "weight_decay")
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 # What entries of report.json mean, for readers of the file.
 MEANINGS = {
@@ -42,6 +44,9 @@ MEANINGS = {
     "argmaxability_at_threshold": (
         "as argmaxability, for labels with a logit above the deployed thresholds: the layer with bias - thresholds; "
         "null: no thresholds, or not checked. rounded: labels whose difference float64 rounds"
+    ),
+    "trained_by": (
+        "what the config says, or leaves to data, head and tuning; metric: what dev, if there, chose the best step by"
     ),
     "seconds": "of training, compilation included; evaluations and checkpoints not",
     "check_seconds": "of all checks of the head; null: not checked",
@@ -72,6 +77,21 @@ def table(entries: list[dict[str, Any]]) -> str:
     return _aligned(rows)
 
 
+def notes(content: dict[str, Any]) -> list[str]:
+    """A line for each head whose best step, of those that the dev split chose among, is the first or the last."""
+    lines = []
+    for entry in content["heads"] if "dev" in content["data"]["examples"] else []:
+        best, by = entry["best_step"], entry["trained_by"]
+        if best == min(by["every"], entry["steps"]):
+            what = "first that was evaluated: a lower optim.learning_rate or eval.every may score better"
+        elif best == entry["steps"]:
+            what = "last: more optim.epochs or optim.steps may score better"
+        else:
+            continue
+        lines.append(f"{entry['name']}: the best step by {by['metric']}, {best}, is the {what}")
+    return lines
+
+
 def threshold_table(entries: list[dict[str, Any]]) -> str:
     """Label sets above a threshold, of each head: at the probability 0.5 and as the dev split chose, as text."""
     rows = [["head", "threshold", *OBJECTIVES, "sets", "unargmaxable"]]
@@ -90,8 +110,13 @@ def threshold_table(entries: list[dict[str, Any]]) -> str:
     return _aligned(rows)
 
 
-def entry_of(model: Model, steps: int, progress: Progress, scores: Scores, checked: Checked | None) -> dict[str, Any]:
-    """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if so."""
+def entry_of(
+    model: Model, config: Config, steps: int, progress: Progress, scores: Scores, checked: Checked | None
+) -> dict[str, Any]:
+    """What report.json holds of a head: its size, how training went, its test metrics, and what was checked, if so.
+
+    `config` is the one that it was trained by, with nothing left open.
+    """
     counts = on_features = at_threshold = None
     if checked is not None:
         counts = checked.of_z.counts() | {
@@ -109,6 +134,13 @@ def entry_of(model: Model, steps: int, progress: Progress, scores: Scores, check
         "parameters": model.head.n_parameters(),
         "steps": steps,
         "best_step": progress.best_step,
+        "trained_by": {
+            **{name: getattr(config.optim, name) for name in _TRAINED_BY},
+            "dropout": model.encoder.arguments.get("dropout"),
+            "every": config.eval.every,
+            "metric": config.eval.metric,
+            "patience": config.eval.patience,
+        },
         "seconds": round(progress.seconds, 2),
         "test": scores.test,
         "thresholds": None if chosen is None else chosen.entry,

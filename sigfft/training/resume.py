@@ -54,7 +54,7 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         )
     differing = _differing(config, stored)
     steps, steps_before = differing.get("optim.steps", (0, 0))
-    longer = type(steps_before) is int and steps > steps_before
+    longer = type(steps_before) is int and steps > steps_before > 0
     if longer:
         del differing["optim.steps"]
     if differing:

@@ -47,6 +47,8 @@ class Workdir:
         self.names = self.path / "label_names.json"  # the labels' "names", if they have any
         self.intake = self.path / "intake.json"  # how raw examples become features, if the data were raw
         self.figures = self.path / "figures"
+        self.tuning = self.path / "tuning.jsonl"  # a line for each trial of a search, with its score
+        self.trials = self.path / "tuning"  # folders of those under way
 
     def events(self, head: str) -> Path:
         return self.path / "events" / slug(head)

@@ -1,0 +1,66 @@
+"""What a config leaves open, settled by the training examples and by the model that is trained."""
+
+import dataclasses
+import math
+
+import jax
+
+from sigfft.data import Dataset, Splits
+from sigfft.encoders import ENCODERS
+from sigfft.training.config import Config, EvalConfig, OptimConfig
+from sigfft.training.model import Model
+
+_EVALUATIONS = 10  # of a run, where the config names no steps between them
+_PATIENCE = 5
+_LARGEST_K = 5
+_BATCHES = (64, 128, 256)
+_STEPS_OF_EPOCH = 64  # at least, where the data are so many
+_MOST_FOR_RARE = 4  # times the rate of the head: what an encoder of rare features takes at most
+_RATES_AT = 256  # examples of a batch that the rates of heads are for; others take them times the root of the ratio
+
+
+def settle(config: Config, splits: Splits, model: Model, baseline: bool = False) -> Config:
+    """The config that one model is trained by: steps, learning rates and evaluations as they are, nothing left open.
+
+    Args:
+      config: of the run.
+      splits: "train", and perhaps "dev", held out already.
+      model: the one to train.
+      baseline: whether it has the run's baseline as its head.
+    """
+    optim = _optim_for(config.optim, splits["train"], model, baseline)
+    evaluation = _eval_for(config.eval, optim.steps, splits["train"].n_labels, "dev" in splits)
+    return dataclasses.replace(config, optim=optim, eval=evaluation)
+
+
+def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool) -> OptimConfig:
+    n_train = len(train)
+    batch_size = config.batch_size or _batch_size(n_train)
+    by_epochs = max(1, math.ceil(config.epochs * n_train / batch_size)) if config.epochs else math.inf
+    steps, warmup_steps = config.steps or math.inf, config.warmup_steps
+    if by_epochs < steps:
+        steps, warmup_steps = by_epochs, min(warmup_steps, int(by_epochs) // 10)
+    own = config.baseline_learning_rate if baseline else 0.0
+    usual = float(f"{model.head.learning_rate * math.sqrt(batch_size / _RATES_AT):.3g}")
+    most = getattr(ENCODERS.get(model.encoder.kind), "learning_rate", math.inf)
+    # A step of Adam moves what has a gradient by about the rate: what only some batches have takes larger ones.
+    rarity = min(_MOST_FOR_RARE, max(1.0, 1 / (train.density * batch_size)))
+    rate = own or config.learning_rate or min(float(f"{usual * rarity:.3g}"), most)
+    of_head = own or config.head_learning_rate or config.learning_rate or usual
+    limits = dataclasses.replace(config, batch_size=batch_size, steps=int(steps), epochs=0.0, warmup_steps=warmup_steps)
+    return dataclasses.replace(limits, learning_rate=rate, head_learning_rate=of_head)
+
+
+def _batch_size(n_train: int) -> int:
+    """The largest with which an epoch has `_STEPS_OF_EPOCH` steps, or the least; a multiple of the devices."""
+    fitting = [size for size in _BATCHES if n_train >= _STEPS_OF_EPOCH * size]
+    devices = jax.device_count()
+    return -(-max(fitting, default=_BATCHES[0]) // devices) * devices
+
+
+def _eval_for(config: EvalConfig, steps: int, n_labels: int, has_dev: bool) -> EvalConfig:
+    ks = [k for k in config.ks if k <= n_labels]
+    k = max((k for k in ks if k <= _LARGEST_K), default=min(ks, default=1))
+    patience = config.patience if config.patience >= 0 else _PATIENCE * has_dev
+    every, metric = config.every or max(1, steps // _EVALUATIONS), config.metric or f"nDCG@{k}"
+    return dataclasses.replace(config, every=every, metric=metric, patience=patience)

@@ -1,0 +1,145 @@
+"""What a config leaves open, as the data and the head settle it."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+import sigfft
+from sigfft.data import Dataset, DenseFeatures, SparseFeatures
+from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig, check_values
+from sigfft.training.encoder import PureEncoder, make_encoder
+from sigfft.training.model import Model, guarantee_line, make_head
+from sigfft.training.report import notes
+from sigfft.training.settled import settle
+
+HEADS = {"dft": sigfft.dft_head(40, 3, feature_dim=8), "bottleneck": sigfft.bottleneck_head(40, 2, feature_dim=8)}
+
+INPUTS = {"features": jax.ShapeDtypeStruct((8,), np.float32)}
+MODELS = {kind: Model(PureEncoder("mlp", {}, INPUTS), head) for kind, head in HEADS.items()}
+
+
+def data(counts, n_labels=40):
+    sets = [list(range(count)) for count in counts]
+    return Dataset(DenseFeatures(np.ones((len(sets), 8), np.float32)), sigfft.labels.pad(sets, n_labels), n_labels)
+
+
+SPLITS = {"train": data([2] * 100), "dev": data([2] * 10)}
+
+
+def settled(optim=None, evaluation=None, head="dft", baseline=False, splits=SPLITS):
+    return settle(Config(optim=optim or OptimConfig(), eval=evaluation or EvalConfig()), splits, MODELS[head], baseline)
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs", "expected"),
+    [(0, 3, (30, 3)), (0, 2.55, (26, 2)), (7, 3, (7, 5)), (60, 3, (30, 3)), (60, 0, (60, 5))],
+)
+def test_steps_and_warm_up_from_epochs(steps, epochs, expected):
+    optim = settled(OptimConfig(steps=steps, epochs=epochs, batch_size=10, warmup_steps=5)).optim
+    assert (optim.steps, optim.warmup_steps) == expected
+
+
+def test_training_without_an_end_is_refused():
+    with pytest.raises(ValueError, match=r"optim.steps=0 and optim.epochs=0 .* set one of them"):
+        check_values(Config(optim=OptimConfig(steps=0)))
+
+
+@pytest.mark.parametrize(
+    ("optim", "head", "baseline", "expected"),
+    [
+        ({"learning_rate": 0.0}, "dft", False, (3e-3, 3e-3)),
+        ({"learning_rate": 0.0}, "bottleneck", True, (1e-2, 1e-2)),
+        ({"learning_rate": 0.5, "head_learning_rate": 0.25}, "bottleneck", True, (0.5, 0.25)),
+        ({"learning_rate": 0.5, "baseline_learning_rate": 0.125}, "bottleneck", True, (0.125, 0.125)),
+        ({"learning_rate": 0.5, "baseline_learning_rate": 0.125}, "dft", False, (0.5, 0.5)),
+    ],
+)
+def test_rates_of_head_and_baseline(optim, head, baseline, expected):
+    found = settled(OptimConfig(**optim), head=head, baseline=baseline).optim
+    assert (found.learning_rate, found.head_learning_rate) == expected
+
+
+@pytest.mark.parametrize(("n_train", "expected"), [(100, (64, 1.5e-3)), (10_000, (128, 2.12e-3)), (10**6, (256, 3e-3))])
+def test_batch_and_rate_by_the_number_of_examples(n_train, expected):
+    rows = DenseFeatures(np.broadcast_to(np.float32(1), (n_train, 8)))
+    splits = {"train": Dataset(rows, np.broadcast_to(np.int32(0), (n_train, 1)), 40)}
+    found = settled(OptimConfig(batch_size=0, steps=0, epochs=1, learning_rate=0.0), splits=splits).optim
+    assert (found.batch_size, found.learning_rate) == expected
+    assert found.steps == -(-n_train // found.batch_size)
+
+
+def test_an_encoder_of_rare_features_has_a_higher_rate():
+    for n_features, expected in {10: 1.5e-3, 256: 3e-3, 10**6: 6e-3}.items():
+        rows = SparseFeatures(np.arange(0, 202, 2), np.zeros(200, np.int32), np.ones(200, np.float32), n_features, 2)
+        splits = {"train": Dataset(rows, np.zeros((100, 1), np.int32), 40)}
+        optim = settled(OptimConfig(batch_size=64, learning_rate=0.0), splits=splits).optim
+        assert (n_features, optim.learning_rate, optim.head_learning_rate) == (n_features, expected, 1.5e-3)
+        assert settled(OptimConfig(batch_size=64, learning_rate=1.0), splits=splits).optim.learning_rate == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "examples", "expected"), [(-1.0, 9, 0.2), (-1.0, 40_000, 0.05), (0.0, 9, 0.0), (0.3, 40_000, 0.3)]
+)
+def test_dropout_by_the_kind_of_encoder_and_the_number_of_examples(given, examples, expected):
+    check_values(Config(encoder=EncoderConfig(dropout=given)))
+    assert make_encoder(EncoderConfig(dropout=given), data([1] * examples)).arguments["dropout"] == expected
+
+
+def test_dropout_between_open_and_none_is_refused():
+    with pytest.raises(ValueError, match=r"encoder.dropout=-0.5 must be -1, or from 0 to below 1"):
+        check_values(Config(encoder=EncoderConfig(dropout=-0.5)))
+
+
+def test_an_encoder_bounds_its_own_rate():
+    model = Model(PureEncoder("transformer", {}, {}), HEADS["dft"])
+    found = settle(Config(optim=OptimConfig(learning_rate=0.0)), SPLITS, model).optim
+    assert (found.learning_rate, found.head_learning_rate) == (1e-4, 3e-3)
+
+
+def test_evaluations():
+    found = settled(OptimConfig(steps=110)).eval
+    assert (found.every, found.metric, found.patience) == (11, "nDCG@5", 5)
+    assert settled(splits={"train": SPLITS["train"]}).eval.patience == 0
+    few = {"train": data([1] * 10, n_labels=4)}
+    assert settled(splits=few).eval.metric == "nDCG@3"
+    own = EvalConfig(every=3, metric="P@1", patience=0)
+    assert settled(evaluation=own).eval == own
+
+
+def test_an_outlier_is_left_out_of_the_guarantee_with_a_line():
+    usual = data([3] * 1999 + [5], n_labels=2000)
+    head = make_head(HeadConfig(), usual, 8)
+    assert head.max_cardinality == 5
+    assert guarantee_line(HeadConfig(), usual, head).endswith("training sets have at most 5, 99.9 % of them at most 3")
+    outlier = data([3] * 1999 + [95], n_labels=2000)
+    head = make_head(HeadConfig(), outlier, 8)
+    assert head.max_cardinality == 3
+    assert guarantee_line(HeadConfig(), outlier, head) == (
+        "dft k=3: guarantees every set of up to 3 labels, by dim=7; training sets have at most 95, 99.9 % of them at "
+        "most 3, and 1 of 2000 are larger; max_cardinality=95 would take dim=191"
+    )
+    assert make_head(HeadConfig(max_cardinality=95), outlier, 8).max_cardinality == 95
+
+
+def test_spread_of_its_own_scores_and_fits():
+    assert make_head(HeadConfig(spread=-1), data([3] * 9, n_labels=2000), 8).arguments["spread"] == 200
+    full = make_head(HeadConfig(spread=-1), data([3] * 9), 8)
+    assert full.dim == 39  # of 40 points all frequencies but the last
+
+
+@pytest.mark.parametrize(("best", "told"), [(5, ["is the first that was evaluated"]), (20, ["is the last"]), (10, [])])
+def test_a_best_step_at_an_end_is_said(best, told):
+    entry = {"name": "dft", "best_step": best, "steps": 20, "trained_by": {"every": 5, "metric": "nDCG@5"}}
+    content = {"heads": [entry], "data": {"examples": {"train": 9, "dev": 2}}}
+    lines = notes(content)
+    assert len(lines) == len(told)
+    assert all(part in line for part, line in zip(told, lines, strict=True))
+    assert notes(content | {"data": {"examples": {"train": 9}}}) == []
+
+
+def test_what_is_settled_is_settled_for_good():
+    once = settled(OptimConfig(steps=0, epochs=2, learning_rate=0.0))
+    assert settle(once, SPLITS, MODELS["bottleneck"]) == once
+    assert dataclasses.replace(once.optim, epochs=0.0) == once.optim
