@@ -85,7 +85,7 @@ def test_sums_of_a_bag_and_their_gradients_are_those_of_the_padded_product(monke
 def _sums(function, weights):
     def all_of(table, values):
         sums, pull = jax.vjp(function, table, values)
-        return sums, *pull(weights)
+        return sums, *pull(jnp.asarray(weights))
 
     return jax.jit(all_of)
 
