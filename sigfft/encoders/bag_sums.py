@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from sigfft.encoders.entries import Entries, over_entries
+from sigfft.varying import vary_like
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def weighted_sums(
     table: Float[Array, "rows dim"], ids: Int[Array, "batch width"], values: Float[Array, "batch width"], dtype: Any
 ) -> Float[Array, "batch dim"]:
@@ -25,7 +25,14 @@ def weighted_sums(
       values: their factors.
       dtype: that rows are rounded to before they are multiplied, as values have been; sums are of the table's.
     """
+    # A gradient of our own is of what varies over devices as the batch does; JAX sums that of a table that does not.
+    return _sums(*vary_like((table, ids, values)), dtype)
 
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _sums(
+    table: Float[Array, "rows dim"], ids: Int[Array, "batch width"], values: Float[Array, "batch width"], dtype: Any
+) -> Float[Array, "batch dim"]:
     def add(total, entries):
         rows = _rows(table, entries, dtype) * _factors(values, entries, table.dtype)
         return total.at[entries.examples].add(rows, mode="drop", indices_are_sorted=True)
@@ -35,7 +42,7 @@ def weighted_sums(
 
 
 def _forward(table, ids, values, dtype):
-    return weighted_sums(table, ids, values, dtype), (table, ids, values)
+    return _sums(table, ids, values, dtype), (table, ids, values)
 
 
 def _backward(dtype, kept, gradient):
@@ -54,7 +61,7 @@ def _backward(dtype, kept, gradient):
     return of_table, None, of_values
 
 
-weighted_sums.defvjp(_forward, _backward)
+_sums.defvjp(_forward, _backward)
 
 
 def _rows(table: Float[Array, "rows dim"], entries: Entries, dtype: Any) -> Float[Array, "chunk dim"]:
