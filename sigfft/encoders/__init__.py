@@ -11,6 +11,8 @@ state is parameters, and no example sees another one of its batch. What the clas
   feature_dim: features that the module gives.
   domain: what each feature can be: "any", as without it, "nonnegative" or (low, high).
   dim_multiple: what a `dim` that is left open is rounded up to; 1 without it.
+  tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
+    name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.
   read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.
 """
 
