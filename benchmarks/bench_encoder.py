@@ -1,6 +1,6 @@
 """Where the milliseconds of a train step go on sparse texts: input, encoder, head, optimiser.
 
-    python benchmarks/bench_encoder.py --data $SIGFFT_DATA      # about 5 minutes on 2 cores
+    python benchmarks/bench_encoder.py --data $SIGFFT_DATA
 
 The model of `configs/xmc.py` on tate (36 features of an example at most) and tibkat_en (1,373, on average 97). Input: a
 batch of 256 gathered and put on the device, which training does beside the steps; encoder: features, and the gradient
