@@ -36,6 +36,12 @@ class SparseFeatures:
         indptr, positions = _rows(self.indptr, indices)
         return dataclasses.replace(self, indptr=indptr, ids=self.ids[positions], values=self.values[positions])
 
+    def count_distinct(self, indices: Int[np.ndarray, " chosen"]) -> int:
+        """How many different features the points at `indices` have together."""
+        seen = np.zeros(self.n_features, bool)
+        seen[self.ids[_rows(self.indptr, indices)[1]]] = True
+        return int(seen.sum())
+
     def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
         """`feature_ids` padded with `n_features`, and `feature_values` padded with 0; both (batch, width)."""
         starts = self.indptr[indices]

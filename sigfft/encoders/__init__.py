@@ -14,6 +14,8 @@ state is parameters, and no example sees another one of its batch. What the clas
   usual_dropout: what suits up to 10,000 examples, where a config leaves its dropout open, and the less the more of
     them there are; 0 without it.
   learning_rate: the highest that suits it, where a config leaves its rate open; without it, what suits the head.
+  tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
+    name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.
   read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.
 """
 

@@ -9,6 +9,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Key
 
 from sigfft.encoders.activations import activation_dtype, dropped
+from sigfft.encoders.bag_sums import weighted_sums
 from sigfft.encoders.examples import Examples
 from sigfft.precision import matmul
 
@@ -25,8 +26,8 @@ class EmbeddingBag(nnx.Module):
       normalise: divide each example's values by their Euclidean norm.
       dropout: share of the result that is dropped in training.
       feature_dropout: share of an example's input features that is dropped in training.
-      dense_ratio: with at most this many features for each entry of an example, a dense row times the table takes the
-        place of reading rows of the table one by one: its gradient is a matrix product and no scatter.
+      dense_ratio: with at most this many features for each entry of the widest example, a dense row times the table
+        takes the place of reading rows of the table one by one: its gradient is a matrix product and no scatter.
       dtype: of values and embeddings as they are multiplied; sums are float32.
       rngs: its `params` stream seeds the start.
 
@@ -36,6 +37,7 @@ class EmbeddingBag(nnx.Module):
 
     reads: ClassVar = ("feature_ids", "feature_values")
     usual_dropout: ClassVar = 0.6
+    tables: ClassVar = {"embedding": "feature_ids"}
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class EmbeddingBag(nnx.Module):
     ):
         if dim < 1:
             raise ValueError(f"dim={dim} of an embedding bag must be at least 1; 512 is a good size")
+        self.in_dim = in_dim
         self.feature_dim = dim
         self.domain = "nonnegative"
         self.normalise = normalise
@@ -69,9 +72,8 @@ class EmbeddingBag(nnx.Module):
             values = values / jnp.where(norm == 0, 1, norm)
         values = dropped(values, self.feature_dropout, key, 0).astype(self.dtype)
         table = self.embedding[...]
-        if len(table) > self.dense_ratio * ids.shape[1]:
-            rows = table.at[ids].get(mode="fill", fill_value=0).astype(self.dtype)
-            total = jnp.einsum("bw,bwd->bd", values, rows, preferred_element_type=table.dtype)
+        if self.in_dim > self.dense_ratio * ids.shape[1]:
+            total = weighted_sums(table, ids, values, self.dtype)
         else:
             places = jnp.arange(len(ids))[:, None]
             dense = jnp.zeros((len(ids), len(table)), values.dtype)

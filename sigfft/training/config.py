@@ -158,6 +158,9 @@ class OptimConfig:
     warmup_steps: int = 100  # from zero to the peak; where `epochs` ends training, at most a tenth of the steps
     schedule: str = "cosine"  # of the rates behind it: "cosine", down to zero, or "constant"
     weight_decay: float = 0.0  # AdamW's, on matrices
+    # Adam of an embedding table changes the rows that a batch reads and leaves the others, and their moments, as they
+    # are; False: all move on at each step, and decay
+    lazy_embeddings: bool = False
     clip_norm: float = 0.0  # gradients are scaled down to this global norm; 0: never
     # seconds that a step may take, compilation of the first and the wait for its loss included, before the run ends
     # with a line and the stacks of its threads; 0: as long as it takes

@@ -12,9 +12,10 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Shaped
 
-from sigfft.data import Batch
+from sigfft.data import Batch, Dataset
 from sigfft.encoders import Examples
 from sigfft.training.config import Config, OptimConfig
+from sigfft.training.lazy import Sizes, most_rows
 from sigfft.training.model import Model, ModelParams
 from sigfft.training.seal import in_one_piece
 from sigfft.training.step import DATA, LABELS, StepInfo, TrainState, init_state, make_device_step
@@ -56,22 +57,28 @@ def check_devices(config: OptimConfig) -> None:
         )
 
 
-def on_devices(model: Model, config: Config) -> OnDevices:
-    """Training of a model on all devices, with its labels split as the config says."""
-    shards = config.optim.label_shards
+def on_devices(model: Model, config: Config, data: Dataset) -> OnDevices:
+    """Training of a model on all devices, with its labels split as the config says, on the batches of `data`."""
+    shards, sizes = config.optim.label_shards, most_rows(model, config, data)
     if shards == 1:
-        return make_data_parallel(model, config.optim, config.seed)
-    return make_label_parallel(model, config.optim, config.seed, make_mesh(jax.device_count() // shards, shards))
+        return make_data_parallel(model, config.optim, config.seed, sizes=sizes)
+    mesh = make_mesh(jax.device_count() // shards, shards)
+    return make_label_parallel(model, config.optim, config.seed, mesh, sizes)
 
 
 def make_data_parallel(
-    model: Model, config: OptimConfig, seed: int, devices: Sequence[jax.Device] | None = None
+    model: Model,
+    config: OptimConfig,
+    seed: int,
+    devices: Sequence[jax.Device] | None = None,
+    sizes: Sizes | None = None,
 ) -> OnDevices:
     """Every device of every process holds the whole state and takes a share of each batch.
 
-    `seed` is of the start and of dropout; the default is all devices of all processes.
+    `seed` is of the start and of dropout; the default is all devices of all processes; `sizes` are as for
+    `make_device_step`.
     """
-    step = make_device_step(model, config, seed)
+    step = make_device_step(model, config, seed, sizes=sizes)
     init = functools.partial(init_state, model, config, seed)
     replicated, split = local_shardings(devices)
     shapes = jax.eval_shape(init)
@@ -117,14 +124,17 @@ def make_mesh(data: int, labels: int) -> Mesh:
     return jax.make_mesh((data, labels), (DATA, LABELS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices)
 
 
-def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh) -> OnDevices:
+def make_label_parallel(
+    model: Model, config: OptimConfig, seed: int, mesh: Mesh, sizes: Sizes | None = None
+) -> OnDevices:
     """Each device owns a range of labels, with their parameters and optimiser state; it takes one device's steps.
 
     If the labels cannot be split evenly, the last device's range is filled up with rows that never count and are zero;
     `params` drops them. A state is made in one piece, which the memory of one device must hold then, and written and
     restored by each device's part.
 
-    `config.block_size` is of each device's labels, `seed` of the start and of dropout, `mesh` from `make_mesh`.
+    `config.block_size` is of each device's labels, `seed` of the start and of dropout, `mesh` from `make_mesh`;
+    `sizes` are as for `make_device_step`.
     """
     held = -(-model.head.n_labels // mesh.shape[LABELS])
     init = functools.partial(init_state, model, config, seed)
@@ -155,7 +165,7 @@ def make_label_parallel(model: Model, config: OptimConfig, seed: int, mesh: Mesh
 
     # Replication is not checked: the loss's gradient is our own, and its sum over "labels" is made by hand.
     step = jax.shard_map(
-        make_device_step(model, config, seed, held),
+        make_device_step(model, config, seed, held, sizes),
         mesh=mesh,
         in_specs=(specs, PartitionSpec(DATA)),
         out_specs=(specs, PartitionSpec()),

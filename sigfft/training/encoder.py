@@ -48,6 +48,11 @@ class PureEncoder:
         """What each feature can be; see `sigfft.domains`."""
         return getattr(self._abstract, "domain", "any")
 
+    @property
+    def tables(self) -> Mapping[str, str]:
+        """Parameters that are trained and of which an example reads few rows, with the names of their ids."""
+        return {} if self.frozen else getattr(ENCODERS[self.kind], "tables", {})
+
     def with_width(self, feature_dim: int) -> "PureEncoder":
         """The same with so many features, or a few more; as it is where files or the kind itself decide how many."""
         if "dim" in self.start.arguments or "dim" not in self.arguments:

@@ -47,7 +47,7 @@ def train(
       Preempted: the run was to end early.
       ValueError: no checkpoint is whole, or they are of another model.
     """
-    devices, notice = on_devices(model, config), notice or Notice(workdir.path)
+    devices, notice = on_devices(model, config, train_data), notice or Notice(workdir.path)
     with contextlib.ExitStack() as stack:
         checkpoints = Checkpoints(workdir.checkpoints(model.name), config.eval.keep)
         stack.callback(checkpoints.close)

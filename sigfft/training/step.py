@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 from sigfft.encoders import Examples
 from sigfft.heads import per_label_params
 from sigfft.losses import LOSSES, PerLabelLoss, of_head, sum_over_labels
+from sigfft.training import lazy
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import OptimConfig
 from sigfft.training.model import Model, ModelParams
@@ -71,25 +72,34 @@ def init_state(model: Model, config: OptimConfig, seed: int) -> TrainState:
     return TrainState(jnp.zeros((), jnp.int32), params, make_optimizer(config).init(model.trained(params)))
 
 
-def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | None = None) -> DeviceStep:
+def make_device_step(
+    model: Model, config: OptimConfig, seed: int, held: int | None = None, sizes: lazy.Sizes | None = None
+) -> DeviceStep:
     """The step of one device on its share of the batch, and perhaps of the labels.
 
     Gradients are averaged over the axis `DATA`, which must be there. With `held` labels a device there is an axis
     `LABELS` as well: every device of it computes the same activations, and then the loss of its own labels alone. Over
     it only the loss, the activations' gradient and the norm are summed; nothing as long as the label space travels.
 
+    With `lazy_embeddings` the step is of the rows of the encoder's tables that the batch of all devices reads: at most
+    so many as `sizes` says, if it does. The loss of a batch that reads more is not a number.
+
     `seed` is of dropout, which depends on the step and the place along `DATA` too, and not on that along `LABELS`.
     """
     optimizer, loss = make_optimizer(config), make_loss(config)
     head = model.head
+    tables = model.encoder.tables if config.lazy_embeddings else {}
     per_label = head.per_label if held is not None else frozenset[str]()
 
     def step(state: TrainState, examples: Examples) -> tuple[TrainState, StepInfo]:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), jax.lax.axis_index(DATA))
 
+        read = lazy.read(tables, sizes or {}, state.params["encoder"], examples, DATA)
+        before, carried = lazy.taken((state.params, state.optimizer), read.rows)
+
         def loss_of(params: ModelParams) -> Float[Array, ""]:
             labels = jnp.asarray(examples["labels"])
-            features = model.features(params["encoder"], examples, key)
+            features = model.features(params["encoder"], read.examples, key)
             if held is None:
                 return of_head(loss, head, params["head"], features, labels, config.block_size or None)
             z = _sum_gradient(head.project(params["head"], features), LABELS)
@@ -98,7 +108,7 @@ def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | N
             total = sum_over_labels(loss, head, own, z, labels, block_size=block_size, held=held, offset=offset)
             return total / len(z)
 
-        own = vary_like(state.params, key)  # each device's own gradient, which `pmean` averages
+        own = vary_like(before, key)  # each device's own gradient, which `pmean` averages
         value, gradient = jax.value_and_grad(lambda trained: loss_of(own | trained))(model.trained(own))
         if held is not None:
             value = jax.lax.psum(value, LABELS)
@@ -108,9 +118,11 @@ def make_device_step(model: Model, config: OptimConfig, seed: int, held: int | N
             # By hand, and not in the optimiser: the norm of one device's part is not the gradient's.
             scale = jnp.minimum(1, config.clip_norm / norm)
             gradient = jax.tree.map(lambda leaf: leaf * scale, gradient)
-        trained = model.trained(state.params)
-        updates, carried = optimizer.update(gradient, state.optimizer, trained)
-        params = state.params | optax.apply_updates(trained, updates)
+        trained = model.trained(before)
+        updates, carried = optimizer.update(gradient, carried, trained)
+        after = before | optax.apply_updates(trained, updates), carried
+        params, carried = lazy.put((state.params, state.optimizer), after, read.rows)
+        value = jnp.where(read.whole, value, jnp.nan)
         return TrainState(state.step + 1, params, carried), StepInfo(value, norm)
 
     return step

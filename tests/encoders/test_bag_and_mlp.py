@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sigfft.encoders import MLP, EmbeddingBag
+from sigfft.encoders import MLP, EmbeddingBag, entries
+from sigfft.encoders.bag_sums import weighted_sums
 
 SPARSE = {
     "feature_ids": np.array([[0, 3, 9], [9, 9, 9], [2, 9, 9]], np.int32),
@@ -60,3 +61,46 @@ def test_dropout_needs_a_key_and_keeps_the_mean():
     dropped = np.asarray(same(features, jax.random.key(0)))
     np.testing.assert_allclose(np.unique(dropped), [0, 4 / 3], rtol=1e-6)
     assert abs(dropped.mean() - 1) < 0.02
+
+
+def test_sums_of_a_bag_and_their_gradients_are_those_of_the_padded_product(monkeypatch):
+    """Also with padding before entries, in chunks smaller than an example, and with an empty one."""
+    monkeypatch.setattr(entries, "CHUNK", 4)
+    rng = np.random.default_rng(0)
+    ids = np.array([[2, 9, 0, 5, 7, 3], [9, 9, 9, 9, 9, 9], [1, 2, 9, 9, 9, 9], [8, 4, 6, 12, 9, 9]], np.int32)
+    table, values, weights = (rng.normal(size=shape).astype(np.float32) for shape in ((9, 5), ids.shape, (4, 5)))
+
+    def padded(table, values):
+        return jnp.einsum("bw,bwd->bd", values, table.at[ids].get(mode="fill", fill_value=0))
+
+    def in_chunks(table, values):
+        return weighted_sums(table, jnp.asarray(ids), values, table.dtype)
+
+    for ours, theirs in zip(*(_sums(f, weights)(table, values) for f in (in_chunks, padded)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(entries.marked(jnp.asarray(ids), 9), [1, 1, 1, 1, 1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(entries.marked(jnp.asarray(ids[2:3]), 9), [0, 1, 1, 0, 0, 0, 0, 0, 0])
+
+
+def _sums(function, weights):
+    def all_of(table, values):
+        sums, pull = jax.vjp(function, table, values)
+        return sums, *pull(jnp.asarray(weights))
+
+    return jax.jit(all_of)
+
+
+def test_a_bag_under_shard_map_has_the_gradient_of_the_whole_batch():
+    bag = EmbeddingBag(200, dim=3, rngs=nnx.Rngs(0))
+    graph, state = nnx.split(bag)
+    rng = np.random.default_rng(0)
+    batch = {"feature_ids": rng.integers(0, 250, (16, 5)).astype(np.int32), "feature_values": rng.random((16, 5), "f")}
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    whole, split = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec("data")
+
+    def gradient(state, batch):
+        return jax.grad(lambda own: jnp.square(nnx.merge(graph, own)(batch)).sum())(state)
+
+    sharded = jax.shard_map(gradient, mesh=mesh, in_specs=(whole, split), out_specs=whole)
+    ours, expected = jax.jit(lambda *own: (sharded(*own), gradient(*own)))(state, batch)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), ours, expected)

@@ -61,7 +61,7 @@ def trainer(monkeypatch):
     monkeypatch.setattr(OnDevices, "take_step", lambda self, state, batch: self.step(state, batch))
 
     def call(folder, resume=False, config=CONFIG, on_step=lambda step: None, on_evaluation=lambda step: None):
-        monkeypatch.setattr(loop, "on_devices", lambda model, config: fake_devices(model, config, on_step))
+        monkeypatch.setattr(loop, "on_devices", lambda model, config, data: fake_devices(model, config, on_step))
         folder.mkdir(exist_ok=True)
 
         def evaluate(params):
