@@ -60,9 +60,11 @@ class Fuzzer:
         name = generator.choices(self.names, self.shares)[0]
         return name, self.readers[name], self.readers[name].mutate(self.contents[name], generator)
 
-    def outcome(self, seed: int, i: int, show: bool = False) -> tuple[str, str, str]:
-        """The reader's name; "read", "refused" or "wrong"; and what was wrong."""
+    def outcome(self, seed: int, i: int, only: str | None = None, show: bool = False) -> tuple[str, str, str] | None:
+        """The reader's name; "read", "refused" or "wrong"; and what was wrong. None: it is not of the reader `only`."""
         name, reader, content = self.input(seed, i)
+        if only not in (None, name):
+            return None
         reader.path.write_bytes(content)
         signal.alarm(SECONDS)
         try:
@@ -101,13 +103,15 @@ def start() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, resource.RLIM_INFINITY))
 
 
-def batch(seed: int, first: int, last: int) -> tuple[collections.Counter[tuple[str, str]], list[str]]:
+def batch(seed: int, only: str | None, first: int, last: int) -> tuple[collections.Counter[tuple[str, str]], list[str]]:
     """Counts of (reader, outcome) of the inputs first .. last - 1, and the wrong ones."""
     assert _FUZZER is not None
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     wrong = []
     for i in range(first, last):
-        name, what, why = _FUZZER.outcome(seed, i)
+        if (found := _FUZZER.outcome(seed, i, only)) is None:
+            continue
+        name, what, why = found
         counts[name, what] += 1
         if what == "wrong":
             wrong.append(f"input {i}, {name}: {why}")
@@ -122,6 +126,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the mutations (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one for each core)")
     parser.add_argument("--only", type=int, help="read this input alone, and show what comes of it")
+    parser.add_argument("--reader", help="its inputs alone, of the same numbers; no section is written")
     args = parser.parse_args()
     if args.only is not None:
         start()
@@ -134,7 +139,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")  # JAX's threads do not survive a fork
     with concurrent.futures.ProcessPoolExecutor(args.jobs, context, start) as pool:
         bounds = [(first, min(first + BATCH, args.n)) for first in range(0, args.n, BATCH)]
-        tasks = [pool.submit(batch, args.seed, *own) for own in bounds]
+        tasks = [pool.submit(batch, args.seed, args.reader, *own) for own in bounds]
         for done, task in enumerate(tasks, 1):
             own, faults = task.result()
             counts += own
@@ -150,7 +155,8 @@ def main() -> None:
     rate = f"{args.n:,} inputs in {seconds:,.0f} s, {args.n / seconds:,.0f} a second in {args.jobs} processes."
     text = f"{table(('reader', 'read', 'refused', 'wrong'), rows)}\n\n{rate}"
     print(text)
-    write_section("Mutated inputs", explained(__doc__), text)
+    if args.reader is None:
+        write_section("Mutated inputs", explained(__doc__), text)
     raise SystemExit(bool(wrong))
 
 

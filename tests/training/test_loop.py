@@ -27,7 +27,9 @@ from sigfft.training.workdir import Workdir
 DATA = Dataset(DenseFeatures(np.ones((40, 2), np.float32)), np.zeros((40, 1), np.int32), 3)
 MODEL = Model(PureEncoder("mlp", {"in_dim": 2, "dim": 0}, {}), sigfft.sigmoid_head(3, feature_dim=2))
 CONFIG = Config(
-    optim=OptimConfig(steps=12, batch_size=4), eval=EvalConfig(every=4, log_every=3), checkpoint=CheckpointConfig(0.0)
+    optim=OptimConfig(steps=12, batch_size=4),
+    eval=EvalConfig(every=4, log_every=3, metric="P@1", patience=0),
+    checkpoint=CheckpointConfig(0.0),
 )
 METRICS = {4: 0.5, 8: 0.75, 12: 0.25}  # of the dev split by steps
 
