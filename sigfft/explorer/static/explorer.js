@@ -20,6 +20,7 @@ const TRUTHS = {
 };
 const ROWS = 100;
 const AT_FIRST = 12; // labels of a long list
+const PAUSE = 250; // milliseconds without a click before more than the verdict is asked for
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -150,9 +151,11 @@ export function mount(root, ask) {
     decide();
   }
 
+  let pausing;
   function decide(seconds) {
     const content = { labels: [...selected.keys()], rule, ...(seconds ? { seconds } : {}) };
     stop("details");
+    clearTimeout(pausing);
     verdict.classList.add("pending");
     verdict.setAttribute("aria-busy", "true");
     [truths, conflict, near].forEach((part) => fill(part));
@@ -161,7 +164,7 @@ export function mount(root, ask) {
       if (event.kind === "error") fill(verdict, make("p", { class: "error" }, event.text));
       if (event.kind === "verdict") {
         showVerdict(event);
-        request("details", content, showDetail);
+        pausing = setTimeout(() => request("details", content, showDetail), PAUSE);
       }
       if (event.kind === "verdict" || event.kind === "error") {
         verdict.dataset.labels = content.labels.join(",");
