@@ -5,8 +5,9 @@
 Each line is a layer that `sigfft explore` was started on. Labels are switched on one by one, at random, up to 8 (the
 DFT head: 10) of them, then all off, and so on. A click counts from the event on the checkbox to the frame after the
 verdict stands on the page. The first click comes right after the page is there. Conflicts, neighbours and truths are
-worked on from a pause of 0.25 s on, and a click stops them; clicks come 0.1 to 1 s after the verdict before. Search: from a typed word to the list of labels, the pause after the
-last key (80 ms) included. Gaussian: random rows; with the bias −6 most small sets can be output, without it none.
+worked on from a pause of 0.25 s on, and a click stops them; clicks come 0.1 to 1 s after the verdict before. Search:
+from a typed word to the list of labels, the pause after the last key (80 ms) included. Gaussian: random rows; with the
+bias −6 most small sets can be output, without it none.
 """
 
 import argparse
