@@ -5,11 +5,13 @@
 Each line is a layer that `sigfft explore` was started on. Labels are switched on one by one, at random, up to 8 (the
 DFT head: 10) of them, then all off, and so on. A click counts from the event on the checkbox to the frame after the
 verdict stands on the page. The first click comes right after the page is there. Conflicts, neighbours and truths are
-worked on between clicks, and a click stops them. Search: from a typed word to the list of labels, the pause after the
-last key (80 ms) included. Gaussian: random rows; with the bias −6 most small sets can be output, without it none.
+worked on from a pause of 0.25 s on, and a click stops them; clicks come 0.1 to 1 s after the verdict before. Search:
+from a typed word to the list of labels, the pause after the last key (80 ms) included. Gaussian: random rows; with the
+bias −6 most small sets can be output, without it none.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -67,7 +69,7 @@ def measured(page: Page, address: str, most: int, clicks: int) -> tuple[list[flo
     page.goto(address)
     page.wait_for_selector(".verdict:not(.pending) .status")
     page.wait_for_selector(".results input")
-    times, verdicts = [], []
+    times, verdicts, pauses = [], [], np.random.default_rng(0)
     for turn in range(clicks):
         took, status = page.evaluate(_CLICK)
         times.append(took)
@@ -75,7 +77,7 @@ def measured(page: Page, address: str, most: int, clicks: int) -> tuple[list[flo
         if turn % most == most - 1:
             page.get_by_role("button", name="all off").click()
             page.wait_for_selector(".verdict[data-labels='']:not(.pending)")
-        page.wait_for_timeout(150)  # a quick hand
+        page.wait_for_timeout(pauses.uniform(100, 1000))
     searches = [page.evaluate(_SEARCH, word) for word in ("7", "name 12", "14", "other", "41", "name 9")]
     return times, verdicts, searches
 
@@ -111,7 +113,8 @@ def main() -> None:
             rows.append([title, f"{possible} of {len(times)}", *(f"{number:.0f} ms" for number in numbers)])
             print(*rows[-1], sep=" | ", flush=True)
     header = ["layer", "possible sets", "first click", "median", "95th percentile", "longest", "search, median"]
-    write_section("From a click to the verdict", explained(__doc__), table(header, rows))
+    busy = f"Load average of the machine while this was measured: {os.getloadavg()[1]:.1f}."
+    write_section("From a click to the verdict", explained(__doc__), f"{table(header, rows)}\n\n{busy}")
 
 
 def which(program: str) -> str:

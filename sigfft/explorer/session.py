@@ -6,7 +6,7 @@ import io
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ class Session:
             raise ValueError(f"expected 1 to {_MOST_SETS:,} label sets, one a line; given {len(given):,}")
         problem = self._problem(rule)
         distinct, _, times = label_sets.dedupe(problem.layer.pad(given))
-        for done, verdicts in _decided_in_batches(problem, distinct):
+        for done, verdicts in _decided_in_batches(problem, len(distinct), lambda first, size: distinct[first:][:size]):
             first = done - len(verdicts)
             rows = [
                 self._row(problem, distinct[first + i], int(times[first + i]), verdict)
@@ -185,16 +185,21 @@ class Session:
         if not 1 <= count <= 1_000_000:
             raise ValueError(f"expected 1 to 1,000,000 random sets; given {count}")
         exact = math.comb(n_labels, cardinality) <= count
-        made = every_set(n_labels, cardinality) if exact else random_sets(n_labels, cardinality, count, seed=0)
+        total = math.comb(n_labels, cardinality) if exact else count
+        every = every_set(n_labels, cardinality) if exact else np.empty((0, cardinality), np.int32)
+
+        def some(first: int, size: int) -> np.ndarray:  # a million random sets take minutes to draw: each batch its own
+            return every[first : first + size] if exact else random_sets(n_labels, cardinality, size, seed=first)
+
         problem = self._problem(rule)
-        problem.layer.rule.check_sets(made[:1], n_labels)
+        problem.layer.rule.check_sets(some(0, 1), n_labels)
         status = np.empty(0, "<U12")
-        for done, verdicts in _decided_in_batches(problem, made):
+        for done, verdicts in _decided_in_batches(problem, total, some):
             status = np.append(status, [verdict.status for verdict in verdicts])
             found = Share.of(cardinality, status, exact, confidence=0.95)
-            low, high = (found.low, found.high) if not exact or done == len(made) else (None, None)
+            low, high = (found.low, found.high) if not exact or done == total else (None, None)
             counts = {"argmaxable": found.argmaxable, "undecided": found.undecided, "low": low, "high": high}
-            yield {"kind": "share", "done": done, "total": len(made), "exact": exact, **counts}
+            yield {"kind": "share", "done": done, "total": total, "exact": exact, **counts}
 
     def _members(self, labels: Sequence[int], rule: str) -> frozenset[int]:
         return members(self._problem(rule).layer, list(labels))
@@ -248,11 +253,13 @@ class Session:
         return row | {"status": verdict.status, "margin": list(map(float, verdict.margin)), "reason": verdict.reason}
 
 
-def _decided_in_batches(problem: Problem, padded: np.ndarray) -> Iterator[tuple[int, list[Verdict]]]:
+def _decided_in_batches(
+    problem: Problem, total: int, some: Callable[[int, int], np.ndarray]
+) -> Iterator[tuple[int, list[Verdict]]]:
     """How many sets are decided, and the verdicts of those that are new: the first alone, then more at a time."""
     done, size = 0, 1
-    while done < len(padded):
-        batch = padded[done : done + size]
+    while done < total:
+        batch = some(done, min(size, total - done))
         done, size = done + len(batch), min(2 * size, _BATCH)
         yield done, decide(problem, batch, time_limit=_OF_MANY)
 

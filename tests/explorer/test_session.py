@@ -170,7 +170,8 @@ def test_a_head_has_four_truths():
     session = Session.of_head(head, params, domain="nonnegative")
     assert session.about()["head"]
     for labels in ([3, 11], [0, 4, 8, 12, 16], []):
-        report = sigfft.check_head(head, params, [labels], domain="nonnegative")
+        padded = np.array([labels + [20] * (32 - len(labels))], np.int32)  # as the session has them: compiled once
+        report = sigfft.check_head(head, params, padded, domain="nonnegative")
         events = [event for event in session.details(labels, "threshold") if event["kind"] == "truths"]
         assert events[0]["truths"]["deployed"] is None
         told = events[-1]["truths"]

@@ -20,6 +20,7 @@ const TRUTHS = {
 };
 const ROWS = 100;
 const AT_FIRST = 12; // labels of a long list
+const PAUSE = 250; // milliseconds without a click before more than the verdict is asked for
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -96,7 +97,11 @@ export function mount(root, ask) {
     const running = stops[name];
     delete stops[name];
     running?.end();
+    return running !== undefined;
   }
+
+  const told = {}; // what to say of work that ends early
+  const end = (name) => stop(name) && told[name]();
 
   const title = make("p", { class: "title" });
   const rules = make("select", { "aria-label": "Decision rule", onchange: (event) => chooseRule(event.target.value) });
@@ -150,9 +155,11 @@ export function mount(root, ask) {
     decide();
   }
 
+  let pausing;
   function decide(seconds) {
     const content = { labels: [...selected.keys()], rule, ...(seconds ? { seconds } : {}) };
     stop("details");
+    clearTimeout(pausing);
     verdict.classList.add("pending");
     verdict.setAttribute("aria-busy", "true");
     [truths, conflict, near].forEach((part) => fill(part));
@@ -161,7 +168,7 @@ export function mount(root, ask) {
       if (event.kind === "error") fill(verdict, make("p", { class: "error" }, event.text));
       if (event.kind === "verdict") {
         showVerdict(event);
-        request("details", content, showDetail);
+        pausing = setTimeout(() => request("details", content, showDetail), PAUSE);
       }
       if (event.kind === "verdict" || event.kind === "error") {
         verdict.dataset.labels = content.labels.join(",");
@@ -343,13 +350,13 @@ export function mount(root, ask) {
     function run() {
       rows = [];
       shown = ROWS;
-      stop("share");
+      end("share"); // one of the two at a time
       fill(status, "reading …");
       draw();
       let drawn = 0;
       request("sets", { text: text.value, rule }, (event) => {
         if (event.kind === "error") fill(status, make("span", { class: "error" }, event.text));
-        if (event.kind === "stopped") fill(status, "stopped");
+        if (event.kind === "stopped") told.sets();
         if (event.kind !== "rows") return;
         rows.push(...event.rows);
         const impossible = rows.filter((row) => row.status === "unargmaxable").length;
@@ -390,8 +397,8 @@ export function mount(root, ask) {
       );
     }
 
-    const end = () => {
-      stop("sets");
+    told.sets = () => {
+      draw();
       fill(status, `stopped after ${number(rows.length)} sets`);
     };
     return make(
@@ -400,7 +407,7 @@ export function mount(root, ask) {
       make("h2", {}, "Many label sets"),
       make("p", { class: "note" }, "Ids of labels, one set a line; JSON lines; or a file of the Extreme Classification repository."),
       text,
-      make("p", { class: "actions" }, make("button", { type: "button", onclick: run }, "Decide all"), file, make("button", { type: "button", onclick: end }, "Stop")),
+      make("p", { class: "actions" }, make("button", { type: "button", onclick: run }, "Decide all"), file, make("button", { type: "button", onclick: () => end("sets") }, "Stop")),
       status,
       make("div", { class: "scroll" }, table),
       more,
@@ -414,12 +421,12 @@ export function mount(root, ask) {
     const said = make("div", { class: "share", "aria-live": "polite" });
 
     function run() {
-      stop("sets");
+      end("sets");
       fill(said, "drawing …");
       const content = { cardinality: Math.trunc(Number(size.value)), count: Math.trunc(Number(sample.value)), rule };
       request("share", content, (event) => {
         if (event.kind === "error") fill(said, make("p", { class: "error" }, event.text));
-        if (event.kind === "stopped") said.append(make("p", { class: "note" }, "stopped"));
+        if (event.kind === "stopped") told.share();
         if (event.kind === "share") show(event, content);
       });
     }
@@ -443,17 +450,14 @@ export function mount(root, ask) {
       );
     }
 
-    const end = () => {
-      stop("share");
-      said.append(make("p", { class: "note" }, "stopped; the interval holds if it was not the share that made you stop"));
-    };
+    told.share = () => said.append(make("p", { class: "note" }, "stopped; the interval holds unless the share made you stop"));
     return make(
       "section",
       { class: "random", "aria-label": "Random label sets" },
       make("h2", {}, "Random label sets"),
       make("p", { class: "note" }, "How many sets of one size can be output?"),
       make("p", { class: "actions" }, make("label", {}, "labels each ", size), make("label", {}, "sets ", sample)),
-      make("p", { class: "actions" }, make("button", { type: "button", onclick: run }, "Draw"), make("button", { type: "button", onclick: end }, "Stop")),
+      make("p", { class: "actions" }, make("button", { type: "button", onclick: run }, "Draw"), make("button", { type: "button", onclick: () => end("share") }, "Stop")),
       said,
     );
   }
