@@ -9,7 +9,7 @@ from sigfft.training.page import write_page
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    long = "w" * 400, "dft k=6"
+    long = "w" * 150, "dft k=6"
     runs = [written(folder / "one"), written(folder / "two", heads=long, seed=2), written(folder / "3", finished=False)]
     write_page(runs, folder / "page.html")
     return (folder / "page.html").as_uri()

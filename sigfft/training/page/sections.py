@@ -49,16 +49,21 @@ def sentences(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """What was proved of each head, in a sentence."""
     told = []
     for column in columns:
-        counts = column.head.entry.get("argmaxability")
+        counts = column.head.entry.get(COUNTS[Z])
         bar, text = None, "Test label sets were not checked"
         if counts and counts["checked"]:
-            checked, impossible, open_ = (counts[name] for name in ("checked", "unargmaxable", "undecided"))
-            bar = Bar(counts["argmaxable"] / checked, open_ / checked, impossible / checked)
+            checked, impossible, undecided = (counts[name] for name in ("checked", "unargmaxable", "undecided"))
+            bar = Bar(counts["argmaxable"] / checked, undecided / checked, impossible / checked)
             text = f"All {checked:,} distinct test label sets can be output"
             if impossible:
                 text = f"{impossible:,} of {checked:,} distinct test label sets can never be output, whatever the input"
-            if open_:
-                text += f"; {open_:,} are undecided"
+            elif undecided:
+                text = f"{counts['argmaxable']:,} of {checked:,} distinct test label sets can be output"
+            if undecided:
+                text += f"; {undecided:,} are undecided"
+            more = (column.head.entry.get(COUNTS[FEATURES]) or {}).get("unargmaxable", 0) - impossible
+            if more > 0:
+                text += f"; features that the encoder can give leave out {more:,} {'more' if impossible else 'of them'}"
         told.append({"column": column, "text": text, "bar": bar})
     return told
 

@@ -1,11 +1,14 @@
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from run_folders import HEADS, HOSTILE, changed, written
 
 from sigfft import cli
 from sigfft.training.page import write_page
+from sigfft.training.page.records import HeadRecord, RunRecord
+from sigfft.training.page.sections import columns_of, sentences
 from sigfft.training.workdir import Workdir
 
 VOID = {"meta", "link", "img", "br", "input"}
@@ -86,6 +89,34 @@ def test_the_same_folder_gives_the_same_bytes_and_a_failure_leaves_the_old_page(
         write_page([run], out)
     assert out.read_bytes() == first
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("counts", "on_features", "said"),
+    [
+        ((5, 0, 0), 0, "All 5 distinct test label sets can be output."),
+        (
+            (5, 0, 0),
+            2,
+            "All 5 distinct test label sets can be output; features that the encoder can give leave out 2 of",
+        ),
+        (
+            (3, 2, 0),
+            3,
+            "2 of 5 distinct test label sets can never be output, whatever the input; features that the encoder",
+        ),
+        ((4, 0, 1), 0, "4 of 5 distinct test label sets can be output; 1 are undecided."),
+        ((2, 2, 1), 2, "2 of 5 distinct test label sets can never be output, whatever the input; 1 are undecided."),
+    ],
+)
+def test_what_was_proved_is_said_in_a_sentence(counts, on_features, said):
+    own = dict(zip(("argmaxable", "unargmaxable", "undecided"), counts, strict=True)) | {"checked": 5}
+    entry = {"argmaxability": own, "argmaxability_on_features": {"unargmaxable": on_features}}
+    run = RunRecord("run", Path(), {}, {}, None, [HeadRecord("a", entry, [])], [])
+    (sentence,) = sentences(columns_of([run]))
+    assert f"{sentence['text']}.".startswith(said)
+    bar = sentence["bar"]
+    assert (bar.argmaxable, bar.unargmaxable, bar.undecided) == tuple(count / 5 for count in counts)
 
 
 def test_runs_side_by_side_are_told_apart(run, page, tmp_path):

@@ -13,7 +13,7 @@ from sigfft.training.workdir import Workdir
 def report():
     weight = np.random.default_rng(3).normal(size=(30, 3)).astype(np.float32)
     sets = [[i, (i * 7 + 3) % 30, (i * 11 + 5) % 30][: 1 + i % 3] for i in range(30)]
-    return sigfft.check(weight, labels.pad(sets, 30), np.full(30, -0.1, np.float32))
+    return sigfft.check(weight, labels.pad(sets, 30), np.full(30, 0.1, np.float32))
 
 
 def test_the_smallest_impossible_sets_come_first_with_their_conflict(report, tmp_path):
@@ -25,11 +25,12 @@ def test_the_smallest_impossible_sets_come_first_with_their_conflict(report, tmp
     sizes = [len(one.labels) for one in decided.impossible]
     impossible = report.status == "unargmaxable"
     assert sizes == sorted(decided.cardinality[impossible].tolist())[:10]
+    assert any(proof is not None and 30 in proof.labels for proof in report.certificate)  # the row of the bias
     conflicts = {(frozenset(on), frozenset(off)) for on, off in report.conflicts()}
     for one in decided.impossible:
         assert set(one.on) <= set(one.labels)
         assert not set(one.off) & set(one.labels)
-        assert max(one.off) < 30  # the row of the bias is none of a label
+        assert max(one.off) < 30
         assert (frozenset(one.on), frozenset(one.off)) in conflicts
     assert len(report.conflicts()) == impossible.sum()
 
