@@ -107,6 +107,7 @@ def _run(
         settle(config, splits, model, part is config.baseline) for model, part in zip(models, parts, strict=True)
     ]
     for own in settled:
+        check_devices(own.optim)
         _check_stopping(own, metrics, "dev" in splits)
     with first_process_first("folder"):  # all have looked into it before
         if is_first_process():

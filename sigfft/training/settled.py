@@ -3,8 +3,6 @@
 import dataclasses
 import math
 
-import jax
-
 from sigfft.data import Dataset, Splits
 from sigfft.encoders import ENCODERS
 from sigfft.training.config import Config, EvalConfig, OptimConfig
@@ -52,10 +50,8 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
 
 
 def _batch_size(n_train: int) -> int:
-    """The largest with which an epoch has `_STEPS_OF_EPOCH` steps, or the least; a multiple of the devices."""
-    fitting = [size for size in _BATCHES if n_train >= _STEPS_OF_EPOCH * size]
-    devices = jax.device_count()
-    return -(-max(fitting, default=_BATCHES[0]) // devices) * devices
+    """The largest with which an epoch has `_STEPS_OF_EPOCH` steps, or the least: on all devices the same."""
+    return max((size for size in _BATCHES if n_train >= _STEPS_OF_EPOCH * size), default=_BATCHES[0])
 
 
 def _eval_for(config: EvalConfig, steps: int, n_labels: int, has_dev: bool) -> EvalConfig:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import sigfft
+from sigfft import training
 from sigfft.data import Dataset, DenseFeatures, SparseFeatures
 from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig, check_values
 from sigfft.training.encoder import PureEncoder, make_encoder
@@ -68,6 +69,14 @@ def test_batch_and_rate_by_the_number_of_examples(n_train, expected):
     found = settled(OptimConfig(batch_size=0, steps=0, epochs=1, learning_rate=0.0), splits=splits).optim
     assert (found.batch_size, found.learning_rate) == expected
     assert found.steps == -(-n_train // found.batch_size)
+
+
+def test_a_batch_by_the_data_that_devices_cannot_share_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: 3)
+    config = Config(encoder=EncoderConfig(dim=0), optim=OptimConfig(batch_size=0))
+    with pytest.raises(ValueError, match=r"optim.batch_size=64 must be a multiple of the 3 devices; try 63"):
+        training.run(config, tmp_path / "run", splits={"train": data([2] * 100), "test": data([2] * 10)})
+    assert not (tmp_path / "run" / "config.json").exists()
 
 
 def test_an_encoder_of_rare_features_has_a_higher_rate():
