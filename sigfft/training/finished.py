@@ -59,7 +59,7 @@ def as_written(run: Workdir) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as error:
+    except (ArithmeticError, AttributeError, IndexError, KeyError, SyntaxError, TypeError) as error:
         raise ValueError(
             f"{run.path}: report.json and config.json are not what this version of sigfft writes "
             f"({type(error).__name__}: {error}); read the run with the version that trained it, or train anew"

@@ -7,6 +7,7 @@ from sigfft.training import load_model
 
 CONFIG = {"encoder": {"dim": 8}, "data": {}}
 ENTRY = {"name": "bottleneck d=2", "kind": "bottleneck", "head": {"n_labels": 4, "dim": 2, "feature_dim": 8}}
+MLP = {"kind": "mlp", "arguments": {}, "frozen": False}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,10 @@ ENTRY = {"name": "bottleneck d=2", "kind": "bottleneck", "head": {"n_labels": 4,
         ({"heads": [ENTRY | {"best_step": 4}], "data": {"n_features": 3, "feature_dim": None}}, []),
         ({"heads": [ENTRY | {"best_step": 4}], "data": {"n_features": 3, "feature_dim": None}}, {"encoder": {"w": 1}}),
         ({"heads": [ENTRY | {"best_step": 4}], "data": {"n_features": None, "feature_dim": 0}}, CONFIG),
+        (
+            {"heads": [ENTRY | {"best_step": 4}], "encoder": MLP | {"inputs": {"a": {"shape": [], "dtype": ",f"}}}},
+            CONFIG,
+        ),
     ],
 )
 def test_a_report_of_another_version(tmp_path, capsys, report, config):
