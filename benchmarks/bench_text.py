@@ -27,7 +27,8 @@ from sigfft.files import write_text
 
 COMMON = (
     "--config.optim.warmup_steps=20 --config.eval.max_dev_examples=1024 --config.check.max_sets=-1 "
-    "--config.encoder.dim=256 --config.head.max_cardinality=26 --config.head.spread=100"
+    "--config.encoder.dim=256 --config.encoder.dropout=0.2 --config.eval.metric=P@1 "
+    "--config.head.max_cardinality=26 --config.head.spread=100"
 )
 RUNS = {
     "bag": "--config.optim.steps=300 --config.optim.batch_size=128 --config.optim.learning_rate=1e-2 "
