@@ -33,10 +33,11 @@ COMMON = (
 RUNS = {
     "bag": "--config.optim.steps=300 --config.optim.batch_size=128 --config.optim.learning_rate=1e-2 "
     "--config.eval.every=100 --config.data.max_features=100",
-    "text_cnn": "--config.encoder.kind=text_cnn --config.data.max_length=64 --config.optim.steps=300 "
-    "--config.optim.batch_size=128 --config.optim.learning_rate=3e-3 --config.eval.every=100",
+    "text_cnn": "--config.encoder.kind=text_cnn --config.data.max_length=64 --config.optim.steps=150 "
+    "--config.optim.batch_size=128 --config.optim.learning_rate=3e-3 --config.eval.every=75 --config.eval.threshold=",
     "transformer": "--config.encoder.kind=transformer --config.encoder.layers=2 --config.data.max_length=48 "
-    "--config.optim.steps=100 --config.optim.batch_size=64 --config.optim.learning_rate=1e-3 --config.eval.every=50",
+    "--config.optim.steps=60 --config.optim.batch_size=64 --config.optim.learning_rate=1e-3 --config.eval.every=20 "
+    "--config.eval.threshold=",
 }
 INTERRUPTED, TEXTS = "transformer", 100
 
