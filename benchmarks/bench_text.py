@@ -3,10 +3,11 @@
     python benchmarks/bench_text.py --data FOLDER [--only bag text_cnn transformer]
 
 `train.py --config.data.dir=FOLDER/tibkat_en/texts.jsonl.gz` with the flags that the table's last column shows, no
-check; records of the texts were prepared before. Seconds are of training, without evaluations; CPU seconds are of the
-whole process. Trainings are far too short to tell which encoder is best: these are trials of the way from raw texts to
-predictions. The transformer of two layers is interrupted (SIGTERM) with its first checkpoint, goes on with `--resume`,
-and predicts 100 raw texts of the test split from JSON lines; a run that is there already is not repeated.
+check. Seconds are of training, without evaluations; CPU seconds are of the whole process, which reads the texts too
+where no run of the same flags did before. Trainings are far too short to tell which encoder is best: these are trials
+of the way from raw texts to predictions. Each predicts 100 raw texts of the test split from JSON lines. The transformer
+of two layers is interrupted (SIGTERM) with its first evaluation, and goes on with `--resume`. A run that is there
+already is not repeated.
 """
 
 import argparse
