@@ -74,7 +74,7 @@ def predicted(texts: Path, workdir: Path) -> str:
     command = [sys.executable, "-m", "sigfft", "predict", "--workdir", workdir, "--input", raw, "--output", out]
     begun = time.perf_counter()
     subprocess.run(list(map(str, command)), check=True)
-    lines = [line for line in out.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    lines = out.read_text(encoding="utf-8").splitlines()[1:]  # behind the header
     return f"{len(lines)} lines for {len(rows)} texts in {time.perf_counter() - begun:.0f} s"
 
 
@@ -86,7 +86,7 @@ def result_of(name: str, texts: Path, workdir: Path) -> dict[str, Any]:
     stopped, cpu_seconds = "", 0.0
     if name == INTERRUPTED:
         cpu_seconds = train(texts, workdir, flags, until_checkpoint=True)
-        stopped = f"stopped behind step {evaluated(workdir)[-1]}; "
+        stopped = f"stopped after the evaluation at step {evaluated(workdir)[-1]}; "
     cpu_seconds += train(texts, workdir, flags, resume=name == INTERRUPTED)
     report = json.loads((workdir / "report.json").read_text(encoding="utf-8"))
     (entry,) = report["heads"]
