@@ -14,7 +14,6 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import mathml
 import pictures
 
 import sigfft

@@ -120,7 +120,9 @@ def alternatives() -> Figure:
             axis.text(*(1.16 * row), f"$s_{i + 1}w_{i + 1}$", ha="center", va="center", fontsize=12)
         if report.witness[0] is not None:
             z = report.witness[0] / np.linalg.norm(report.witness[0])
-            axis.fill(*np.array([1.3 * _turned(z, a) for a in np.linspace(-np.pi / 2, np.pi / 2, 40)]).T, color="#EEF4F8")
+            axis.fill(
+                *np.array([1.3 * _turned(z, a) for a in np.linspace(-np.pi / 2, np.pi / 2, 40)]).T, color="#EEF4F8"
+            )
             _arrow(axis, (0, 0), z, "black", style="--")
             axis.text(*(1.14 * z), "$z$", fontsize=13)
         else:
