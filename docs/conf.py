@@ -72,3 +72,13 @@ os.environ["COLUMNS"] = "92"
 (made / "help.md").write_text("\n".join([help_of(), *map(help_of, manual.EXAMPLES)]), encoding="utf-8")
 shutil.rmtree(HERE / "notebooks", ignore_errors=True)
 shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns("[!0-9]*"))
+
+
+def setup(app):
+    """Arrays are called as programs call them."""
+
+    def shorter(app, what, name, it, options, signature, returned):
+        long = "jaxlib._jax.Array"
+        return (signature and signature.replace(long, "Array"), returned and returned.replace(long, "Array"))
+
+    app.connect("autodoc-process-signature", shorter)
