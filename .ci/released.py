@@ -26,7 +26,9 @@ def main(folder: Path) -> None:
     assert inside >= {"sigfft/py.typed", "sigfft/configs/demo.py", "sigfft/cli.py"}
     assert {name.partition("/")[0] for name in inside} == {"sigfft", f"sigfft-{metadata.version}.dist-info"}
     assert source >= {"tests/conftest.py", "docs/conf.py", "notebooks/01_quickstart.ipynb", "CITATION.cff", "LICENSE"}
-    assert not [name for name in source if name.startswith(("docs/_build", "docs/made", "runs", ".venv"))]
+    assert not [
+        name for name in source if name.startswith(("docs/_build", "docs/made", "docs/notebooks", "runs", ".venv"))
+    ]
     with tempfile.TemporaryDirectory() as target:
         install = ["pip", "install", "--quiet", "--no-deps", "--no-index", "--target", target, str(wheel)]
         subprocess.run([sys.executable, "-m", *install], check=True)

@@ -1,4 +1,4 @@
-"""The documentation site: `python -m sphinx -W --keep-going docs docs/_build`.
+"""The documentation site: `python -m sphinx -W --keep-going docs docs/_build/html`.
 
 What is drawn, copied or told by the package is made here, at each build, below docs/made: figures by `pictures.py`, the
 notebooks, and what each command says of itself.
@@ -43,7 +43,7 @@ copybutton_prompt_is_regexp = True
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
-suppress_warnings = ["mystnb.unknown_mime_type"]
+suppress_warnings = ["ref.python"]  # a word in backticks that names several things links to one of them
 
 # A name in backticks is a link where it names something on these pages, and else code.
 default_role = "py:obj"
@@ -54,9 +54,12 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "show-inheritance": False}
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes of tuples are entries of their class alone
+napoleon_attr_annotations = False
 napoleon_custom_sections = ["Reference"]
 nitpicky = True
-nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", ".*")]  # types of NumPy and JAX, and code in backticks
+# Code in backticks, types of NumPy and JAX, and an error that no user meets.
+nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", ".*"), ("py:exc", "Preempted")]
 
 
 def help_of(*command):

@@ -162,7 +162,7 @@ def to_csr(
 def check(
     labels: Shaped[np.ndarray | Array, "..."], batch: tuple[int, ...], n_labels: int, name: str = "labels"
 ) -> None:
-    """Raise ValueError unless an array is of padded label ids (*batch, width), as far as its values are known.
+    """Raise ValueError unless an array is of padded label ids (..., width), as far as its values are known.
 
     A matrix of 0s and 1s, whose width is n_labels, is told by its values, or by its width alone where it is traced and
     no set is likely to have so many labels.
