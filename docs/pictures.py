@@ -142,11 +142,12 @@ def _arrangement(axis, weight, bias, radius: float = 2.0) -> None:
     codes = (on * (2 ** np.arange(len(weight)))[:, None, None]).sum(axis=0)
     colours = np.array([[int(PALE[c][i : i + 2], 16) for i in (1, 3, 5)] for c in range(2 ** len(weight))], np.uint8)
     axis.imshow(colours[codes], extent=(-radius, radius, -radius, radius), origin="lower", interpolation="nearest")
-    for w, b, colour, name in zip(weight, bias, (BLUE, RED, GREEN), "ABC", strict=False):
+    places = (-1.25, 1.3, 1.65)  # of the arrows, along their lines
+    for w, b, colour, name, place in zip(weight, bias, (BLUE, RED, GREEN), "ABC", places, strict=True):
         foot = -b * w / (w @ w)
         axis.axline(foot, foot + np.array([-w[1], w[0]]), color=colour, linewidth=2)
         across = w / np.linalg.norm(w)
-        start = foot + 1.3 * np.array([-across[1], across[0]])
+        start = foot + place * np.array([-across[1], across[0]])
         _arrow(axis, start, start + 0.4 * across, colour)
         axis.text(*(start + 0.56 * across), name, color=colour, ha="center", va="center", weight="bold")
     for code in np.unique(codes):
