@@ -142,7 +142,7 @@ def _arrangement(axis, weight, bias, radius: float = 2.0) -> None:
     codes = (on * (2 ** np.arange(len(weight)))[:, None, None]).sum(axis=0)
     colours = np.array([[int(PALE[c][i : i + 2], 16) for i in (1, 3, 5)] for c in range(2 ** len(weight))], np.uint8)
     axis.imshow(colours[codes], extent=(-radius, radius, -radius, radius), origin="lower", interpolation="nearest")
-    places = (-1.25, 1.3, 1.65)  # of the arrows, along their lines
+    places = (-1.25, 1.3, -0.75)  # of the arrows, along their lines
     for w, b, colour, name, place in zip(weight, bias, (BLUE, RED, GREEN), "ABC", places, strict=True):
         foot = -b * w / (w @ w)
         axis.axline(foot, foot + np.array([-w[1], w[0]]), color=colour, linewidth=2)
