@@ -11,6 +11,7 @@ import shlex
 import sys
 import tomllib
 
+import jax
 import numpy as np
 import pytest
 import scenes
@@ -108,6 +109,12 @@ def test_commands_run(tmp_path, monkeypatch, capsys):
     stage(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sigfft.doctor.heads", lambda: "tried by a test of its own")
+    with jax.numpy_dtype_promotion("standard"):
+        run_all(monkeypatch, capsys)
+
+
+def run_all(monkeypatch, capsys):
+    """A run on the texts of the stage, then every command."""
     trained = cli.main(shlex.split(f"train --config.data.dir=FOLDER --workdir=runs/mine {TINY}"))
     assert trained == 0, capsys.readouterr().err
     failed, ran = {}, set()
