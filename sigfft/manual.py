@@ -28,7 +28,7 @@ sigfft train --config.data.dir=FOLDER --workdir=runs/mine""",
     "predict": """sigfft predict --workdir runs/mine --input test.txt --output predictions.tsv
 echo "a new text" | sigfft predict --workdir runs/mine --input - --output predictions.tsv""",
     "convert": """sigfft convert FOLDER --out FOLDER.xmc""",
-    "export": """sigfft export --workdir runs/mine --out model.sigfft""",
+    "export": """sigfft export --workdir runs/mine --out model.sigfft --max-features 100""",
     "doctor": """sigfft doctor --workdir runs/mine --labels 20000""",
 }
 _WITH_LABEL_SETS = ("check", "verify", "plan", "retrofit")
