@@ -2,7 +2,7 @@
 
     python train.py
 
-Time: about a minute on 2 CPU cores; README shows the table that it ends with.
+Time: about a minute on 2 CPU cores; docs/results.md shows the table that it ends with.
 """
 
 from sigfft.data import SyntheticSpec

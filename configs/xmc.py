@@ -2,8 +2,8 @@
 
     python train.py --config=configs/xmc.py --config.data.dir=FOLDER --workdir=runs/xmc
 
-FOLDER holds train.txt.gz, test.txt.gz and perhaps dev.txt.gz. See README for the command and scores of each data set
-that was tried.
+FOLDER holds train.txt.gz, test.txt.gz and perhaps dev.txt.gz. See docs/results.md for the command and scores of each
+data set that was tried.
 """
 
 from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, OptimConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching, pages
+from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching, manual, pages
 from sigfft.terminal import fitted
 
 
@@ -19,10 +19,10 @@ def main(argv: Sequence[str] | None = None) -> int:
       0; 1 where `--fail-on-unargmaxable` applies; 2 after one line about bad input, or about sets that failed; 130
       where it was interrupted, and 143 where training was ended by SIGTERM.
     """
-    parser = _parser()
-    args, further = parser.parse_known_args(argv)
+    commands = parser()
+    args, further = commands.parse_known_args(argv)
     if further and args.run is not launching.run:
-        parser.error(f"unrecognized arguments: {' '.join(further)}")
+        commands.error(f"unrecognized arguments: {' '.join(further)}")
     args.given, args.overrides = sys.argv[1:] if argv is None else list(argv), further
     try:
         return args.run(args)
@@ -35,16 +35,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = answers.OneLineParser(prog="sigfft", description="Which label sets a trained output layer can output.")
-    parser.add_argument("--version", action="version", version=f"sigfft {sigfft.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The flags of all commands, also for tools that make shell completions of a parser."""
+    about = "Which label sets a trained output layer can output. Each command has examples: sigfft COMMAND --help"
+    as_written: Any = {"prog": "sigfft", "formatter_class": argparse.RawDescriptionHelpFormatter}
+    program = answers.OneLineParser(description=about, epilog=manual.EXIT_STATUS, **as_written)
+    program.add_argument("--version", action="version", version=f"sigfft {sigfft.__version__}")
+    commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (run, options, about) in _COMMANDS.items():
-        command = commands.add_parser(name, help=about)
+        as_written["prog"] = f"sigfft {name}"
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.",
+            epilog=manual.below_flags(name),
+            **as_written,
+        )
         options(command.add_argument)
         command.add_argument("--json", action="store_true", help="answer with one JSON document")
         command.set_defaults(run=run)
-    return parser
+    return program
 
 
 def _feature_options(add: Any) -> None:

@@ -46,6 +46,12 @@ def top_k(head: Head, params: Params, features: Features, k: int, *, block_size:
 
     Raises:
       ValueError: `k` is not within 1 .. n_labels, or `block_size` is below 1.
+
+    Example:
+      >>> head = sigfft.sigmoid_head(6, feature_dim=2)
+      >>> params = head.init(jax.random.key(0)) | {"weight": jnp.arange(12.0).reshape(6, 2)}
+      >>> top_k(head, params, jnp.ones((1, 2)), 3).labels
+      Array([[5, 4, 3]], dtype=int32)
     """
     shards = Shards.of(head, params, features)
 

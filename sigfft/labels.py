@@ -27,6 +27,12 @@ def pad(label_sets: LabelSets, n_labels: int, max_cardinality: int | None = None
 
     Raises:
       ValueError: an id is negative, beyond `n_labels`, or repeated in a set; or a set exceeds `max_cardinality`.
+
+    Example:
+      >>> pad([[5, 2], [], [7]], n_labels=10)
+      array([[ 2,  5],
+             [10, 10],
+             [ 7, 10]], dtype=int32)
     """
     if getattr(label_sets, "ndim", None) == 2:  # of NumPy or JAX
         label_sets = np.asarray(label_sets)
@@ -53,6 +59,11 @@ def from_csr(
 
     Raises:
       ValueError: as `pad`; or `indptr` does not describe `indices`.
+
+    Example:
+      >>> from_csr(np.array([0, 2, 3]), np.array([4, 1, 0]), n_labels=5)
+      array([[1, 4],
+             [0, 5]], dtype=int32)
     """
     indptr, indices = _integers(np.asarray(indptr)), _integers(np.asarray(indices))
     counts = np.diff(indptr)
@@ -92,6 +103,11 @@ def from_multi_hot(
 
     Raises:
       ValueError: another shape or other values, a set exceeds `max_cardinality`, or a traced matrix without it.
+
+    Example:
+      >>> from_multi_hot(np.array([[0, 1, 1], [1, 0, 0]]))
+      array([[1, 2],
+             [0, 3]], dtype=int32)
     """
     if isinstance(matrix, jax.core.Tracer):
         return _from_traced(matrix, max_cardinality)
@@ -146,7 +162,7 @@ def to_csr(
 def check(
     labels: Shaped[np.ndarray | Array, "..."], batch: tuple[int, ...], n_labels: int, name: str = "labels"
 ) -> None:
-    """Raise ValueError unless an array is of padded label ids (*batch, width), as far as its values are known.
+    """Raise ValueError unless an array is of padded label ids (..., width), as far as its values are known.
 
     A matrix of 0s and 1s, whose width is n_labels, is told by its values, or by its width alone where it is traced and
     no set is likely to have so many labels.

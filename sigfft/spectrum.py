@@ -102,7 +102,12 @@ def _splitmix64(x: np.ndarray) -> np.ndarray:
 
 
 def smooth_length(n: int) -> int:
-    """The smallest 2-3-5-7-smooth number >= n: lengths that every FFT library is fast at."""
+    """The smallest 2-3-5-7-smooth number >= n: lengths that every FFT library is fast at.
+
+    Example:
+      >>> smooth_length(8921), smooth_length(20_000)
+      (8960, 20000)
+    """
     while True:
         rest = n
         for prime in (2, 3, 5, 7):

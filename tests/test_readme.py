@@ -1,45 +1,31 @@
-"""README's Python runs as it stands, and its commands name what exists."""
+"""README is short, what it names exists, and its examples do what it says; `test_docs.py` runs its commands."""
 
 import ast
 import math
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
+import written
 
-import sigfft.cli
-
-ROOT = Path(__file__).parent.parent
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+TEXT = written.README.read_text(encoding="utf-8")
+EXAMPLES = written.blocks(written.README, "python")
 
 
-def printed(code, folder):
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env={**os.environ, "XLA_FLAGS": ""}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
-@pytest.mark.parametrize("code", EXAMPLES[:2], ids=["nnx", "linen"])
-def test_flax_examples_learn(code, tmp_path):
-    first, second, third = map(float, printed(code, tmp_path))
+def test_the_flax_example_learns(tmp_path, capsys):
+    first, second, third = map(float, written.runs(EXAMPLES[0], tmp_path, capsys))
     assert math.inf > first > second > third > 0
 
 
-def test_the_checkers_example_proves_every_verdict(tmp_path):
-    verdicts, *_, counts = printed(EXAMPLES[2], tmp_path)
+def test_the_checkers_example_proves_every_verdict(tmp_path, capsys):
+    verdicts, *_, counts = written.runs(EXAMPLES[1], tmp_path, capsys)
     counts = ast.literal_eval(counts)
     assert counts["argmaxable"] + counts["unargmaxable"] == 3
     assert verdicts.count("'argmaxable'") == counts["argmaxable"]
 
 
-def test_the_example_of_features_shows_what_they_do_not_reach(tmp_path):
-    lines = printed(EXAMPLES[3], tmp_path)
+def test_the_example_of_features_shows_what_they_do_not_reach(tmp_path, capsys):
+    lines = written.runs(EXAMPLES[2], tmp_path, capsys)
     assert [line for line in lines if line.startswith("features reach")] == [
         "features reach a part of z: 95 of its 111 dimensions are missing",
         "features reach every z",
@@ -49,43 +35,31 @@ def test_the_example_of_features_shows_what_they_do_not_reach(tmp_path):
     assert enough == ["2", "2", "2", "2", "2"]
 
 
-def test_arrays_in_memory_are_trained_on(tmp_path):
-    (code,) = (code for code in EXAMPLES if "splits=" in code)
-    counts = ast.literal_eval(printed(code, tmp_path)[-1])
-    assert counts["checked"] == counts["argmaxable"] + counts["unargmaxable"] > 50
-    assert (tmp_path / "runs" / "arrays" / "report.json").exists()
-
-
-def test_the_example_of_serving_answers_with_names(tmp_path):
-    (code,) = (code for code in EXAMPLES if "serving.save" in code)
-    answers = ast.literal_eval(printed(code, tmp_path)[0].replace("Named(name=", "(").replace("probability=", ""))
-    assert [len(answer) for answer in answers] == [3, 3]
-    assert all(name.startswith("label ") and 0 < probability < 1 for answer in answers for name, probability in answer)
-
-
-def test_examples_take_about_twenty_lines():
-    assert len(EXAMPLES) == 6
+def test_it_is_short():
+    assert len(TEXT.splitlines()) <= 205
+    assert len(EXAMPLES) == 3
     assert all(len(code.strip().splitlines()) <= 21 for code in EXAMPLES)
 
 
+def test_the_two_commands_stand():
+    start = "python3 -m venv .venv && .venv/bin/pip install -e '.[{}]' && .venv/bin/python {}"
+    first, second = (block.strip() for block in written.blocks(written.README, "bash")[:2])
+    assert first == start.format("train", "train.py")
+    assert second == start.format("test", "-m pytest -n 2")
+
+
 def test_links_lead_somewhere():
-    files = [target for target in re.findall(r"\]\(([^)#]+)\)", TEXT) if not target.startswith("https://")]
-    assert "CONTRIBUTING.md" in files
-    assert [target for target in files if not (ROOT / target).exists()] == []
+    links = re.findall(r"\]\(([^)\s#]*)#?([^)\s]*)\)", TEXT)
+    files = [(target, anchor) for target, anchor in links if not target.startswith("https:")]
+    assert ("CONTRIBUTING.md", "") in files
+    assert [target for target, _ in files if not (written.ROOT / target).exists()] == []
+    assert [link for link in files if link[1] and link[1] not in written.headings(written.ROOT / link[0])] == []
 
 
 def test_files_that_are_named_exist():
-    named = re.findall(r"\b((?:benchmarks|configs|examples|notebooks|sigfft)/[\w./]*\w)", TEXT)
+    named = re.findall(r"\b((?:benchmarks|configs|docs|examples|notebooks|sigfft)/[\w./]*\w)", TEXT)
     assert len(named) > 10
-    assert [path for path in named if not (ROOT / path).exists()] == []
-
-
-@pytest.mark.parametrize("command", re.findall(r"^sigfft (\w+)", TEXT, re.MULTILINE))
-def test_subcommands_exist(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        sigfft.cli.main([command, "--help"])
-    assert stop.value.code == 0
-    assert command in capsys.readouterr().out
+    assert [path for path in named if not path.startswith("docs/_build") and not (written.ROOT / path).exists()] == []
 
 
 def test_importing_sigfft_imports_no_tensorflow_and_no_training():

@@ -27,7 +27,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     {"heads", "data", "figures"},
     {"losses", "inference", "predict", "visits", "linen", "nnx", "argmaxability", "serving"},
     {"", "training", "trained", "explorer"},
-    {"inputs", "answers"},
+    {"inputs", "answers", "manual"},
     {"conversions", "doctor", "exploring", "exports", "imports", "launching", "pages"},
     {"cli"},
     {"__main__"},

@@ -72,6 +72,14 @@ def check(
     Raises:
       ValueError: arrays that are not finite or of the wrong shape or dtype, ids out of range, an unknown rule or
         domain, a time_limit that is not positive, a batch_size below 1, n_jobs of 0 or beyond 4096, or negative probes.
+
+    Example:
+      >>> weight = np.array([[2.0, 1.0], [-1.0, 1.0], [-0.5, -2.0]])
+      >>> report = check(weight, [[0, 1], [0, 1, 2]])
+      >>> report.status.tolist()
+      ['argmaxable', 'unargmaxable']
+      >>> report.certificate[1].labels
+      (0, 1, 2)
     """
     if on_error not in ("undecided", "raise"):
         raise ValueError(f"on_error must be 'undecided' or 'raise'; given {on_error!r}")

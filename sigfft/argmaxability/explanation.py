@@ -53,6 +53,11 @@ def explain(
     """Labels of a set that conflict, none of them to spare. Arguments and errors as `check`, for one set.
 
     The set is a list of label ids, or an array of them, which may be padded with n_labels.
+
+    Example:
+      >>> weight = np.array([[2.0, 1.0], [-1.0, 1.0], [-0.5, -2.0], [1.0, -1.0]])
+      >>> print(explain(weight, [0, 1, 2]))
+      no activation has labels [0, 1, 2] on and labels [] off
     """
     problem = Problem.of(Layer.of(weight, bias, rule, transposed=transposed))
     wanted = members(problem.layer, label_set)

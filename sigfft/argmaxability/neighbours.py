@@ -72,6 +72,11 @@ def nearest(
 
     Raises:
       ValueError: as `explain`; or none of the sets that were tried is argmaxable, as where all rows are equal.
+
+    Example:
+      >>> weight = np.array([[2.0, 1.0], [-1.0, 1.0], [-0.5, -2.0]])
+      >>> nearest(weight, [0, 1, 2]).flips
+      1
     """
     problem = Problem.of(Layer.of(weight, bias, rule, transposed=transposed))
     *_, found = approached(problem, members(problem.layer, label_set), int(few))

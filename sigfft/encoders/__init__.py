@@ -4,19 +4,19 @@
 with examples, a dict of arrays as `sigfft.data` makes it, and a key for dropout; without a key there is none. All its
 state is parameters, and no example sees another one of its batch. What the class and the module say of themselves:
 
-  reads: names of the arrays of an example that it reads; without it, it may read any. The first kind that reads an
-    example is the default for it.
-  in_dim: number of sparse features, length of a dense vector, or size of the vocabulary; leave it out where there is
-    none of them, as for images.
-  feature_dim: features that the module gives.
-  domain: what each feature can be: "any", as without it, "nonnegative" or (low, high).
-  dim_multiple: what a `dim` that is left open is rounded up to; 1 without it.
-  usual_dropout: what suits up to 10,000 examples, where a config leaves its dropout open, and the less the more of
-    them there are; 0 without it.
-  learning_rate: the highest that suits it, where a config leaves its rate open; without it, what suits the head.
-  tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
-    name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.
-  read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.
+- reads: names of the arrays of an example that it reads; without it, it may read any. The first kind that reads an
+  example is the default for it.
+- in_dim: number of sparse features, length of a dense vector, or size of the vocabulary; leave it out where there is
+  none of them, as for images.
+- feature_dim: features that the module gives.
+- domain: what each feature can be: "any", as without it, "nonnegative" or (low, high).
+- dim_multiple: what a `dim` that is left open is rounded up to; 1 without it.
+- usual_dropout: what suits up to 10,000 examples, where a config leaves its dropout open, and the less the more of
+  them there are; 0 without it.
+- learning_rate: the highest that suits it, where a config leaves its rate open; without it, what suits the head.
+- tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
+  name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.
+- read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.
 """
 
 from sigfft.extras import needs

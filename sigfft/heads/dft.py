@@ -75,6 +75,14 @@ class DFTHead(Head):
       ValueError: a size below its least, 2k + 1 + 2·spread > n_fft, n_fft < n_labels, an order that is no permutation.
 
     Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, n_fft > n, order and centring are ours.
+
+    Example:
+      >>> head = DFTHead(n_labels=1000, max_cardinality=5, feature_dim=64, spread=10)
+      >>> head.dim, head.n_parameters()
+      (31, 2015)
+      >>> params = head.init(jax.random.key(0))
+      >>> head.logits(params, jnp.ones((8, 64))).shape
+      (8, 1000)
     """
 
     kind = "dft"

@@ -23,6 +23,10 @@ def enough_spread(n_labels: int, max_cardinality: int, n_points: int) -> int:
 
     Reference: Donoho and Tanner, Neighborliness of randomly projected simplices in high dimensions (2005), for the
     form.
+
+    Example:
+      >>> enough_spread(n_labels=20_000, max_cardinality=50, n_points=20_000)
+      163
     """
     log_ratio = math.log(max(1.0, n_labels / max_cardinality))
     wanted = math.ceil(0.25 * max_cardinality**0.9 * log_ratio**1.65)
@@ -53,6 +57,10 @@ def least_features(dim: int, domain: DomainLike = "any", *, centred: bool = Fals
       ValueError: an unknown domain.
 
     Reference: Wendel, A problem in geometric probability (Mathematica Scandinavica, 1962).
+
+    Example:
+      >>> least_features(111), least_features(111, "nonnegative"), least_features(111, "nonnegative", centred=True)
+      (111, 273, 112)
     """
     if len(domain_of(domain).bounds) != 1 or centred:
         return dim + centred

@@ -65,6 +65,10 @@ def bce_with_logits(logits: Logits, labels: Labels, *, reduction: str = "mean", 
       labels: active label ids (..., max_cardinality), padded with n_labels.
       reduction: "mean", "sum" or "none", as `with_logits`.
       **options: as `binary_cross_entropy`.
+
+    Example:
+      >>> round(float(bce_with_logits(jnp.zeros((1, 4)), jnp.array([[2]]))), 4)  # 4 log 2
+      2.7726
     """
     return with_logits(binary_cross_entropy(**options), logits, labels, reduction=reduction)
 

@@ -1,10 +1,12 @@
 """Multi-label metrics from logits and padded label sets, in one streaming pass.
 
-metrics = make_metrics(n_labels, ks=(1, 3, 5))
-state = metrics.init()
-for logits, labels, mask in batches:
-    state = metrics.update(state, logits, labels, mask)
-metrics.compute(state)  # {"P@1": ..., "R@1": ..., ..., "micro F1": ..., "exact match": ...}
+::
+
+    metrics = make_metrics(n_labels, ks=(1, 3, 5))
+    state = metrics.init()
+    for logits, labels, mask in batches:
+        state = metrics.update(state, logits, labels, mask)
+    metrics.compute(state)  # {"P@1": ..., "R@1": ..., ..., "micro F1": ..., "exact match": ...}
 
 Thresholds and areas under curves come from `make_histograms`, in the same way.
 """

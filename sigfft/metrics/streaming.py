@@ -90,6 +90,14 @@ def make_metrics(
     Raises:
       ValueError: `ks` is empty, repeats itself or leaves 1 .. n_labels; `propensities` has another shape or a value
         outside (0, 1].
+
+    Example:
+      >>> metrics = make_metrics(4, ks=(1,))
+      >>> logits, labels = jnp.array([[2.0, -1, -1, 1], [-1, 3, -2, -2]]), jnp.array([[0, 3], [2, 4]])
+      >>> state = metrics.update(metrics.init(), logits, labels, jnp.array([True, True]))
+      >>> scores = metrics.compute(state)
+      >>> scores["P@1"], scores["exact match"]
+      (0.5, 0.5)
     """
     cutoffs = tuple(sorted(int(k) for k in ks))
     if not cutoffs or len(set(cutoffs)) < len(cutoffs) or cutoffs[0] < 1 or cutoffs[-1] > n_labels:

@@ -118,6 +118,10 @@ def rule_bias(
 
     Raises:
       ValueError: the shapes differ.
+
+    Example:
+      >>> rule_bias(np.array([0.5, -1.0]), np.array([0.25, 0.0])).values
+      array([-0.25,  1.  ])
     """
     levels = np.asarray(thresholds, np.float64)
     own = np.zeros_like(levels) if bias is None else np.asarray(bias, np.float64)

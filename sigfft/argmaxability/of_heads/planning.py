@@ -61,7 +61,7 @@ class Plan:
         """A dict of plain values for each spread that was tried, in ascending order.
 
         Each has "spread"; "dim" and "parameters" of the head; "reproduced", "of", "low" and "high" of random sets; the
-        same with "given_" before them, where sets were given; and "chosen".
+        same with `given_` before them, where sets were given; and "chosen".
         """
         return [
             {"spread": trial.spread, "dim": trial.head.dim, "parameters": trial.head.n_parameters()}

@@ -52,6 +52,10 @@ def argmaxable(padded: Int[np.ndarray, "sets width"], n_labels: int, frequencies
     """The alternation rule: which label sets the ideal cyclic matrix can output.
 
     For the threshold rule without a bias, and for top-k and argmax: the constant column serves as their free level.
+
+    Example:
+      >>> argmaxable(np.array([[0, 2, 4], [0, 1, 2]]), n_labels=9, frequencies=2)
+      array([False,  True])
     """
     return sign_changes(padded, n_labels) <= 2 * frequencies
 
@@ -62,6 +66,10 @@ def count_general(n_labels: int, dim: int) -> int:
     No matrix of this shape has more, whatever its rows (threshold rule, no bias).
 
     Reference: Cover, Geometrical and statistical properties of systems of linear inequalities (1965), theorem 1.
+
+    Example:
+      >>> count_general(n_labels=7, dim=3), 2**7
+      (44, 128)
     """
     _positive(n_labels=n_labels, dim=dim)
     total = term = 1
@@ -75,6 +83,10 @@ def count_exactly(n_labels: int, frequencies: int, cardinality: int) -> int:
     """Label sets of exactly `cardinality` labels that the cyclic matrix can output.
 
     Sets of j labels in r arcs of a circle of n: n/r C(j − 1, r − 1) C(n − j − 1, r − 1); summed over r <= k.
+
+    Example:
+      >>> count_exactly(n_labels=7, frequencies=1, cardinality=2)
+      7
     """
     _positive(n_labels=n_labels)
     if not 0 <= cardinality <= n_labels:
@@ -140,6 +152,11 @@ def witness(
 
     Raises:
       ValueError: the set changes sign more than 2k times, so no activation exists.
+
+    Example:
+      >>> z, log_margin = witness([0, 4], n_labels=9, frequencies=2)
+      >>> np.flatnonzero(rows(9, 2) @ z > 0)
+      array([0, 4])
     """
     n = _grid(n_labels, frequencies, n_fft)
     padded = label_sets.pad([labels], n_labels)

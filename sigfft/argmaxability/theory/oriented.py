@@ -50,6 +50,11 @@ def circuits(weight: Weight) -> SignVectors:
 
     A label set with signs s is unargmaxable (threshold, no bias) if and only if some circuit c has c_i = s_i wherever
     c_i is not 0; of a zero row, which is a circuit by itself, only where its label is on.
+
+    Example:
+      >>> circuits([[1, 0], [0, 1], [1, 1]])  # the third row is the sum of the others
+      array([[-1, -1,  1],
+             [ 1,  1, -1]], dtype=int8)
     """
     return cocircuits(orthogonal_complement(weight))
 
