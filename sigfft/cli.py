@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, conversions, doctor, exports, imports, inputs, launching
+from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching
 from sigfft.terminal import fitted
 
 
@@ -280,5 +280,10 @@ _COMMANDS = {
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "convert": (conversions.run, conversions.options, "write a data set in another format: texts as XMC, and back"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
+    "explore": (
+        exploring.run,
+        exploring.options,
+        "switch labels on and read verdicts, on a local page",
+    ),
     "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),
 }

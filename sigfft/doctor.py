@@ -26,6 +26,7 @@ PACKAGES = (
 EXTRAS = {  # modules that extras bring
     "flax": ("flax",),
     "plot": ("matplotlib",),
+    "explore": ("anywidget", "starlette", "uvicorn"),
     "train": (
         *("absl", "array_record", "grain", "importlib_resources", "ml_collections", "optax", "orbax", "tensorboardX"),
         *("PIL", "sklearn", "tensorflow_datasets", "tokenizers"),

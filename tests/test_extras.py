@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Those that extras bring. The hook stands for an environment without them.
 REFUSED = ["absl", "array_record", "flax", "grain", "matplotlib", "ml_collections", "optax", "orbax", "tensorboardX"]
-REFUSED += ["tensorflow_datasets"]
+REFUSED += ["tensorflow_datasets", "anywidget", "starlette", "uvicorn"]
 CORE_ALONE = f"""
 import importlib.abc, sys
 
@@ -63,7 +63,8 @@ for command in (
     assert sum(counts.values()) == 3
     done = [line.split()[1] for line in lines if line.startswith("done:")]
     assert done == ["check", "verify", "reach", "count", "doctor"]
-    lacks = "sigfft[flax] lacks flax; sigfft[plot] lacks matplotlib; sigfft[train] lacks absl, array_record, grain,"
+    lacks = "sigfft[flax] lacks flax; sigfft[plot] lacks matplotlib; "
+    lacks += "sigfft[explore] lacks anywidget, starlette, uvicorn; sigfft[train] lacks absl, array_record, grain,"
     assert any(line.startswith(f"extras:   {lacks}") for line in lines)
 
 
@@ -84,6 +85,8 @@ def test_what_is_missing_is_named_by_the_part_that_needs_it(tmp_path):
         "sigfft.linen": "sigfft.linen needs flax: pip install 'sigfft[flax]'",
         "sigfft.encoders": "sigfft.encoders needs flax: pip install 'sigfft[flax]'",
         "sigfft.figures": "sigfft.figures needs matplotlib: pip install 'sigfft[plot]'",
+        "sigfft.explorer.widget": "sigfft.explore needs anywidget: pip install 'sigfft[explore]'",
+        "sigfft.explorer.server": "sigfft explore needs uvicorn: pip install 'sigfft[explore]'",
         "sigfft.data": "sigfft.data needs",
         "sigfft.training": "sigfft.training needs",
     }
@@ -112,4 +115,4 @@ def test_the_errors_name_extras_that_there_are():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "sigfft").rglob("*.py")]
     named = {extra for text in sources for extra in re.findall(r'needs\("(\w+)"', text)}
     assert {"flax", "plot", "train"} <= named <= extras.keys()
-    assert extras["all"] == ["sigfft[flax,plot,train]"]
+    assert extras["all"] == ["sigfft[flax,plot,train,explore]"]

@@ -19,6 +19,7 @@ COMMANDS = {
     "reach": "reach --weights head.safetensors",
     "import": "import --weights layer.safetensors --out imported.safetensors",
     "retrofit": "retrofit --weights W.npz --cardinality 1 --sets sets.txt --out fitted.safetensors",
+    "explore": "explore --weights W.npz",
     "doctor": "doctor --workdir . --labels 20011",
 }
 OF_TRAINING = {
@@ -86,6 +87,11 @@ def test_retrofit(folder, capsys, monkeypatch):
     assert (found["dim"], found["head_dim"], found["before"]["unargmaxable"]) == (2, 5, 2)
     assert found["after"]["checked"] == 4
     assert {"ideal", "deployed", "features"} <= found["after"].keys()
+
+
+def test_explore(folder, capsys, monkeypatch):
+    monkeypatch.setattr("sigfft.explorer.server.serve", lambda session, port, told: told("http://127.0.0.1:1/x/"))
+    assert answer(folder, COMMANDS["explore"], capsys, monkeypatch) == {"address": "http://127.0.0.1:1/x/"}
 
 
 def test_doctor(folder, capsys, monkeypatch):

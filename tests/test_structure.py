@@ -26,9 +26,9 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     },
     {"heads", "data", "figures"},
     {"losses", "inference", "predict", "visits", "linen", "nnx", "argmaxability", "serving"},
-    {"", "training", "trained"},
+    {"", "training", "trained", "explorer"},
     {"inputs", "answers"},
-    {"conversions", "doctor", "exports", "imports", "launching"},
+    {"conversions", "doctor", "exploring", "exports", "imports", "launching"},
     {"cli"},
     {"__main__"},
 ]

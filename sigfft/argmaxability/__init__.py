@@ -6,7 +6,7 @@ two together; `of_heads` is about this package's heads, `theory` about closed fo
 
 from sigfft.argmaxability.checker import check as check
 from sigfft.argmaxability.explanation import explain as explain
-from sigfft.argmaxability.explanation import nearest as nearest
+from sigfft.argmaxability.neighbours import nearest as nearest
 from sigfft.argmaxability.of_heads.head_report import HeadReport as HeadReport
 from sigfft.argmaxability.of_heads.head_report import check_head as check_head
 from sigfft.argmaxability.of_heads.planning import plan as plan

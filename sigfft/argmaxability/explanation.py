@@ -1,8 +1,6 @@
-"""Explanations: the labels of an unargmaxable set that contradict each other, and an argmaxable set near it."""
+"""Explanations: the labels of an unargmaxable set that contradict each other."""
 
-import itertools
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,14 +12,8 @@ from sigfft.argmaxability.conflict import irreducible
 from sigfft.argmaxability.display import OfLabels, label_list
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.proofs.verdicts import Verdict
-from sigfft.argmaxability.proofs.witness import Witness
 from sigfft.argmaxability.rules import Rule, RuleName
-from sigfft.argmaxability.search.basis import start, unit
-from sigfft.argmaxability.search.system import lengths
 from sigfft.argmaxability.stages import Problem, decide
-
-_DIRECTIONS = 512  # activations tried where not every set of one cardinality is
-_BATCH = 64
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,32 +41,6 @@ class Explanation(OfLabels):
         return [{**self.record(i), "on": i in self.on, "multiplier": shares[i]} for i in sorted(self.on + self.off)]
 
 
-@dataclass(frozen=True, repr=False)
-class Nearest(OfLabels):
-    """An argmaxable set near a given one: `flips` labels differ, and no single one of them can be flipped back.
-
-    Under a free level (argmax, top_k) the cardinality is kept: one label swapped for another is two flips.
-    """
-
-    labels: tuple[int, ...]
-    added: tuple[int, ...]
-    removed: tuple[int, ...]
-    witness: Witness
-
-    def told(self, most: int | None = None) -> str:
-        labels, added, removed = (label_list(ids, self.names, most) for ids in (self.labels, self.added, self.removed))
-        return f"{labels} is argmaxable: {f'{added} added, {removed} removed' if self.flips else 'no label differs'}"
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """A dict for each label that differs: "label"; "name", where named; "added", or else it was removed."""
-        return [{**self.record(i), "added": i in self.added} for i in sorted(self.added + self.removed)]
-
-    @property
-    def flips(self) -> int:
-        """Number of labels that differ."""
-        return len(self.added) + len(self.removed)
-
-
 @threadpool_limits.wrap(limits=1, user_api="blas")  # as `batches`: its products are small
 def explain(
     weight: Float[np.ndarray | Array, "_labels _dim"],
@@ -89,8 +55,13 @@ def explain(
     The set is a list of label ids, or an array of them, which may be padded with n_labels.
     """
     problem = Problem.of(Layer.of(weight, bias, rule, transposed=transposed))
-    n_labels, wanted = problem.layer.n_labels, _wanted(problem.layer, label_set)
-    verdict = _decide(problem, wanted)
+    wanted = members(problem.layer, label_set)
+    return explained(problem, wanted, decided(problem, wanted))
+
+
+def explained(problem: Problem, wanted: frozenset[int], verdict: Verdict) -> Explanation:
+    """The explanation of a verdict on a set."""
+    n_labels = problem.layer.n_labels
     if verdict.certificate is None:
         return Explanation(verdict, (), (), n_labels=n_labels)
     certificate = irreducible(problem.layer, wanted, verdict.certificate)
@@ -99,127 +70,12 @@ def explain(
     return Explanation(replace(verdict, certificate=certificate), on, off, n_labels=n_labels)
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")
-def nearest(
-    weight: Float[np.ndarray | Array, "_labels _dim"],
-    label_set: Sequence[int] | Int[np.ndarray | Array, " ids"],
-    bias: Float[np.ndarray | Array, " labels"] | None = None,
-    rule: RuleName | Rule = "threshold",
-    *,
-    transposed: bool = False,
-    few: int | np.integer = 1 << 12,
-) -> Nearest:
-    """An argmaxable set with few flips: not always the fewest, which is hard to find.
-
-    Two candidates are made, the better one is kept: the set that the given one's best activation yields; and the
-    end of flipping, in each certificate in turn, the label with the largest share. Where equal rows make these tie,
-    others are tried: every set of this cardinality if they are few, or what activations around the best one yield.
-    Then flips are undone one by one as long as the set stays argmaxable.
-
-    Arguments and errors as `explain`; `few` is how many sets of one cardinality are tried one and all.
-
-    Raises:
-      ValueError: as `explain`; or none of the sets that were tried is argmaxable, as where all rows are equal.
-    """
-    problem = Problem.of(Layer.of(weight, bias, rule, transposed=transposed))
-    n_labels, wanted = problem.layer.n_labels, _wanted(problem.layer, label_set)
-    verdict = _decide(problem, wanted)
-    if verdict.witness is not None:
-        return Nearest(tuple(sorted(wanted)), (), (), verdict.witness, n_labels=n_labels)
-    x = start(problem.system, problem.basis, problem.layer.pad([sorted(wanted)]))
-    best = unit(x @ problem.basis.to_solution.T)[0]
-    candidates = [_yielded(problem, best, len(wanted))]
-    if not problem.layer.rule.free_level:
-        candidates.append(_flip_conflicts(problem, wanted, verdict))
-    proved = [(found, v) for found in candidates if (v := _decide(problem, found)).witness is not None]
-    found, verdict = min(
-        proved or _others(problem, wanted, best, int(few)), key=lambda candidate: len(candidate[0] ^ wanted)
-    )
-    found, verdict = _undo(problem, wanted, found, verdict)
-    if verdict.witness is None:
-        raise ValueError("the nearest set lost its witness")
-    added, removed = tuple(sorted(found - wanted)), tuple(sorted(wanted - found))
-    return Nearest(tuple(sorted(found)), added, removed, verdict.witness, n_labels=n_labels)
-
-
-def _wanted(layer: Layer, label_set: Sequence[int] | Int[np.ndarray | Array, " ids"]) -> frozenset[int]:
+def members(layer: Layer, label_set: Sequence[int] | Int[np.ndarray | Array, " ids"]) -> frozenset[int]:
+    """The labels of one set, which may be padded. Raises ValueError as `Layer.pad`."""
     padded = layer.pad([label_set] if isinstance(label_set, Sequence) else np.asarray(label_set)[None])
     return frozenset(padded[0].tolist()) - {layer.n_labels}
 
 
-def _decide(problem: Problem, labels: frozenset[int]) -> Verdict:
+def decided(problem: Problem, labels: frozenset[int]) -> Verdict:
+    """The verdict on one set."""
     return decide(problem, problem.layer.pad([sorted(labels)]))[0]
-
-
-def _yielded(problem: Problem, solution: Float[np.ndarray, " D"], cardinality: int) -> frozenset[int]:
-    """What a solution yields, ties broken by the label, with the coordinate of the bias made positive."""
-    positive = problem.layer.positive
-    if positive is not None and solution[positive] <= 0:
-        solution = solution.copy()
-        solution[positive] = 1e-3 * np.abs(solution).max() or 1.0
-    return frozenset(np.flatnonzero(problem.system.yielded(solution, cardinality)).tolist())
-
-
-def _others(
-    problem: Problem, wanted: frozenset[int], best: Float[np.ndarray, " D"], few: int
-) -> list[tuple[frozenset[int], Verdict]]:
-    """The argmaxable ones of a batch of further sets, the nearest that there are.
-
-    Raises:
-      ValueError: none of them is argmaxable.
-    """
-    n_labels, k = problem.layer.n_labels, len(wanted)
-    others: Iterable[tuple[int, ...] | frozenset[int]]
-    if problem.layer.rule.free_level and math.comb(n_labels, k) <= few:
-        others = itertools.combinations(range(n_labels), k)
-    else:
-        noise = np.random.default_rng(0).standard_normal((_DIRECTIONS, len(best)))
-        spread = np.geomspace(1e-6, 1e3, _DIRECTIONS)[:, None]
-        others = {_yielded(problem, solution, k) for solution in best + spread * noise}
-    tried = sorted(map(frozenset, others), key=lambda labels: (len(labels ^ wanted), sorted(labels)))
-    for i in range(0, len(tried), _BATCH):
-        batch = tried[i : i + _BATCH]
-        verdicts = decide(problem, problem.layer.pad([sorted(labels) for labels in batch]))
-        proved = [(labels, v) for labels, v in zip(batch, verdicts, strict=True) if v.witness is not None]
-        if proved:
-            return proved
-    raise ValueError(
-        f"no argmaxable set was found near one of {k} labels: none of {len(tried)} others was proved argmaxable; "
-        "are most rows equal?"
-    )
-
-
-def _flip_conflicts(problem: Problem, wanted: frozenset[int], verdict: Verdict) -> frozenset[int]:
-    """Flip the label with the largest share of each certificate until there is none; no label twice."""
-    labels, flipped = wanted, set()
-    sizes = lengths(problem.system.rows[: problem.layer.n_labels])
-    while verdict.certificate is not None:
-        core = zip(verdict.certificate.labels, verdict.certificate.multipliers, strict=True)
-        free = [(y * sizes[i], i) for i, y in core if i < len(sizes) and i not in flipped]
-        if not free:
-            break
-        label = max(free)[1]
-        flipped.add(label)
-        labels = labels ^ {label}
-        verdict = _decide(problem, labels)
-    return labels
-
-
-def _undo(
-    problem: Problem, wanted: frozenset[int], found: frozenset[int], verdict: Verdict
-) -> tuple[frozenset[int], Verdict]:
-    """Take back flips (for top-k: swaps) while the set stays argmaxable."""
-    undone = True
-    while undone:
-        undone = False
-        added, removed = sorted(found - wanted), sorted(wanted - found)
-        single = [{i} for i in added + removed]
-        moves = [{a, r} for a in added for r in removed] if problem.layer.rule.free_level else single
-        for move in moves:
-            if not move <= found ^ wanted:
-                continue
-            fewer = found ^ move
-            attempt = _decide(problem, fewer)
-            if attempt.witness is not None:
-                found, verdict, undone = fewer, attempt, True
-    return found, verdict

@@ -28,24 +28,28 @@ def load_label_sets(path: str | Path) -> tuple[list[list[int]], int | None]:
     """
     path = Path(path)
     plain = path.with_suffix("") if path.suffix == ".gz" else path
-    parse = _json_set if plain.suffix in (".jsonl", ".json") else _text_set
-    sets: list[list[int]] = []
-    # Opened once, since a pipe cannot be read twice: the XMC parser goes on where the first line ends.
     with opened(path, zipped=path.suffix == ".gz") as file:
-        try:
-            lines = limited_lines(file, path)
-            first = next(lines, b"")
-            if parse is _text_set and xmc.is_header(first):
-                return _xmc_sets(file, first, path)
-            for number, line in enumerate(itertools.chain([first] if first else [], lines), 1):
-                try:
-                    sets.append(_checked(parse(line.decode().rstrip("\r\n"))))
-                except UnicodeDecodeError as error:
-                    raise ValueError(f"{path}, line {number}: not text: {error}") from error
-                except ValueError as error:
-                    raise ValueError(f"{path}, line {number}: {error}") from error
-        except BROKEN_GZIP as error:
-            raise ValueError(f"{path} is damaged or truncated: {error}") from error
+        return read_label_sets(file, path, as_json=plain.suffix in (".jsonl", ".json"))
+
+
+def read_label_sets(file: io.BufferedIOBase, path: Path, as_json: bool) -> tuple[list[list[int]], int | None]:
+    """`load_label_sets` of an open file, which is read once, as a pipe can be; errors name it by `path`."""
+    parse = _json_set if as_json else _text_set
+    sets: list[list[int]] = []
+    try:
+        lines = limited_lines(file, path)
+        first = next(lines, b"")
+        if parse is _text_set and xmc.is_header(first):
+            return _xmc_sets(file, first, path)  # the XMC parser goes on where the first line ends
+        for number, line in enumerate(itertools.chain([first] if first else [], lines), 1):
+            try:
+                sets.append(_checked(parse(line.decode().rstrip("\r\n"))))
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}, line {number}: not text: {error}") from error
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+    except BROKEN_GZIP as error:
+        raise ValueError(f"{path} is damaged or truncated: {error}") from error
     return sets, None
 
 

@@ -62,6 +62,7 @@ class HeadReport(Report):
         report: Report,
         dtype: str = "float32",
         domain: DomainLike | None = None,
+        reached: Reach | None = None,
         **options: Any,
     ) -> "HeadReport":
         """A report on a head's rows, completed by the closed form and by the forward pass.
@@ -75,6 +76,7 @@ class HeadReport(Report):
           report: of `check` on its rows.
           dtype: of the forward pass.
           domain: of the features; None leaves them out.
+          reached: what they reach, where it is known.
           **options: of `check`, for what features yield.
         """
         rule, padded = report.layer.rule, report.label_sets
@@ -89,7 +91,8 @@ class HeadReport(Report):
         made = cls(**given, ideal=ideal(head, padded), deployed=status, dtype=dtype, head=head)
         if domain is None:
             return made
-        on_features, reached = check_features(head, params, report, named(rule), domain_of(domain), **options)
+        about = (named(rule), domain_of(domain), reached)
+        on_features, reached = check_features(head, params, report, *about, **options)
         served = reproduced_by_features(head, params, on_features, reached, named(rule), dtype)
         features = np.where(served | (on_features.status != "argmaxable"), on_features.status, "undecided")
         return replace(made, on_features=on_features, features=features, reach=reached)

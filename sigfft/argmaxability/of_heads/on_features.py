@@ -23,7 +23,7 @@ _UNKNOWN = Verdict("undecided", (-1.0, 1.0), "none")
 
 
 def check_features(
-    head: Head, params: Params, of_z: Report, rule: Rule, domain: Domain, **options: Any
+    head: Head, params: Params, of_z: Report, rule: Rule, domain: Domain, reached: Reach | None = None, **options: Any
 ) -> tuple[Report, Reach]:
     """The report on what features in a domain yield, from that on z; and what they reach.
 
@@ -37,10 +37,11 @@ def check_features(
       of_z: of `check` on its rows.
       rule: as `check`.
       domain: of the features.
+      reached: what they reach, where it is known.
       **options: as `check`.
     """
     weight, bias = stored_layer(head, params)
-    projection, reached = head.projection(params), reach(head, params, domain)
+    projection, reached = head.projection(params), reached or reach(head, params, domain)
     layer = Layer.of(weight, bias, rule, domain, projection)
     padded, inverse, _ = labels.dedupe(of_z.label_sets)
     known = [of_z.verdicts[i] for i in np.unique(inverse, return_index=True)[1].tolist()]
