@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching
+from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching, pages
 from sigfft.terminal import fitted
 
 
@@ -277,6 +277,7 @@ _COMMANDS = {
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
     "import": (imports.run, imports.options, "read a layer that the paper's PyTorch code trained, as a head's file"),
     "train": (launching.run, launching.options, "train, evaluate and check the heads of a config"),
+    "report": (pages.run, pages.options, "write a page of one run, or of several side by side: one HTML file"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "convert": (conversions.run, conversions.options, "write a data set in another format: texts as XMC, and back"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),

@@ -28,8 +28,8 @@ EXTRAS = {  # modules that extras bring
     "plot": ("matplotlib",),
     "explore": ("anywidget", "starlette", "uvicorn"),
     "train": (
-        *("absl", "array_record", "grain", "importlib_resources", "ml_collections", "optax", "orbax", "tensorboardX"),
-        *("PIL", "sklearn", "tensorflow_datasets", "tokenizers"),
+        *("absl", "array_record", "grain", "importlib_resources", "jinja2", "ml_collections", "optax", "orbax"),
+        *("tensorboardX", "PIL", "sklearn", "tensorflow_datasets", "tokenizers"),
     ),
 }
 _TOLERANCE = 1e-4  # relative, of float32 logits and losses

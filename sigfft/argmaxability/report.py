@@ -94,6 +94,16 @@ class Report:
         """(m,) why a set is undecided; empty for the others."""
         return np.array([v.reason for v in self.verdicts], dtype=object)
 
+    def conflicts(self) -> list[tuple[list[int], list[int]]]:
+        """For each unargmaxable set the labels of its certificate: those in the set, and those that are not."""
+        found = []
+        for i, proof in enumerate(self.certificate):
+            if proof is not None:
+                active = set(self._labels(i))
+                core = [label for label in proof.labels if label < self.layer.n_labels]  # further rows: bias and domain
+                found.append(([j for j in core if j in active], [j for j in core if j not in active]))
+        return found
+
     def counts(self) -> dict[str, int]:
         """How many sets were checked, and how many have each status."""
         status = self.status

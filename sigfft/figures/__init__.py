@@ -7,8 +7,9 @@ style, by its place in the comparison: figures can be read in print and by colou
 from sigfft.extras import needs
 
 with needs("plot", "sigfft.figures"):
-    from sigfft.figures.heads import argmaxable_share, learning_curve, metric_against_k
+    from sigfft.figures.heads import learning_curve, metric_against_k
+    from sigfft.figures.label_sets import argmaxable_share, conflicting_labels
     from sigfft.figures.measurements import Panel, lines
     from sigfft.figures.style import save
 
-__all__ = ["Panel", "argmaxable_share", "learning_curve", "lines", "metric_against_k", "save"]
+__all__ = ["Panel", "argmaxable_share", "conflicting_labels", "learning_curve", "lines", "metric_against_k", "save"]

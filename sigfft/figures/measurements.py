@@ -10,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, Formatter, FuncFormatter, NullFormatter
 
-from sigfft.figures.style import legend, line_style, panels_of, title
+from sigfft.figures.style import calm, legend, line_style, panels_of, title
 
 
 class Panel(NamedTuple):
@@ -22,7 +22,8 @@ class Panel(NamedTuple):
     # by name, points (x, y), or (x, y, lowest y, highest y) where a measurement was repeated
     lines: Mapping[str, Sequence[tuple[float, ...]]]
     log: str = "xy"  # which axes are logarithmic: "xy", "x" or ""
-    bottom: float | None = None  # where y begins; None: a little below the lowest point
+    # where y begins; None: a little below the lowest point, and so low that a linear axis spans a third of its values
+    bottom: float | None = None
 
 
 def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, note: str = "") -> Figure:
@@ -67,6 +68,8 @@ def _draw(axis: Axes, panel: Panel, names: Sequence[str]) -> None:
     axis.set_yscale("log" if "y" in panel.log else "linear")
     if panel.bottom is not None:
         axis.set_ylim(bottom=panel.bottom)
+    elif "y" not in panel.log:
+        calm(axis)
     axis.set_xlabel(panel.xlabel)
     title(axis, panel.title)
 

@@ -1,6 +1,7 @@
-"""Report of a run: an entry for each head, their table, verdicts, figures."""
+"""Report of a run: an entry for each head, their table, verdicts, figures, and the page of it all."""
 
 import json
+import logging
 import platform
 from typing import Any, NamedTuple
 
@@ -9,16 +10,20 @@ import numpy as np
 
 import sigfft
 from sigfft import figures, labels
+from sigfft.argmaxability import HeadReport
 from sigfft.data import Splits
 from sigfft.files import write_text
 from sigfft.training.checkpoint import Progress
 from sigfft.training.encoder import PureEncoder
-from sigfft.training.evaluate import Checked
+from sigfft.training.evaluate import LOSS, Checked
 from sigfft.training.log import read_log
+from sigfft.training.memory import peak_memory
 from sigfft.training.model import Model
+from sigfft.training.page import write_page
 from sigfft.training.thresholds import OBJECTIVES, Chosen, write_thresholds
 from sigfft.training.workdir import Workdir
 
+_LOG = logging.getLogger(__name__)
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 # What entries of report.json mean, for readers of the file.
 MEANINGS = {
@@ -136,6 +141,7 @@ def content_of(name: str, splits: Splits, encoder: PureEncoder, entries: list[di
             "python": platform.python_version(),
             "devices": f"{len(devices)} × {devices[0].device_kind}",
         },
+        "memory": peak_memory(),
         "heads": entries,
         "meaning": MEANINGS,
     }
@@ -144,29 +150,51 @@ def content_of(name: str, splits: Splits, encoder: PureEncoder, entries: list[di
 def write_report(
     workdir: Workdir, content: dict[str, Any], results: dict[str, tuple[Scores, Checked | None]], metric: str
 ) -> None:
-    """Writes verdicts and thresholds by name of the head, report.json, and figures, with a curve of the metric."""
-    verdicts = {name: checked.of_z for name, (_, checked) in results.items() if checked is not None}
+    """Writes verdicts and thresholds by name of the head, report.json, figures with a curve of the metric, and a page.
+
+    A page that fails is a warning: the run is whole without it.
+    """
     for name, (scores, checked) in results.items():
         if scores.chosen is not None:
             write_thresholds(workdir.thresholds(name), scores.chosen)
         if checked is not None:
             workdir.verdicts(name).parent.mkdir(exist_ok=True)
             checked.of_z.save(workdir.verdicts(name))
+            if checked.of_features is not None:
+                checked.of_features.save(workdir.verdicts_on_features(name))
             if checked.at_threshold is not None:
                 checked.at_threshold.save(workdir.verdicts_at_threshold(name))
     write_text(workdir.report, json.dumps(content, indent=2))
-    folder, entries, n_labels = workdir.figures, content["heads"], content["data"]["n_labels"]
-    folder.mkdir(exist_ok=True)
+    _write_figures(workdir, content, {name: checked.of_z for name, (_, checked) in results.items() if checked}, metric)
+    try:
+        write_page([workdir.path], workdir.page)
+    except Exception as error:  # whatever it is, what was trained is there
+        _LOG.warning("%s cannot be written (%s: %s)", workdir.page, type(error).__name__, " ".join(str(error).split()))
+
+
+def _write_figures(workdir: Workdir, content: dict[str, Any], verdicts: dict[str, HeadReport], metric: str) -> None:
+    """Each figure as .png, and as .svg for print."""
+    entries, n_labels = content["heads"], content["data"]["n_labels"]
     curves: dict[str, list[dict]] = {entry["name"]: [] for entry in entries}
     for line in read_log(workdir):
         if line["head"] in curves:
-            curves[line["head"]].append({name.removeprefix("dev "): value for name, value in line.items()})
-    figures.save(figures.learning_curve(curves, metric), folder / "learning_curve.png")
-    tests = {entry["name"]: entry["test"] for entry in entries}
-    figures.save(figures.metric_against_k(tests), folder / "metrics_against_k.png")
+            shown = {
+                name if name == f"dev {LOSS}" else name.removeprefix("dev "): value for name, value in line.items()
+            }
+            curves[line["head"]].append(shown)
+    drawn = {
+        "learning_curve": figures.learning_curve(curves, f"dev {LOSS}" if metric == LOSS else metric),
+        "metrics_against_k": figures.metric_against_k({entry["name"]: entry["test"] for entry in entries}),
+    }
     if verdicts:
         sets = {name: (labels.cardinality(own.label_sets, n_labels), own.status) for name, own in verdicts.items()}
-        figures.save(figures.argmaxable_share(sets), folder / "argmaxable_share.png")
+        drawn["argmaxable_share"] = figures.argmaxable_share(sets)
+    conflicts = {name: own.conflicts() for name, own in verdicts.items()}
+    if any(conflicts.values()):
+        drawn["conflicting_labels"] = figures.conflicting_labels(conflicts, workdir.label_names())
+    for name, figure in drawn.items():
+        for suffix in ("png", "svg"):
+            figures.save(figure, workdir.figures / f"{name}.{suffix}")
 
 
 def _aligned(rows: list[list[str]]) -> str:

@@ -19,7 +19,16 @@ from sigfft.heads.head import whole
 from sigfft.training.config import Config
 from sigfft.training.processes import is_first_process
 
-CONTENTS = ("report.json", "verdicts/", "thresholds/", "figures/", "metrics.jsonl", "events/", "checkpoints/")
+CONTENTS = (
+    "report.html",
+    "report.json",
+    "verdicts/",
+    "thresholds/",
+    "figures/",
+    "metrics.jsonl",
+    "events/",
+    "checkpoints/",
+)
 # What a config's keys mean and how states are stored. 0, in which config.json names no format: head.n_fft=0 was
 # n_labels, and clipping was part of the optimiser.
 FORMAT = 1
@@ -33,6 +42,7 @@ class Workdir:
         self.lock = self.path / "lock"  # of the process that trains here
         self.config = self.path / "config.json"  # of the run; with it the folder begins
         self.report = self.path / "report.json"  # of the finished run
+        self.page = self.path / "report.html"  # the same for readers
         self.metrics = self.path / "metrics.jsonl"  # a line for each step that was logged
         self.names = self.path / "label_names.json"  # the labels' "names", if they have any
         self.intake = self.path / "intake.json"  # how raw examples become features, if the data were raw
@@ -50,6 +60,9 @@ class Workdir:
     def verdicts_at_threshold(self, head: str) -> Path:
         return self.path / "verdicts" / f"{slug(head)}.at_threshold.jsonl"
 
+    def verdicts_on_features(self, head: str) -> Path:
+        return self.path / "verdicts" / f"{slug(head)}.on_features.jsonl.gz"
+
     def thresholds(self, head: str) -> Path:
         return self.path / "thresholds" / f"{slug(head)}.npz"
 
@@ -63,6 +76,7 @@ class Workdir:
         self.path.mkdir(parents=True, exist_ok=True)
         if self.config.exists() and self.config.read_text(encoding="utf-8") != text:
             self.report.unlink(missing_ok=True)  # the best checkpoint that it names may go
+            self.page.unlink(missing_ok=True)
         write_text(self.config, text)
 
     def write_origin(self, origin: Origin) -> None:
@@ -138,7 +152,9 @@ class Workdir:
 
     def remove_parts(self) -> None:
         """Removes files that a killed run had begun to write; for the process that holds the folder."""
-        for path in (self.config, self.report, self.metrics, self.figures / "*.png", self.verdicts("*")):
+        figures, verdicts = (self.figures / "*.png", self.figures / "*.svg"), (self.verdicts("*"),)
+        verdicts += (self.verdicts_on_features("*"),)
+        for path in (self.config, self.report, self.page, self.metrics, *figures, *verdicts):
             remove_parts(path)
 
     def _before_a_run(self) -> set[str]:

@@ -1,9 +1,8 @@
-import numpy as np
 import pytest
+from drawn_text import assert_apart
 from matplotlib.figure import Figure
 
 from sigfft import figures
-from sigfft.figures.heads import STATUS_STYLE, _cardinality_bounds
 from sigfft.figures.style import line_style, panels_of
 
 CURVES = {
@@ -27,11 +26,9 @@ def lines(axis):
 
 def test_learning_curve_draws_sorted_records_and_names_the_best():
     loss, metric = figures.learning_curve(CURVES).axes
-    assert lines(loss) == {"bottleneck": ([10, 20], [5, 3]), "dft": ([10, 20], [4, 2])}
-    assert lines(metric) == {
-        "bottleneck: best P@1 0.400 at step 20": ([20, 30], [0.4, 0.3]),
-        "dft: best P@1 0.500 at step 20": ([10, 20], [0.2, 0.5]),
-    }
+    names = "bottleneck: best P@1 0.400 at step 20", "dft: best P@1 0.500 at step 20"
+    assert lines(loss) == {names[0]: ([10, 20], [5, 3]), names[1]: ([10, 20], [4, 2])}
+    assert lines(metric) == {names[0]: ([20, 30], [0.4, 0.3]), names[1]: ([10, 20], [0.2, 0.5])}
     assert "development" in metric.get_title(loc="left")
 
 
@@ -40,6 +37,47 @@ def test_learning_curve_without_development_split_has_one_panel():
     assert "Loss" in loss.get_title(loc="left")
     with pytest.raises(ValueError, match=r"nDCG@5.*\['dft'\]"):
         figures.learning_curve({"dft": [{"step": 1, "P@1": 2.0}]}, metric="nDCG@5")
+
+
+def test_the_best_loss_is_the_smallest_and_a_head_without_values_has_no_line():
+    records = [{"step": 10, "loss": 3.0, "dev loss": 2.0}, {"step": 20, "loss": 2.0, "dev loss": 2.5}]
+    figure = figures.learning_curve({"a": records, "b": [{"step": 10, "loss": 4.0}], "c": []}, metric="dev loss")
+    loss, dev = figure.axes
+    assert list(lines(dev)) == ["a: best dev loss 2.000 at step 10"]
+    assert list(lines(loss)) == ["a: best dev loss 2.000 at step 10", "b"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(lines(loss))
+
+
+def test_small_differences_look_small_and_fractions_end_at_one():
+    def drawn(low, high):
+        figure = figures.learning_curve({"a": [{"step": 1, "P@1": low}, {"step": 2, "P@1": high}]})
+        return figure.axes[0].get_ylim()
+
+    low, high = drawn(0.507, 0.538)
+    assert high - low > 5 * 0.031
+    assert low < 0.507 < 0.538 < high
+    low, high = drawn(0.98, 0.99)
+    assert high == pytest.approx(1.02)
+    assert high - low > 0.3
+    low, high = drawn(0.1, 0.6)
+    assert (high - low) == pytest.approx(0.55)
+
+
+def test_numbers_of_cut_offs_do_not_overlap():
+    metrics = {f"{name}@{k}": 1 / k for name in ("P", "F1") for k in (1, 2, 3, 4, 5, 10, 50, 100)}
+    figure = figures.metric_against_k({"a": metrics})
+    assert figure.axes[0].get_xticks().tolist() == [1, 10, 50, 100]
+    assert_apart(figure, "x")
+    steps = [{"step": step, "loss": 1.0} for step in (1, 2_345_678, 9_999_999)]
+    assert_apart(figures.learning_curve({"a": steps}), "x")
+
+
+def test_a_name_is_drawn_as_it_stands():
+    name = "$\\frac{<b>"  # as a formula it is an error
+    figure = figures.metric_against_k({name: METRICS["dft"], "\u6f22\x07": METRICS["dft"]})
+    figure.draw_without_rendering()  # a warning, which fails, where a character has no glyph
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == [name.replace("$", r"\$"), "\u25a1\u25a1"]
 
 
 def test_metric_against_k_reads_exactly_the_named_metric():
@@ -67,56 +105,6 @@ def test_panels_fill_rows_and_leave_no_empty_axes():
     assert figure.axes == axes
     assert [axis.get_subplotspec().rowspan.start for axis in axes] == [0, 0, 0, 1, 1]
     assert figure.get_size_inches().tolist() == [6, 2.8]
-
-
-def test_argmaxable_share_stacks_to_one():
-    cardinality = np.array([1, 1, 1, 1, 3, 3])
-    status = ["argmaxable", "argmaxable", "undecided", "unargmaxable", "unargmaxable", "unargmaxable"]
-    first, second = figures.argmaxable_share({"a": (cardinality, status), "b": (np.array([3]), ["argmaxable"])}).axes
-    bars = [[(bar.get_y(), bar.get_height()) for bar in container] for container in first.containers]
-    # Cardinalities 1, 2, 3; argmaxable, undecided, unargmaxable from the bottom.
-    assert bars == [[(0, 0.5), (0, 0), (0, 0)], [(0.5, 0.25), (0, 0), (0, 0)], [(0.75, 0.25), (0, 0), (0, 1)]]
-    assert [text.get_text() for text in first.texts] == ["4", "0", "2"]
-    assert first.get_title(loc="left") == "a: 2 argmaxable, 1 undecided, 3 unargmaxable of 6 sets"
-    assert second.get_title(loc="left") == "b: 1 argmaxable of 1 sets"
-
-
-def test_the_legend_of_statuses_speaks_of_activations_and_fits():
-    figure = figures.argmaxable_share({"a": (np.array([1, 1, 1]), list(STATUS_STYLE))})
-    figure.draw_without_rendering()
-    (legend,) = figure.legends
-    texts = {text.get_text() for text in legend.get_texts()}
-    assert {"argmaxable: some activation z gives it", "unargmaxable: no activation z gives it"} < texts
-    assert figure.bbox.x0 <= legend.get_window_extent().x0 < legend.get_window_extent().x1 <= figure.bbox.x1
-
-
-@pytest.mark.parametrize(
-    ("cardinality", "bounds"),
-    [
-        ([2, 4], [2, 3, 4, 5]),
-        ([0, 12], list(range(14))),
-        ([7, 23, 77], [6, 8, 11, 16, 21, 31, 51, 76, 78]),
-        ([1, 20], [1, 2, 3, 4, 5, 6, 8, 11, 16, 21]),
-        ([500_000, 900_000], [300_001, 500_001, 750_001, 900_001]),
-    ],
-)
-def test_cardinality_bounds_cover_every_set(cardinality, bounds):
-    assert _cardinality_bounds(np.array(cardinality)) == bounds
-    assert np.histogram(cardinality, bounds)[0].sum() == len(cardinality)
-
-
-@pytest.mark.parametrize(
-    ("reports", "message"),
-    [
-        ({}, "empty"),
-        ({"a": (np.array([], int), [])}, '"a" needs one'),
-        ({"a": (np.array([1, 2]), ["argmaxable"])}, r"\(2,\) and \(1,\)"),
-        ({"a": (np.array([1]), ["maybe"])}, "'maybe'.*argmaxable, undecided, unargmaxable"),
-    ],
-)
-def test_argmaxable_share_rejects(reports, message):
-    with pytest.raises(ValueError, match=message):
-        figures.argmaxable_share(reports)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
