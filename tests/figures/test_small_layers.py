@@ -55,7 +55,7 @@ def test_pixels_have_the_colour_of_what_is_on_there_and_letters_stand_on_its_sid
     for x, y in [(0.5, 0.5), (-0.7, 0.2), (0.1, -0.9), (0.3, -0.2)]:
         active = WEIGHT @ (2.0 * np.array([x, y])) + BIAS > 0
         pixel = image[round((y + 1) / 2 * (size - 1)), round((x + 1) / 2 * (size - 1))]
-        assert pixel == pytest.approx(to_rgb(cardinality_colour(int(active.sum()), 4)))
+        assert pixel.tolist() == pytest.approx(to_rgb(cardinality_colour(int(active.sum()), 4)))
     letters = [text for text in plane.texts if text.get_weight() == "bold" and text.get_text()]
     assert sorted(text.get_text() for text in letters) == list("ABCD")
     for text in letters:
