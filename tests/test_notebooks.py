@@ -21,7 +21,11 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def execute(path, folder):
+# Code that LLVM need not optimise: what notebooks compile they run a few times.
+QUICKLY_COMPILED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+
+
+def execute(path, folder, **environment):
     """The notebook with fresh outputs; raises CellExecutionError at the first cell that fails."""
     notebook = nbformat.read(path, as_version=4)
     # Without folders of installed kernels "python3" is the running Python.
@@ -36,7 +40,7 @@ def execute(path, folder):
     )
     # The one device and the drawing backend of a reader, not those of the tests.
     reader = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "MPLBACKEND")}
-    client.execute(env=reader | {"IPYTHONDIR": str(folder)}, cleanup_kc=True)
+    client.execute(env=reader | {"IPYTHONDIR": str(folder)} | environment, cleanup_kc=True)
     return notebook
 
 
@@ -74,7 +78,8 @@ def test_there_are_notebooks():
 
 @each_notebook
 def test_runs(path, tmp_path):
-    assert all(cell.execution_count for cell in code_cells(execute(path, tmp_path)))
+    notebook = execute(path, tmp_path, XLA_FLAGS=QUICKLY_COMPILED)
+    assert all(cell.execution_count for cell in code_cells(notebook))
 
 
 @each_notebook
