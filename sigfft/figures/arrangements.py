@@ -126,16 +126,18 @@ def _draw_letters(axis: Axes, logits: Logits, names: Sequence[str]) -> None:
         if not len(turns):
             continue
         places = []
-        for at in angle[turns]:
-            before = on[turns[angle[turns] == at][0], i]  # then it is on before the cut: the arrow points back
+        for turn in turns:
+            at, before = angle[turn], on[turn, i]  # on before the cut: the arrow points back
             out, along = np.array([np.cos(at), np.sin(at)]), np.array([-np.sin(at), np.cos(at)])
             places.append((1.04 * out, 1.04 * out + (-0.16 if before else 0.16) * along, out))
         apart = [min((np.hypot(*(end - other)) for other in taken), default=9.0) for _, end, _ in places]
         start, end, out = places[int(np.argmax(apart))]
         taken.append(end)
-        axis.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0})
+        arrow = {"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", tuple(end), tuple(start), arrowprops=arrow)
         name = drawable(names[i])
-        axis.text(*(end + 0.09 * out), name, ha="center", va="center", weight="bold", fontsize=10)
+        x, y = end + 0.09 * out
+        axis.text(x, y, name, ha="center", va="center", weight="bold", fontsize=10)
 
 
 def _draw_sets(
