@@ -12,6 +12,8 @@ from matplotlib.ticker import EngFormatter, FixedLocator, Formatter, FuncFormatt
 
 from sigfft.figures.style import calm, legend, line_style, panels_of, title
 
+_MOST_TICKS = 10  # of a logarithmic axis: more would overlap
+
 
 class Panel(NamedTuple):
     """What one panel shows."""
@@ -75,10 +77,15 @@ def _draw(axis: Axes, panel: Panel, names: Sequence[str]) -> None:
 
 
 def _few_ticks(axis: Axis, set_limits: Callable[[float, float], object], form: Formatter) -> None:
-    """Ticks at 1, 2 and 5 of each power of ten; limits that hold fewer than three are widened to the next ones."""
+    """Ticks at 1, 2 and 5 of each power of ten, or at the powers alone where those are too many.
+
+    Limits that hold fewer than three ticks are widened to the next ones.
+    """
     low, high = axis.get_view_interval()
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    if sum(low <= tick <= high for tick in ticks) > _MOST_TICKS:
+        ticks = [10.0**power for power in powers]
     if sum(low <= tick <= high for tick in ticks) < 3:
         set_limits(max(tick for tick in ticks if tick <= low), min(tick for tick in ticks if tick >= high))
     axis.set_major_locator(FixedLocator(ticks))

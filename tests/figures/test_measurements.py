@@ -33,9 +33,10 @@ def test_the_legend_names_the_lines_of_all_panels():
         (3.1, 3.2, [2, 5]),
         (0.021, 2.025, [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]),
         (1.0, 1000.0, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]),
+        (200.0, 1e6, [1e3, 1e4, 1e5, 1e6]),
     ],
 )
-def test_ticks_are_at_1_2_and_5(low, high, shown):
+def test_ticks_are_at_1_2_and_5_or_at_powers_of_ten(low, high, shown):
     (axis,) = lines([Panel("a", "n", "s", {"dense": [(low, low), (high, high)]})]).axes
     for line in (axis.xaxis, axis.yaxis):
         below, above = line.get_view_interval()
