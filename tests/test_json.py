@@ -27,6 +27,7 @@ OF_TRAINING = {
     "predict": "predict --workdir run --input test.npy --output top.tsv",
     "export": "export --workdir run --out served.zip",
     "convert": "convert texts.jsonl --out xmc",
+    "report": "report run --out page.html",
 }
 
 
@@ -125,6 +126,9 @@ def test_train_and_predict(folder, capsys, monkeypatch):
     assert answer(folder, OF_TRAINING["export"], capsys, monkeypatch) == {"out": "served.zip", "bytes": 6}
     monkeypatch.setattr("sigfft.data.conversion.convert", lambda *_, **__: "3 texts")
     assert answer(folder, OF_TRAINING["convert"], capsys, monkeypatch) == {"out": "xmc", "about": "3 texts"}
+    monkeypatch.setattr("sigfft.training.page.write_page", lambda _, out: out.write_bytes(b"page"))
+    told = {"out": "page.html", "bytes": 4, "runs": ["run"]}
+    assert answer(folder, OF_TRAINING["report"], capsys, monkeypatch) == told
 
 
 def test_every_command_is_tried():

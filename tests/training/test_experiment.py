@@ -70,7 +70,9 @@ def test_run_writes_everything_and_repeats_to_the_bit(config, tmp_path, capsys, 
         assert np.ptp(pixels[..., :3]) > 0.5  # of one colour it would be 0
         assert "<svg" in (tmp_path / "a" / "figures" / f"{figure}.svg").read_text()
     page = (tmp_path / "a" / "report.html").read_text()
-    assert all(text in page for text in (bottleneck["name"], dft["name"], "argmaxable on features", "P@1 on the dev"))
+    assert all(
+        text in page for text in (bottleneck["name"], dft["name"], "argmaxable on features", "nDCG@5 on the dev")
+    )
     assert "What is absent" not in page
     assert content["memory"]["process_peak_bytes"] > 1e7
     assert list((tmp_path / "a" / "events").rglob("events.*"))

@@ -131,19 +131,19 @@ def test_a_signal_loses_nothing_and_ends_after_the_step(train, undisturbed, tmp_
     assert lines(tmp_path / "run") == lines(undisturbed[0])
 
 
-def test_a_signal_before_the_first_step(train, undisturbed, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "batches", lambda *args, **kwargs: [signal.raise_signal(signal.SIGINT)])
-    with pytest.raises(Preempted, match="ended by SIGINT") as ended:
-        train(tmp_path / "run")
-    assert ended.value.code == 130
-
-
 @pytest.fixture
 def usual_signals():
     """What Python does at SIGINT; a shell that starts this in the background ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_before_the_first_step(train, undisturbed, tmp_path, monkeypatch, usual_signals):
+    monkeypatch.setattr(loop, "batches", lambda *args, **kwargs: [signal.raise_signal(signal.SIGINT)])
+    with pytest.raises(Preempted, match="ended by SIGINT") as ended:
+        train(tmp_path / "run")
+    assert ended.value.code == 130
 
 
 def test_a_second_signal_of_the_kind_ends_the_process_and_one_of_the_other_does_not(tmp_path, usual_signals):

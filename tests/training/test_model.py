@@ -61,7 +61,7 @@ def test_an_encoder_of_other_examples_or_options_is_refused(dft_only, encoder, m
 def test_a_spread_left_open_is_enough_and_the_encoder_follows(dft_only, caplog):
     head = HeadConfig(kind="dft", spread=-1, slack=300)  # more columns than 512 features of a ReLU reach
     (model,) = models(dft_only, head=head, encoder=EncoderConfig(dim=-1))
-    assert model.head.spread == enough_spread(60, 6, model.head.n_fft) > 0
+    assert model.head.spread == (model.head.n_fft - 1) // 2 - 6 > enough_spread(60, 6, model.head.n_fft) > 0
     service = Service(model.head, "nonnegative")
     assert model.head.feature_dim == service.least > 512
     (small,) = models(dft_only, head=HeadConfig(kind="dft", spread=-1), encoder=EncoderConfig(dim=-1))

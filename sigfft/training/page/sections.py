@@ -87,9 +87,15 @@ def overview(columns: Sequence[Column]) -> Table:
     return Table(titles, with_best(rows, (3, 4, 5, 8, 9)) if comparable else rows)
 
 
+def _metric(column: Column) -> str:
+    """The dev metric of a head's best step, which a config may leave open until the run's report says it."""
+    settled = column.head.entry.get("trained_by") or {}
+    return settled.get("metric") or column.run.config.get("eval", {}).get("metric", "P@1") or "nDCG@5"
+
+
 def curves(columns: Sequence[Column]) -> list[Chart]:
     """Training loss, and the metric that each run chose its best step by, against the step."""
-    metrics = dict.fromkeys(column.run.config.get("eval", {}).get("metric", "P@1") for column in columns)
+    metrics = dict.fromkeys(_metric(column) for column in columns)
     loss = chart("Loss on training batches (sum over labels, nats)", "training step", _points(columns, LOSS))
     charts = [loss]
     for metric in metrics:
