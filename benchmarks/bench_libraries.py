@@ -43,7 +43,7 @@ from results import explained, table, write_section
 from sigfft.data import Dataset, SparseFeatures
 from sigfft.files import write_text
 from sigfft.metrics import Predictions, make_metrics
-from sigfft.training.command import config_of
+from sigfft.training.config_files import config_of
 from sigfft.training.experiment import load_splits
 
 KEPT = Path(__file__).with_name("libraries.jsonl")

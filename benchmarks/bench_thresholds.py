@@ -20,7 +20,7 @@ import numpy as np
 from results import explained, table, write_section
 
 from sigfft import training
-from sigfft.training.command import config_of
+from sigfft.training.config_files import config_of
 from sigfft.training.evaluate import make_evaluate
 from sigfft.training.experiment import load_splits
 from sigfft.training.workdir import Workdir

@@ -14,7 +14,7 @@ from soak_runs import FLAGS, Place, leaves
 
 from sigfft.training import load_model
 from sigfft.training.checkpoint import Checkpoints
-from sigfft.training.command import config_of
+from sigfft.training.config_files import config_of
 from sigfft.training.devices import make_data_parallel
 
 DAMAGES = ("bit", "zeros", "cut", "longer", "missing")

@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 
 import sigfft
 from sigfft import argmaxability, cli, figures, heads, losses, manual, metrics, serving, training
-from sigfft.training.command import config_of
 from sigfft.training.config import check_values
+from sigfft.training.config_files import config_of
 
 CODE = {
     code: f"{page.stem} {number}" for page in written.DOCS for number, code in enumerate(written.blocks(page, "python"))

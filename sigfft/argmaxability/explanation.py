@@ -70,8 +70,7 @@ def explained(problem: Problem, wanted: frozenset[int], verdict: Verdict) -> Exp
     if verdict.certificate is None:
         return Explanation(verdict, (), (), n_labels=n_labels)
     certificate = irreducible(problem.layer, wanted, verdict.certificate)
-    core = [i for i in certificate.labels if i < n_labels]
-    on, off = (tuple(i for i in core if (i in wanted) == active) for active in (True, False))
+    on, off = map(tuple, certificate.sides(wanted, n_labels))
     return Explanation(replace(verdict, certificate=certificate), on, off, n_labels=n_labels)
 
 

@@ -99,9 +99,7 @@ class Report:
         found = []
         for i, proof in enumerate(self.certificate):
             if proof is not None:
-                active = set(self._labels(i))
-                core = [label for label in proof.labels if label < self.layer.n_labels]  # further rows: bias and domain
-                found.append(([j for j in core if j in active], [j for j in core if j not in active]))
+                found.append(proof.sides(set(self._labels(i)), self.layer.n_labels))
         return found
 
     def counts(self) -> dict[str, int]:

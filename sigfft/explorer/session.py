@@ -36,7 +36,7 @@ SECONDS = 30.0  # for one verdict, until someone asks for longer
 _OF_MANY = 5.0  # seconds for each of many sets
 _NEAR_SECONDS = 30.0  # for the sets near an impossible one
 _MOST_SETS, _BATCH, _SHOWN = 200_000, 32, 40
-_LARGEST = 1 << 28  # entries of W: some 7 GB, as `check_head` holds it
+_LARGEST = 1 << 28  # entries of W, 2 GiB in float64
 _PACE = 0.2  # seconds between two events about the same thing
 
 
@@ -146,7 +146,8 @@ class Session:
             yield self._conflict(verdict.certificate, wanted, final=False)
             proof = irreducible(problem.layer, wanted, verdict.certificate)
             yield self._conflict(proof, wanted, final=True)
-            yield from self._neighbours(problem, wanted, [i for i in proof.labels if i < self.layer.n_labels])
+            on, off = proof.sides(wanted, self.layer.n_labels)
+            yield from self._neighbours(problem, wanted, [*on, *off])
 
     def sets(self, text: str, rule: str) -> Iterator[Event]:
         """The verdicts on the distinct sets of a text, in any format that `sigfft check` reads.
@@ -216,9 +217,8 @@ class Session:
         return decide(problem, problem.layer.pad([sorted(wanted)]), time_limit=seconds)[0]
 
     def _conflict(self, proof: Certificate, wanted: frozenset[int], final: bool) -> Event:
-        core = [i for i in proof.labels if i < self.layer.n_labels]
-        on, off = (sorted(i for i in core if (i in wanted) == active) for active in (True, False))
-        return {"kind": "conflict", "on": self.index.pairs(on), "off": self.index.pairs(off), "final": final}
+        on, off = (self.index.pairs(sorted(ids)) for ids in proof.sides(wanted, self.layer.n_labels))
+        return {"kind": "conflict", "on": on, "off": off, "final": final}
 
     def _neighbours(self, problem: Problem, wanted: frozenset[int], core: list[int]) -> Iterator[Event]:
         ends, found = time.perf_counter() + _NEAR_SECONDS, 0

@@ -9,8 +9,7 @@ from typing import Any
 from absl import logging
 
 from sigfft.training.cluster import Cluster, joined
-from sigfft.training.config_files import config_of as config_of
-from sigfft.training.config_files import shipped_configs as shipped_configs
+from sigfft.training.config_files import config_of
 from sigfft.training.experiment import run
 from sigfft.training.resume import RESUME
 

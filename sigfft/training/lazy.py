@@ -35,7 +35,7 @@ class Read(NamedTuple):
 def most_rows(model: Model, config: Config, data: Dataset) -> dict[str, int]:
     """The most rows of each table that a batch of the run reads, rounded up; nothing where a step is of whole tables.
 
-    It looks through the batches of all steps, at a millisecond or two each where examples have a hundred features.
+    It looks through the batches of all steps.
     """
     tables = model.encoder.tables if config.optim.lazy_embeddings else {}
     if not isinstance(data.features, SparseFeatures):

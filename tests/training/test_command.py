@@ -7,7 +7,8 @@ import pytest
 
 import sigfft
 from sigfft import cli
-from sigfft.training.command import config_of, new_workdir, shipped_configs
+from sigfft.training.command import new_workdir
+from sigfft.training.config_files import config_of, shipped_configs
 
 ROOT = Path(sigfft.__file__).parents[1]
 

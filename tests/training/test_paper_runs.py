@@ -11,8 +11,8 @@ from scenes import LABELS
 
 from sigfft.encoders import ENCODERS
 from sigfft.training import run
-from sigfft.training.command import config_of
 from sigfft.training.config import CheckConfig, EncoderConfig, HeadConfig
+from sigfft.training.config_files import config_of
 from sigfft.training.prediction import predict_file
 
 WRITERS = {

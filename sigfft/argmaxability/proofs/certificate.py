@@ -1,6 +1,6 @@
 """Certificates that label sets are unargmaxable: which of them are true. No solver is imported."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -23,6 +23,11 @@ class Certificate:
 
     labels: tuple[int, ...]
     multipliers: tuple[float, ...]
+
+    def sides(self, active: Collection[int], n_labels: int) -> tuple[list[int], list[int]]:
+        """Its labels that are on in a set, and those that are off; the layer's constraints are neither."""
+        core = [i for i in self.labels if i < n_labels]
+        return [i for i in core if i in active], [i for i in core if i not in active]
 
 
 def proves_certificates(
