@@ -63,7 +63,8 @@ NAMES = {
     "bottleneck_50": "bottleneck d=50",
     "bottleneck_200": "bottleneck d=200",
 }
-OTHER = "--config.head.spread=0 --config.head.centred=False --config.data.dev_share=0.1 --config.head.kind="
+BARE = "--config.head.spread=0 --config.head.slack=0 --config.head.centred=False"
+OTHER = f"{BARE} --config.data.dev_share=0.1 --config.head.kind="
 HEADS = {
     "sigfft": "",
     "sigmoid": f"{OTHER}sigmoid",
@@ -119,7 +120,7 @@ def of_head(name: str, system: str, rate: float | None, data: Path, workdir: Pat
     load_splits(config_of("auto", [f"--config.data.dir={path}"]))  # prepares its records
     flags = [f"--config.data.dir={path}", f"--workdir={folder}", "--config.check.max_sets=-1", *HEADS[system].split()]
     if rate is not None:
-        flags.append(f"--config.optim.learning_rate={rate}")
+        flags.append(f"--config.optim.head_learning_rate={rate}")
     shutil.rmtree(folder, ignore_errors=True)
     begun, before = time.perf_counter(), sum(os.times()[2:4])  # of children that have ended
     subprocess.run([sys.executable, "train.py", *flags], check=True)

@@ -12,13 +12,13 @@ from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig
 def get_config() -> Config:
     """An encoder that reads what the data hold, and a DFT head that guarantees every set as large as in training.
 
-    Spread and width are those of `configs/xmc.py`: enough for the guarantee in float32, and on the features.
+    Spread, slack and width are those of `configs/xmc.py`: enough for the guarantee in float32, and on the features.
     """
     return Config(
         name="auto",
         data=DataConfig(source="auto", dev_share=0.1),
         encoder=EncoderConfig(dim=-1, dropout=-1.0),
-        head=HeadConfig(kind="dft", spread=-1, centred=True),
-        optim=OptimConfig(steps=1000, epochs=20, batch_size=0, learning_rate=0.0),
+        head=HeadConfig(kind="dft", spread=-1, slack=-1, centred=True),
+        optim=OptimConfig(steps=1000, epochs=20, batch_size=0, learning_rate=0.0, encoder_weight_decay=-1.0),
         eval=EvalConfig(max_dev_examples=2048),
     )

@@ -11,9 +11,12 @@ state is parameters, and no example sees another one of its batch. What the clas
 - feature_dim: features that the module gives.
 - domain: what each feature can be: "any", as without it, "nonnegative" or (low, high).
 - dim_multiple: what a `dim` that is left open is rounded up to; 1 without it.
-- usual_dropout: what suits up to 10,000 examples, where a config leaves its dropout open, and the less the more of
-  them there are; 0 without it.
-- learning_rate: the highest that suits it, where a config leaves its rate open; without it, what suits the head.
+- usual_dropout: what suits up to 5,000 examples, where a config leaves its dropout open; more take the less of it, by
+  the root of the ratio; 0 without it.
+- usual_decay: what suits it, where a config leaves its weight decay open: a weight without a gradient ends at
+  exp(-usual_decay) times its start; 0 without it.
+- learning_rate: the highest that suits it, at 256 examples of a batch, where a config leaves its rate open; without it,
+  what suits the head.
 - tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
   name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.
 - read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.

@@ -42,9 +42,10 @@ class DFTHead(Head):
     multiplies by √n_fft, and slack columns are stored times √n_fft: all parameters are of order 1 or smaller, and the
     learning rate does not depend on n. A step of Adam moves a logit through all columns at once: beside an encoder at
     a rate of 1e-2, a head with spread 100 trained best at 1e-3 to 3e-3, a bottleneck at 1e-2; how the projection
-    starts hardly mattered (`benchmarks/bench_rates.py`, delicious). A slack column starts as N(0, 1) in that scale:
-    its norm is then 1 in expectation, like that of a spread or any other DFT column, and no kind of column drowns
-    another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
+    starts hardly mattered (`benchmarks/bench_rates.py`, delicious). Beside a slower encoder, such as a bag of words at
+    1.5e-3 with weight decay, more is better, and `learning_rate` is for those. A slack column starts as N(0, 1) in that
+    scale: its norm is then 1 in expectation, like that of a spread or any other DFT column, and no kind of column
+    drowns another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
 
     *Features.* The guarantee is about z. Fewer than dim = 2k + 1 + 2·spread + slack features cannot reach every z;
     `sigfft.reach` says what they reach, and `sigfft.check_head` what they yield. Nonnegative ones, after a ReLU, reach
@@ -86,6 +87,7 @@ class DFTHead(Head):
     """
 
     kind = "dft"
+    learning_rate: ClassVar[float] = 7e-3
     fold_from: ClassVar[int] = 80  # frequencies: with fewer the product is faster on CPUs too (bench_heads.py)
 
     n_labels: int

@@ -28,7 +28,10 @@ _NOT_NEGATIVE = (
     *("encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
 )
 # -1 leaves the choice to the data, or to the kind
-_CHOSEN = ("encoder.dim", "encoder.dropout", "head.spread", "baseline.spread", "eval.patience")
+_CHOSEN = (
+    *("encoder.dim", "encoder.dropout", "head.spread", "baseline.spread", "head.slack", "baseline.slack"),
+    *("optim.encoder_weight_decay", "eval.patience"),
+)
 _LARGEST = 2**31 - 1  # of whole numbers, which are 32-bit ones on devices
 _LARGEST_SEED = 2**63 - 1
 _BELOW_ONE = ("encoder.dropout", "encoder.feature_dropout", "data.dev_share")
@@ -113,7 +116,7 @@ class HeadConfig:
     # extra fixed frequencies of a DFT head; -1: enough for float32, as `sigfft.dft_head` has "auto", and 200 where the
     # transform has room, which score better
     spread: int = 0
-    slack: int = 0  # learned columns of a DFT head
+    slack: int = 0  # learned columns of a DFT head; -1: 100, or as many as make its dim that of the labels
     n_fft: int = 0  # length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels
     # how labels are laid on the circle of a DFT head: "chains", by `sigfft.label_order` of the training split; "": as
     # they come
@@ -158,6 +161,7 @@ class OptimConfig:
     warmup_steps: int = 100  # from zero to the peak; where `epochs` ends training, at most a tenth of the steps
     schedule: str = "cosine"  # of the rates behind it: "cosine", down to zero, or "constant"
     weight_decay: float = 0.0  # AdamW's, on matrices
+    encoder_weight_decay: float = 0.0  # of the encoder's matrices; 0: as all; -1: what suits the kind of encoder
     # Adam of an embedding table changes the rows that a batch reads and leaves the others, and their moments, as they
     # are; False: all move on at each step, and decay
     lazy_embeddings: bool = False
@@ -257,8 +261,9 @@ def check_values(config: Config) -> None:
         least = 1 if key in _POSITIVE else -1 if key in _CHOSEN else 0
         if not values[key] >= least:
             raise ValueError(f"{key}={values[key]} must be at least {least}")
-    if -1 < config.encoder.dropout < 0:
-        raise ValueError(f"encoder.dropout={config.encoder.dropout} must be -1, or from 0 to below 1")
+    for key, most in {"encoder.dropout": "to below 1", "optim.encoder_weight_decay": "up"}.items():
+        if -1 < values[key] < 0:
+            raise ValueError(f"{key}={values[key]} must be -1, or from 0 {most}")
     for key in _BELOW_ONE:
         if values[key] >= 1:
             raise ValueError(f"{key}={values[key]} must be less than 1")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.config import EncoderConfig
 
 WIDTH = EncoderConfig().dim  # of features, where no head asks for more
-_FEW = 10_000  # examples, which take all of the usual dropout
+_FEW = 5_000  # examples, which take all of the usual dropout
 ENCODED = "encoded"  # of an example: the features that its encoder gave; see `sigfft.training.encoded`
 
 _AT_RANDOM = Pretrained()
@@ -121,7 +122,7 @@ def make_encoder(config: EncoderConfig, data: Dataset) -> PureEncoder:
     inputs = inputs_of(data)
     if config.dropout < 0:
         usual = getattr(ENCODERS.get(config.kind or _kind_for(inputs)), "usual_dropout", 0.0)
-        config = dataclasses.replace(config, dropout=round(usual * min(1, _FEW / len(data)), 3))
+        config = dataclasses.replace(config, dropout=round(usual * min(1, math.sqrt(_FEW / len(data))), 3))
     encoder = _encoder_of(config, inputs, data.n_features, data.feature_dim)
     encoder.check_inputs()
     return encoder

@@ -23,6 +23,7 @@ from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 _LOG = logging.getLogger(__name__)
 _USUAL = 0.999  # share of the training sets that a guarantee covers at least
 _SPREAD = 200  # frequencies
+_SLACK = 100  # learned columns
 _DEAR = 2  # times the dim for the usual sets: what the largest may take
 
 ModelParams = dict[str, Any]  # {"encoder": ..., "head": ...}
@@ -96,8 +97,9 @@ def make_head(
     `key` is that of the config, and `beside` the head that this one is the baseline of.
     """
     kind = chosen(KINDS, config.kind, f"{key}.kind")
-    if config.spread == -1 and "spread" not in parameters_of(kind):
-        config = dataclasses.replace(config, spread=0)  # as many as are enough are none
+    for name in ("spread", "slack"):
+        if getattr(config, name) == -1 and name not in parameters_of(kind):
+            config = dataclasses.replace(config, **{name: 0})  # as many as are enough are none
     if config.order not in ("", "chains"):
         raise ValueError(f"{key}.order={config.order!r} must be empty or chains")
     arguments = arguments_for(
@@ -114,12 +116,16 @@ def make_head(
     )
     if arguments.get("spread") == -1:
         arguments["spread"] = "auto"
+    if arguments.get("slack") == -1:
+        arguments["slack"] = 0  # until the other columns are known
     if "max_cardinality" in arguments and not config.max_cardinality:
         largest, usual = (kind(**arguments | {"max_cardinality": k}).dim for k in _cardinalities(data))
         if largest > _DEAR * usual:
             arguments["max_cardinality"] = _cardinalities(data)[1]
     if arguments.get("spread") == "auto":
         arguments = _with_spread(kind, arguments)
+    if config.slack == -1 and "slack" in arguments:
+        arguments["slack"] = max(0, min(_SLACK, data.n_labels - kind(**arguments).dim))
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
     return kind(**arguments)

@@ -13,8 +13,7 @@ _PATIENCE = 5
 _LARGEST_K = 5
 _BATCHES = (64, 128, 256)
 _STEPS_OF_EPOCH = 64  # at least, where the data are so many
-_MOST_FOR_RARE = 4  # times the rate of the head: what an encoder of rare features takes at most
-_RATES_AT = 256  # examples of a batch that the rates of heads are for; others take them times the root of the ratio
+_RATES_AT = 256  # examples of a batch that rates are for; others take them times the root of the ratio
 
 
 def settle(config: Config, splits: Splits, model: Model, baseline: bool = False) -> Config:
@@ -39,14 +38,22 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
     if by_epochs < steps:
         steps, warmup_steps = by_epochs, min(warmup_steps, int(by_epochs) // 10)
     own = config.baseline_learning_rate if baseline else 0.0
-    usual = float(f"{model.head.learning_rate * math.sqrt(batch_size / _RATES_AT):.3g}")
-    most = getattr(ENCODERS.get(model.encoder.kind), "learning_rate", math.inf)
-    # A step of Adam moves what has a gradient by about the rate: what only some batches have takes larger ones.
-    rarity = min(_MOST_FOR_RARE, max(1.0, 1 / (train.density * batch_size)))
-    rate = own or config.learning_rate or min(float(f"{usual * rarity:.3g}"), most)
-    of_head = own or config.head_learning_rate or config.learning_rate or usual
+    scale = math.sqrt(batch_size / _RATES_AT)
+    encoder = ENCODERS.get(model.encoder.kind)
+    usual = model.head.learning_rate
+    most = min(usual, getattr(encoder, "learning_rate", math.inf))
+    rate = own or config.learning_rate or _rounded(most * scale)
+    of_head = own or config.head_learning_rate or config.learning_rate or _rounded(usual * scale)
+    decay = config.encoder_weight_decay or config.weight_decay
+    if decay < 0:
+        # A cosine's mean is a half: without a gradient, weights end at exp(-usual_decay) times their start.
+        decay = _rounded(2 * getattr(encoder, "usual_decay", 0.0) / (rate * steps))
     limits = dataclasses.replace(config, batch_size=batch_size, steps=int(steps), epochs=0.0, warmup_steps=warmup_steps)
-    return dataclasses.replace(limits, learning_rate=rate, head_learning_rate=of_head)
+    return dataclasses.replace(limits, learning_rate=rate, head_learning_rate=of_head, encoder_weight_decay=decay)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
 
 
 def _batch_size(n_train: int) -> int:

@@ -52,18 +52,21 @@ def make_loss(config: OptimConfig) -> PerLabelLoss:
 def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
     """Adam or AdamW with a learning rate each for encoder and head, or for the one of them that is trained."""
 
-    def adam(peak: float) -> optax.GradientTransformation:
+    def adam(peak: float, weight_decay: float) -> optax.GradientTransformation:
         rate = SCHEDULES[config.schedule](peak, config.warmup_steps, max(config.steps, 1))
         matrices = functools.partial(jax.tree.map, lambda leaf: leaf.ndim > 1)
-        decay = optax.add_decayed_weights(config.weight_decay, mask=matrices)
+        decay = optax.add_decayed_weights(weight_decay, mask=matrices)
         return optax.chain(
             optax.scale_by_adam(),
-            decay if config.weight_decay else optax.identity(),
+            decay if weight_decay else optax.identity(),
             optax.scale_by_learning_rate(rate),
         )
 
-    rates = {"encoder": config.learning_rate, "head": config.head_learning_rate or config.learning_rate}
-    return optax.partition({part: adam(rate) for part, rate in rates.items()}, lambda params: {p: p for p in params})
+    parts = {
+        "encoder": adam(config.learning_rate, config.encoder_weight_decay or config.weight_decay),
+        "head": adam(config.head_learning_rate or config.learning_rate, config.weight_decay),
+    }
+    return optax.partition(parts, lambda params: {part: part for part in params})
 
 
 def init_state(model: Model, config: OptimConfig, seed: int) -> TrainState:

@@ -8,7 +8,7 @@ import pytest
 
 import sigfft
 from sigfft import training
-from sigfft.data import Dataset, DenseFeatures, SparseFeatures
+from sigfft.data import Dataset, DenseFeatures
 from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig, check_values
 from sigfft.training.encoder import PureEncoder, make_encoder
 from sigfft.training.model import Model, guarantee_line, make_head
@@ -17,6 +17,7 @@ from sigfft.training.settled import settle
 
 HEADS = {"dft": sigfft.dft_head(40, 3, feature_dim=8), "bottleneck": sigfft.bottleneck_head(40, 2, feature_dim=8)}
 
+RATE = HEADS["dft"].learning_rate  # at 256 examples of a batch
 INPUTS = {"features": jax.ShapeDtypeStruct((8,), np.float32)}
 MODELS = {kind: Model(PureEncoder("mlp", {}, INPUTS), head) for kind, head in HEADS.items()}
 
@@ -50,7 +51,7 @@ def test_training_without_an_end_is_refused():
 @pytest.mark.parametrize(
     ("optim", "head", "baseline", "expected"),
     [
-        ({"learning_rate": 0.0}, "dft", False, (3e-3, 3e-3)),
+        ({"learning_rate": 0.0}, "dft", False, (RATE, RATE)),
         ({"learning_rate": 0.0}, "bottleneck", True, (1e-2, 1e-2)),
         ({"learning_rate": 0.5, "head_learning_rate": 0.25}, "bottleneck", True, (0.5, 0.25)),
         ({"learning_rate": 0.5, "baseline_learning_rate": 0.125}, "bottleneck", True, (0.125, 0.125)),
@@ -62,7 +63,7 @@ def test_rates_of_head_and_baseline(optim, head, baseline, expected):
     assert (found.learning_rate, found.head_learning_rate) == expected
 
 
-@pytest.mark.parametrize(("n_train", "expected"), [(100, (64, 1.5e-3)), (10_000, (128, 2.12e-3)), (10**6, (256, 3e-3))])
+@pytest.mark.parametrize(("n_train", "expected"), [(100, (64, 3.5e-3)), (10_000, (128, 4.95e-3)), (10**6, (256, 7e-3))])
 def test_batch_and_rate_by_the_number_of_examples(n_train, expected):
     rows = DenseFeatures(np.broadcast_to(np.float32(1), (n_train, 8)))
     splits = {"train": Dataset(rows, np.broadcast_to(np.int32(0), (n_train, 1)), 40)}
@@ -79,32 +80,39 @@ def test_a_batch_by_the_data_that_devices_cannot_share_is_refused(tmp_path, monk
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_an_encoder_of_rare_features_has_a_higher_rate():
-    for n_features, expected in {10: 1.5e-3, 256: 3e-3, 10**6: 6e-3}.items():
-        rows = SparseFeatures(np.arange(0, 202, 2), np.zeros(200, np.int32), np.ones(200, np.float32), n_features, 2)
-        splits = {"train": Dataset(rows, np.zeros((100, 1), np.int32), 40)}
-        optim = settled(OptimConfig(batch_size=64, learning_rate=0.0), splits=splits).optim
-        assert (n_features, optim.learning_rate, optim.head_learning_rate) == (n_features, expected, 1.5e-3)
-        assert settled(OptimConfig(batch_size=64, learning_rate=1.0), splits=splits).optim.learning_rate == 1
+@pytest.mark.parametrize(
+    ("kind", "steps", "given", "expected"),
+    [("bag", 1000, -1.0, 2.0), ("bag", 400, -1.0, 5.0), ("mlp", 1000, -1.0, 0.0), ("bag", 1000, 0.5, 0.5)],
+)
+def test_weight_decay_by_the_kind_of_encoder_and_the_steps(kind, steps, given, expected):
+    config = Config(optim=OptimConfig(steps=steps, learning_rate=0.0, encoder_weight_decay=given))
+    check_values(config)
+    found = settle(config, SPLITS, Model(PureEncoder(kind, {}, INPUTS), HEADS["dft"])).optim
+    assert (found.learning_rate, found.encoder_weight_decay) == (1.5e-3 if kind == "bag" else RATE, expected)
+
+
+def test_an_encoder_bounds_its_own_rate_at_every_size_of_a_batch():
+    model = Model(PureEncoder("transformer", {}, {}), HEADS["dft"])
+    for batch_size, scale in {256: 1, 64: 0.5}.items():
+        found = settle(Config(optim=OptimConfig(learning_rate=0.0, batch_size=batch_size)), SPLITS, model).optim
+        assert (found.learning_rate, found.head_learning_rate) == (1e-4 * scale, RATE * scale)
 
 
 @pytest.mark.parametrize(
-    ("given", "examples", "expected"), [(-1.0, 9, 0.2), (-1.0, 40_000, 0.05), (0.0, 9, 0.0), (0.3, 40_000, 0.3)]
+    ("given", "examples", "expected"), [(-1.0, 9, 0.2), (-1.0, 20_000, 0.1), (0.0, 9, 0.0), (0.3, 40_000, 0.3)]
 )
 def test_dropout_by_the_kind_of_encoder_and_the_number_of_examples(given, examples, expected):
     check_values(Config(encoder=EncoderConfig(dropout=given)))
     assert make_encoder(EncoderConfig(dropout=given), data([1] * examples)).arguments["dropout"] == expected
 
 
-def test_dropout_between_open_and_none_is_refused():
-    with pytest.raises(ValueError, match=r"encoder.dropout=-0.5 must be -1, or from 0 to below 1"):
-        check_values(Config(encoder=EncoderConfig(dropout=-0.5)))
-
-
-def test_an_encoder_bounds_its_own_rate():
-    model = Model(PureEncoder("transformer", {}, {}), HEADS["dft"])
-    found = settle(Config(optim=OptimConfig(learning_rate=0.0)), SPLITS, model).optim
-    assert (found.learning_rate, found.head_learning_rate) == (1e-4, 3e-3)
+@pytest.mark.parametrize("key", ["encoder.dropout", "optim.encoder_weight_decay"])
+def test_a_value_between_open_and_none_is_refused(key):
+    part, name = key.split(".")
+    config = Config()
+    setattr(getattr(config, part), name, -0.5)
+    with pytest.raises(ValueError, match=rf"{key}=-0.5 must be -1, or from 0 "):
+        check_values(config)
 
 
 def test_evaluations():
@@ -136,6 +144,16 @@ def test_spread_of_its_own_scores_and_fits():
     assert make_head(HeadConfig(spread=-1), data([3] * 9, n_labels=2000), 8).arguments["spread"] == 200
     full = make_head(HeadConfig(spread=-1), data([3] * 9), 8)
     assert full.dim == 39  # of 40 points all frequencies but the last
+
+
+@pytest.mark.parametrize(
+    ("n_labels", "spread", "expected"), [(40, 0, 33), (40, 10, 13), (40, -1, 1), (7, 0, 0), (2000, -1, 100)]
+)
+def test_slack_of_its_own_makes_no_more_columns_than_labels(n_labels, spread, expected):
+    check_values(Config(head=HeadConfig(slack=-1), baseline=HeadConfig(kind="bottleneck", dim=2, slack=-1)))
+    head = make_head(HeadConfig(slack=-1, spread=spread), data([3] * 9, n_labels), 8)
+    assert (head.arguments["slack"], head.dim) == (expected, min(n_labels, head.arguments["spread"] * 2 + 107))
+    assert make_head(HeadConfig(kind="sigmoid", slack=-1), data([3] * 9, n_labels), 8).n_labels == n_labels
 
 
 @pytest.mark.parametrize(("best", "told"), [(5, ["is the first that was evaluated"]), (20, ["is the last"]), (10, [])])

@@ -157,3 +157,8 @@ def test_weight_decay_is_on_matrices_alone(dft_only):
     updates, _ = optimizer.update(zeros, optimizer.init(params), params)
     np.testing.assert_allclose(updates["encoder"]["kernel"], -0.005, rtol=1e-4)
     np.testing.assert_array_equal(updates["encoder"]["bias"], 0)
+    np.testing.assert_allclose(updates["head"]["kernel"], -0.005, rtol=1e-4)
+    optimizer = make_optimizer(dataclasses.replace(config, weight_decay=0.0, encoder_weight_decay=0.5))
+    updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["encoder"]["kernel"], -0.005, rtol=1e-4)
+    np.testing.assert_array_equal(updates["head"]["kernel"], 0)
