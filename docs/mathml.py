@@ -1,5 +1,7 @@
 """Formulas as MathML, which browsers draw by themselves: pages load nothing from elsewhere."""
 
+import re
+
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
@@ -12,6 +14,9 @@ def setup(app):
 
 def _inline(translator, node):
     translator.body.append(tex2mathml(node.astext(), as_block=False))
+    behind = node.next_node(descend=False, siblings=True)
+    if behind is not None and re.match(r"[^\w\s]", behind.astext()):
+        translator.body.append("&#8288;")  # a word joiner: no line begins with the comma behind a formula
     raise nodes.SkipNode
 
 
