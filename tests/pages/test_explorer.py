@@ -34,9 +34,11 @@ def served(session):
         patch.setattr(uvicorn, "Server", Recorded)
         thread = threading.Thread(target=server.serve, args=(session,), kwargs={"told": addresses.put})
         thread.start()
-        yield addresses.get(timeout=20)
-        servers[0].should_exit = True
-        thread.join(20)
+        try:
+            yield addresses.get(timeout=20)
+        finally:  # or what fails would wait for this thread for ever
+            servers[0].should_exit = True
+            thread.join(20)
     assert not thread.is_alive()
 
 
