@@ -37,7 +37,6 @@ html_title = f"sigfft {release}"
 html_static_path = ["_static"]
 html_css_files = ["sigfft.css"]
 pygments_dark_style = "github-dark"  # the theme's own underlines modules as if they were links
-smartquotes_action = "qe"  # -- begins a flag
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
