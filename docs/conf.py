@@ -29,12 +29,14 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "mathml",
+    "signatures",
 ]
 exclude_patterns = ["_build", "made/*.md"]
 html_theme = "furo"
 html_title = f"sigfft {release}"
 html_static_path = ["_static"]
 html_css_files = ["sigfft.css"]
+pygments_dark_style = "github-dark"  # the theme's own underlines modules as if they were links
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
@@ -52,7 +54,8 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
+maximum_signature_line_length = 90  # a longer one has each argument on a line of its own
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # attributes of tuples are entries of their class alone
 napoleon_attr_annotations = False
@@ -75,13 +78,3 @@ os.environ["COLUMNS"] = "92"
 (made / "help.md").write_text("\n".join([help_of(), *map(help_of, manual.EXAMPLES)]), encoding="utf-8")
 shutil.rmtree(HERE / "notebooks", ignore_errors=True)
 shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns("[!0-9]*"))
-
-
-def setup(app):
-    """Arrays are called as programs call them."""
-
-    def shorter(app, what, name, it, options, signature, returned):
-        long = "jaxlib._jax.Array"
-        return (signature and signature.replace(long, "Array"), returned and returned.replace(long, "Array"))
-
-    app.connect("autodoc-process-signature", shorter)

@@ -14,7 +14,7 @@ with needs("flax", "sigfft.nnx"):
 
 
 class OutputHead(nnx.Module):
-    """Features to logits; its `nnx.Param`s have the names and shapes of `head.init`.
+    """Features to logits; each `nnx.Param` of it has the name and shape that `head.init` gives it.
 
     Args:
       head: what `sigfft.dft_head`, `bottleneck_head` or `sigmoid_head` returned.

@@ -56,6 +56,8 @@ def test_blocks_run(code, tmp_path, capsys):
     if "for _ in range(3)" in code:  # a model that is trained
         first, second, third = map(float, said)
         assert first > second > third > 0
+    if "np.full(200, -2" in code:  # what the quick start says of its three sets
+        assert said == ["['argmaxable' 'unargmaxable' 'unargmaxable']"]
     if "splits=" in code:
         counts = ast.literal_eval(said[-1])
         assert counts["checked"] == counts["argmaxable"] + counts["unargmaxable"] > 50

@@ -47,7 +47,7 @@ def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, no
         if "x" in panel.log:
             _few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
         if "y" in panel.log:
-            _few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(lambda value, _: f"{value:g}"))
+            _few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(_plain))
     if sharey:
         figure.supylabel(panels[0].ylabel, fontsize=9)
     if note:
@@ -74,6 +74,11 @@ def _draw(axis: Axes, panel: Panel, names: Sequence[str]) -> None:
         calm(axis)
     axis.set_xlabel(panel.xlabel)
     title(axis, panel.title)
+
+
+def _plain(value: float, _: int | None = None) -> str:
+    """0.05 and 500 as they stand, 20k and 1M above."""
+    return EngFormatter(sep="")(value) if value >= 1000 else f"{value:g}"
 
 
 def _few_ticks(axis: Axis, set_limits: Callable[[float, float], object], form: Formatter) -> None:

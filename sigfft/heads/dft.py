@@ -45,7 +45,8 @@ class DFTHead(Head):
     starts hardly mattered (`benchmarks/bench_rates.py`, delicious). Beside a slower encoder, such as a bag of words at
     1.5e-3 with weight decay, more is better, and `learning_rate` is for those. A slack column starts as N(0, 1) in that
     scale: its norm is then 1 in expectation, like that of a spread or any other DFT column, and no kind of column
-    drowns another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the prior's.
+    drowns another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the
+    prior's.
 
     *Features.* The guarantee is about z. Fewer than dim = 2k + 1 + 2·spread + slack features cannot reach every z;
     `sigfft.reach` says what they reach, and `sigfft.check_head` what they yield. Nonnegative ones, after a ReLU, reach

@@ -27,7 +27,7 @@ def launch(
 
     Args:
       config: as `config_of`, and so are overrides; "": "auto" where they set data.dir, and else "demo".
-      overrides: such as "--config.optim.steps=500".
+      overrides: such as `--config.optim.steps=500`.
       workdir: folder of the run; None or "": a new one below runs/.
       resume: as `run`.
       distributed: this process is one of several: those of a `Cluster`, or with True of one that JAX finds.

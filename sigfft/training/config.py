@@ -234,7 +234,7 @@ class Config:
 
 
 def check_overrides(arguments: Sequence[str]) -> None:
-    """Raises ValueError for the first --config.key that `Config` does not have, and names the nearest that it has."""
+    """Raises ValueError for the first `--config.key` that `Config` does not have, and names the nearest that it has."""
     known = list(flat(dataclasses.asdict(Config())))
     for argument in arguments:
         key = argument.lstrip("-").partition("=")[0]

@@ -41,7 +41,7 @@ def run(
     several processes (`jax.distributed`), which must see one workdir, each trains on its share of every batch, checks
     its share of the label sets, and the first one writes.
 
-    Data of one's own need no file. With features (examples, feature_dim) and label sets in memory, a split is
+    Data of one's own need no file. With features (examples, feature_dim) and label sets in memory, a split is::
 
         Dataset(DenseFeatures(features), sigfft.labels.pad(label_sets, n_labels), n_labels)
 

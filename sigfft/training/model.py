@@ -97,9 +97,10 @@ def make_head(
     `key` is that of the config, and `beside` the head that this one is the baseline of.
     """
     kind = chosen(KINDS, config.kind, f"{key}.kind")
-    for name in ("spread", "slack"):
-        if getattr(config, name) == -1 and name not in parameters_of(kind):
-            config = dataclasses.replace(config, **{name: 0})  # as many as are enough are none
+    own = parameters_of(kind)  # of those open that it lacks, as many as are enough are none
+    spread = 0 if config.spread == -1 and "spread" not in own else config.spread
+    slack = 0 if config.slack == -1 and "slack" not in own else config.slack
+    config = dataclasses.replace(config, spread=spread, slack=slack)
     if config.order not in ("", "chains"):
         raise ValueError(f"{key}.order={config.order!r} must be empty or chains")
     arguments = arguments_for(

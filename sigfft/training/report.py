@@ -25,8 +25,10 @@ from sigfft.training.thresholds import OBJECTIVES, Chosen, write_thresholds
 from sigfft.training.workdir import Workdir
 
 _LOG = logging.getLogger(__name__)
-_TRAINED_BY = ("learning_rate", "head_learning_rate", "batch_size", "steps", "warmup_steps")
-_TRAINED_BY += ("weight_decay", "encoder_weight_decay")
+_TRAINED_BY = (
+    *("learning_rate", "head_learning_rate", "batch_size", "steps", "warmup_steps"),
+    *("weight_decay", "encoder_weight_decay"),
+)
 TABLE_METRICS = ("P@1", "P@5", "F1@5")
 # What entries of report.json mean, for readers of the file.
 MEANINGS = {

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from explorer.small_layers import BIAS, CIRCLE
+from explorer.writes import no_writes
 from threadpoolctl import threadpool_info
 
 from sigfft.argmaxability import progress
@@ -121,7 +122,8 @@ def answers(desk, **request):
     return heard.rest()
 
 
-def test_the_desk_answers_each_request(desk):
+@no_writes()
+def test_the_desk_answers_each_request_and_writes_nothing(desk):
     assert answers(desk, do="about")[0]["n_labels"] == 6
     assert answers(desk, do="find", text="3")[0]["found"] == [(3, "")]
     assert answers(desk, do="verdict", labels=[0, 1], rule="threshold")[0]["status"] == "argmaxable"

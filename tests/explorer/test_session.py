@@ -10,8 +10,10 @@ from explorer.small_layers import BIAS, CIRCLE, NAMES, head_and_params
 import sigfft
 from sigfft.argmaxability.layer import Layer
 from sigfft.argmaxability.neighbours import one_flip_away
+from sigfft.argmaxability.proofs.certificate import Certificate
 from sigfft.argmaxability.proofs.verdicts import Verdict
 from sigfft.argmaxability.stages import Problem, decide
+from sigfft.argmaxability.theory.sampling import clopper_pearson
 from sigfft.explorer import Session
 from sigfft.explorer import session as module
 
@@ -67,6 +69,15 @@ def test_a_conflict_is_told_and_then_all_sets_one_label_away(session):
     assert events[-1] == {"kind": "near_end", "all": True}
 
 
+def test_labels_that_a_conflict_can_spare_are_left_out():
+    weight, bias = np.array([[1.0], [-1.0], [0.0], [2.0]]), np.array([-1.0, 0.5, -1.0, 1.0])
+    session = Session(weight, bias)
+    cancels = Certificate((1, 2, 3), (2.0, 2.0, 1.0))  # though label 2 alone is impossible: its logit is -1
+    session._verdict = lambda *asked: Verdict("unargmaxable", (-1.0, 0.0), "lp", certificate=cancels)
+    events = [event for event in session.details([0, 1, 2, 3], "threshold") if event["kind"] == "conflict"]
+    assert [(ids(event["on"]), event["off"]) for event in events] == [([1, 2, 3], []), ([2], [])]
+
+
 def test_one_flip_away_leaves_out_no_set():
     rng = np.random.default_rng(3)
     weight, bias = rng.standard_normal((9, 3)), rng.standard_normal(9)
@@ -106,7 +117,7 @@ def test_out_of_time_is_said(session, monkeypatch):
     event = one(session.verdict([0, 1], "threshold", seconds=0.5))
     assert (event["status"], event["margin"]) == ("undecided", [-0.5, 0.25])
     assert event["reason"] == "the time limit of 0.5 s was reached"
-    assert list(session.details([0, 1], "threshold", seconds=0.5)) == []
+    assert list(session.details([0, 3], "threshold", seconds=0.5)) == []  # no proof was found in this time
     assert one(session.verdict([0, 1], "threshold"))["status"] == "argmaxable"  # not remembered as undecided
     monkeypatch.setattr(module, "_NEAR_SECONDS", 0.0)
     assert list(session.details([0, 3], "top_k"))[-1] == {"kind": "near_end", "all": False, "minimal": False}
@@ -148,17 +159,24 @@ def test_shares_are_exact_where_all_sets_are_few(session):
     assert last["low"] == last["high"] == 6 / 20
     first, *_ = session.share(3, 1000, "threshold")
     assert first["low"] is None  # the first ones in order are no sample
+    assert [last["exact"] for last in (list(session.share(3, count, "threshold"))[-1] for count in (20, 19))] == [1, 0]
+    assert one(session.share(6, 5, "threshold"))["total"] == 1  # of all labels there is one set
 
 
-def test_sampled_shares_have_an_interval():
+def test_sampled_shares_have_an_interval(monkeypatch):
     rng = np.random.default_rng(0)
-    weight = rng.standard_normal((40, 6))
-    events = list(Session(weight).share(2, 60, "threshold"))
+    weight, bias = rng.standard_normal((40, 6)), np.full(40, -1.0)
+    drawn = []
+    monkeypatch.setattr(
+        module, "decide", lambda problem, sets, **limit: drawn.extend(sets) or decide(problem, sets, **limit)
+    )
+    events = list(Session(weight, bias).share(2, 60, "threshold"))
     assert [event["done"] for event in events[:3]] == [1, 3, 7]
-    last, cover = events[-1], sigfft.coverage(weight, 2, samples=60, exhaustive=0)[1]
+    last = events[-1]
     assert not last["exact"]
-    assert (last["low"], last["high"]) == pytest.approx((cover.low, cover.high), abs=0.25)
-    assert last["low"] <= last["argmaxable"] / last["done"] <= last["high"]
+    assert last["argmaxable"] == (sigfft.check(weight, np.array(drawn), bias).status == "argmaxable").sum() > 0
+    assert (last["low"], last["high"]) == clopper_pearson(last["argmaxable"], 60, 0.95)
+    assert len({tuple(sorted(labels)) for labels in np.array(drawn).tolist()}) > 50  # of 780: no batch is drawn again
     with pytest.raises(ValueError, match="1 to 40 labels here; given 41"):
         list(Session(weight).share(41, 5, "threshold"))
     with pytest.raises(ValueError, match="random sets; given 0"):
@@ -192,6 +210,8 @@ def test_labels_are_found_by_name_and_id(session):
     assert session.find(" LAKE  salt ")["found"] == [(4, "salt lake")]
     assert session.find("3")["found"] == [(3, NAMES[3])]
     assert session.find("1")["found"] == [(1, "lake"), (2, NAMES[2])]  # the id, then a name that has it
+    cased = Session(CIRCLE[:2], names=["Salt Lake", "Große Straße"])
+    assert [ids(cased.find(text)["found"]) for text in ("lake", "Lake", "STRASSE")] == [[0], [0], [1]]
     assert session.find("whale") == {"kind": "found", "found": [], "total": 0}
     nameless = Session(np.eye(200)[:, :3] + 1e-3)
     everything = nameless.find("")

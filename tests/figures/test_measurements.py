@@ -44,6 +44,13 @@ def test_ticks_are_at_1_2_and_5_or_at_powers_of_ten(low, high, shown):
         assert [tick for tick in line.get_majorticklocs() if below <= tick <= above] == pytest.approx(shown)
 
 
+def test_numbers_of_ticks_are_short():
+    (axis,) = lines([Panel("a", "n", "s", {"dense": [(200, 0.05), (1e6, 2e6)]})]).axes
+    x, y = (line.get_major_formatter() for line in (axis.xaxis, axis.yaxis))
+    assert [x(1e3), x(1e6)] == ["1k", "1M"]
+    assert [y(0.05), y(500), y(20_000), y(2e6)] == ["0.05", "500", "20k", "2M"]
+
+
 def test_one_y_axis_for_panels_of_different_heights():
     panels = [
         Panel("a", "n", "ms", {"check": [(1, 2.6), (2, 6.4)]}),

@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from watched_page import Watch, find_chromium
+
+expect.set_options(timeout=20_000)  # milliseconds: a busy machine takes more than the usual 5 s
 
 
 @pytest.fixture(scope="module")  # while Playwright runs, this thread has a running event loop: no other test may see it

@@ -1,15 +1,18 @@
 """The explorer in a real browser: type, click, read the verdict."""
 
 import http.client
+import itertools
 import queue
 import re
 import threading
+import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from explorer.small_layers import BIAS, CIRCLE, NAMES, head_and_params
+from explorer.writes import no_writes
 from playwright.sync_api import expect
 
 import sigfft
@@ -20,20 +23,22 @@ from sigfft.explorer import Session, server
 @contextmanager
 def served(session):
     """The address of a session's page."""
-    addresses, servers = queue.Queue(), []
+    addresses, servers = queue.Queue(), queue.Queue()
 
     class Recorded(uvicorn.Server):
         def __init__(self, config):
             super().__init__(config)
-            servers.append(self)
+            servers.put(self)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, no_writes():
         patch.setattr(uvicorn, "Server", Recorded)
         thread = threading.Thread(target=server.serve, args=(session,), kwargs={"told": addresses.put})
         thread.start()
-        yield addresses.get(timeout=20)
-        servers[0].should_exit = True
-        thread.join(20)
+        try:
+            yield addresses.get(timeout=20)
+        finally:  # or what fails would wait for this thread for ever
+            servers.get(timeout=20).should_exit = True
+            thread.join(20)
     assert not thread.is_alive()
 
 
@@ -47,6 +52,11 @@ def verdict(page, said, labels):
     expect(page.locator(f".verdict[data-labels='{labels}'] .status")).to_contain_text(said)
 
 
+def bar(page):
+    """Where the bar of a margin begins, in percent of its scale from -1 to 1."""
+    return page.eval_on_selector(".verdict .range", "e => 100 * e.offsetLeft / e.parentElement.clientWidth")
+
+
 def test_type_click_and_read_the_verdict(page, address):
     page.goto(address)
     verdict(page, "Possible", "")  # the empty set
@@ -56,12 +66,17 @@ def test_type_click_and_read_the_verdict(page, address):
     page.get_by_label("salt lake").check()
     verdict(page, "Possible", "4")
     expect(page.locator(".verdict .margin")).to_contain_text(re.compile(r"margin from 0\.\d+ to"))
+    assert bar(page) > 50  # right of zero
     page.get_by_label("lake", exact=False).first.check()
     verdict(page, "Impossible", "4,1")
+    assert bar(page) < 50
     expect(page.locator(".conflict h3")).to_contain_text("labels contradict each other")
+    expect(page.locator(".conflict p").nth(1)).to_have_text("on: lake (1)salt lake (4)")
+    expect(page.locator(".conflict p").nth(2)).to_have_text(re.compile("^off: "))
     expect(page.locator(".near")).to_contain_text("All possible sets that differ in one label: 2.")
+    expect(page.locator(".near li")).to_have_text([re.compile(r"switch off lake"), re.compile(r"switch off salt lake")])
     page.get_by_role("button", name="use this set").first.click()
-    expect(page.locator(".verdict .status")).to_contain_text("Possible")
+    verdict(page, "Possible", "4")
     page.locator(".chip").first.click()
     expect(page.locator(".chips")).to_contain_text("none: this is the empty set")
 
@@ -82,6 +97,22 @@ def test_the_keyboard_is_enough(page, address):
     page.get_by_role("button", name="Switch off river").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".verdict .error")).to_contain_text("exactly one label")
+
+
+def test_each_part_keeps_to_the_rule(page, address):
+    page.goto(address)
+    for name in ("salt lake", "river"):
+        page.get_by_label(name).check()
+    verdict(page, "Possible", "4,5")
+    page.get_by_label("Decision rule").select_option("argmax")
+    verdict(page, "Possible", "5")  # the last one stays
+    page.locator(".results input").first.check()
+    verdict(page, "Possible", "0")  # in the place of the other
+    page.get_by_label("Label sets, one a line").fill("0,1\n")
+    page.get_by_role("button", name="Decide all").click()
+    expect(page.locator(".many .error")).to_contain_text("exactly one label")
+    page.get_by_role("button", name="Draw").click()
+    expect(page.locator(".random .error")).to_contain_text("exactly one label")
 
 
 def test_names_are_text_and_nothing_else(page, address):
@@ -135,16 +166,17 @@ def test_random_sets_show_a_share(page, address):
     expect(random.locator(".error")).to_contain_text("1 to 6 labels here; given 7")
 
 
-def test_a_head_shows_four_truths_and_what_is_long_is_undecided_or_stopped(page):
+def test_a_head_shows_four_truths_and_what_is_long_is_undecided_or_stopped(page, address):
     class Slow(Session):
         def _decided(self, rule, wanted, seconds):
             if wanted == {1} and seconds < 600:
                 return Verdict("undecided", (-0.5, 0.25), "lp", reason=f"the time limit of {seconds:g} s was reached")
             return super()._decided(rule, wanted, seconds)
 
-    with served(Slow.of_head(*head_and_params())) as address:
+    with served(Slow.of_head(*head_and_params())) as other:
+        assert urlsplit(other).path != urlsplit(address).path  # each has its secret
         page.set_viewport_size({"width": 400, "height": 800})  # a phone
-        page.goto(address)
+        page.goto(other)
         page.locator(".results input").first.check()
         verdict(page, "Possible", "0")
         expect(page.locator(".truths tr")).to_have_text([re.compile("^(ideal|stored|deployed|features)Possible")] * 4)
@@ -153,6 +185,7 @@ def test_a_head_shows_four_truths_and_what_is_long_is_undecided_or_stopped(page)
         page.locator(".results input").nth(1).check()
         verdict(page, "Undecided", "1")
         expect(page.locator(".verdict")).to_contain_text("time limit")
+        expect(page.locator(".truths tr").nth(1)).to_have_text(re.compile("^storedundecided"))
         page.get_by_role("button", name="Try for up to 10 minutes").click()
         verdict(page, "Possible", "1")
         random = page.locator(".random")
@@ -175,14 +208,15 @@ def test_the_widget_shows_the_same_page(page):
     sent = queue.Queue()
     widget.send = sent.put  # what the kernel would carry
 
-    def answer(request):
-        widget._asked(widget, request, None)
-        events = []
-        while request["do"] != "stop" and (not events or events[-1]["kind"] != "end"):
-            events.append(sent.get(timeout=20))
-        return events
+    def endless(*_):
+        counts = {"exact": False, "argmaxable": 0, "undecided": 0, "low": 0.0, "high": 1.0}
+        for done in itertools.count(1):
+            yield {"kind": "share", "done": done, "total": 10**9, **counts}
+            time.sleep(0.01)
 
-    page.expose_function("answer", answer)
+    widget.session.share = endless
+    page.expose_function("ask", lambda request: widget._asked(widget, request, None))
+    page.expose_function("answers", lambda: [sent.get() for _ in range(sent.qsize())])
     page.set_content("<style></style><div id=cell></div>")
     page.evaluate(
         """async ([code, style]) => {
@@ -193,15 +227,32 @@ def test_the_widget_shows_the_same_page(page):
             const model = {
                 on: (name, listener) => listeners.push(listener),
                 off: () => {},
-                send: async (request) => (await answer(request)).forEach((e) => listeners.forEach((l) => l(e))),
+                send: ask,
             };
+            setInterval(async () => (await answers()).forEach((e) => listeners.forEach((l) => l(e))), 20);
             widget.render({model, el: document.getElementById("cell")});
         }""",
         [widget._esm, widget._css],
     )
     page.get_by_label("salt lake").check()
     verdict(page, "Possible", "4")
-    (refused, end) = answer({"id": "x", "do": "rm"})
+    others = ":is(button, select, input:not([type=search], [type=number])):not([data-lm-suppress-shortcuts])"
+    assert page.locator(f".sigfft-explorer {others}").count() == 0  # JupyterLab would take a letter for a command
+    page.get_by_role("button", name="Draw").click()
+    expect(page.locator(".random")).to_contain_text("to go")
+    page.locator(".random").get_by_role("button", name="Stop").click()
+    expect(page.locator(".random")).to_contain_text("stopped")
+    page.evaluate("document.getElementById('cell').style.width = '450px'")  # two notebooks side by side
+    columns = "[...document.querySelectorAll('.columns')].map((e) => getComputedStyle(e).gridTemplateColumns)"
+    assert [len(each.split()) for each in page.evaluate(columns)] == [1, 1]
+    ends = time.monotonic() + 20
+    while widget._jobs and time.monotonic() < ends:  # what was stopped ends soon
+        page.wait_for_timeout(50)
+    assert not widget._jobs
+    sent = queue.Queue()
+    widget.send = sent.put
+    widget._asked(widget, {"id": "x", "do": "rm"}, None)
+    refused, end = sent.get(), sent.get()
     assert (refused["id"], refused["kind"], end["kind"]) == ("x", "error", "end")
     assert not widget._jobs
 

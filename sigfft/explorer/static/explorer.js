@@ -29,6 +29,8 @@ function make(tag, attributes = {}, ...children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
+  // JupyterLab takes "b" for a new cell wherever nothing is typed: not at what has this.
+  if (["button", "select"].includes(tag) || ["checkbox", "file"].includes(attributes.type)) element.dataset.lmSuppressShortcuts = "";
   element.append(...children.filter((child) => child != null));
   return element;
 }
@@ -321,6 +323,7 @@ export function mount(root, ask) {
     make("div", { class: "columns" }, manySets(), randomSets()),
   );
   fill(root, shell);
+  fill(title, "waiting for an answer …"); // a notebook gives none while a cell runs
 
   request("about", {}, (event) => {
     if (event.kind === "error") fill(title, make("span", { class: "error" }, event.text));
