@@ -71,10 +71,11 @@ def train(
                 to_log = bool(pending or progress.losses) and (evaluation or step % config.eval.log_every == 0)
                 ending = notice.reached()
                 if to_log or ending:
-                    elapsed = time.perf_counter() - started
-                    rate, started = len(pending) * config.optim.batch_size / elapsed, time.perf_counter()
                     with watched(step):
-                        progress, pending = _with_losses(progress, pending, step, elapsed), []
+                        infos = jax.device_get(pending)  # waits for the steps, which are begun and not done
+                    elapsed = time.perf_counter() - started
+                    rate, started = len(infos) * config.optim.batch_size / elapsed, time.perf_counter()
+                    progress, pending = _with_losses(progress, infos, step, elapsed), []
                     if ending:
                         if step > saved_step:
                             checkpoints.save(devices.stored(state), progress, devices.shapes)
@@ -122,15 +123,14 @@ class _Schedule:
 
 def _with_losses(progress: Progress, infos: list[StepInfo], step: int, seconds: float) -> Progress:
     """The progress with what the last steps, up to `step`, report and took."""
-    found = jax.device_get(infos)
-    values = np.asarray([info.loss for info in found], np.float64)
+    values = np.asarray([info.loss for info in infos], np.float64)
     if not np.isfinite(values).all():
         first = step - len(values) + 1 + int(np.argmin(np.isfinite(values)))
         raise FloatingPointError(
             f"the loss of step {first} is {values[~np.isfinite(values)][0]}; lower optim.learning_rate, "
             "lengthen optim.warmup_steps, or set optim.clip_norm=1"
         )
-    norm = float(found[-1].gradient_norm) if found else progress.gradient_norm
+    norm = float(infos[-1].gradient_norm) if infos else progress.gradient_norm
     losses = (*progress.losses, *values.tolist())
     return progress._replace(losses=losses, gradient_norm=norm, seconds=progress.seconds + seconds)
 

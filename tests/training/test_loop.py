@@ -113,6 +113,37 @@ def test_the_best_step_is_returned(undisturbed):
 WHERE = [*(("on_step", step) for step in (1, 3, 4, 7, 12)), *(("on_evaluation", step) for step in METRICS)]
 
 
+def test_seconds_are_until_steps_are_done_and_not_until_they_are_begun(train, tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+
+    def take_step(self, state, batch):
+        state, info = self.step(state, batch)
+        return state, info._replace(loss=Slow(float(info.loss), clock))
+
+    monkeypatch.setattr(OnDevices, "take_step", take_step)
+    monkeypatch.setattr(loop.jax, "device_get", lambda tree: jax.tree.map(np.asarray, tree))
+
+    def wait(step):
+        clock[0] += 100  # an evaluation, which is apart
+
+    *_, progress = train(tmp_path / "run", on_evaluation=wait)
+    assert progress.seconds == 24  # 2 for each of 12 steps
+    rates = [line["examples_per_second"] for line in read_log(Workdir(tmp_path / "run")) if "loss" in line]
+    assert set(rates) == {2.0}
+
+
+class Slow:
+    """A loss that is there 2 seconds after it was asked for."""
+
+    def __init__(self, value, clock):
+        self.value, self.clock = value, clock
+
+    def __array__(self, dtype=None, copy=None):
+        self.clock[0] += 2
+        return np.asarray(self.value, dtype)
+
+
 @pytest.mark.parametrize(("where", "step"), WHERE)
 def test_a_signal_loses_nothing_and_ends_after_the_step(train, undisturbed, tmp_path, where, step):
     taken = []
