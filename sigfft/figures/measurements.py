@@ -45,9 +45,9 @@ def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, no
         axis.set_ylabel("" if sharey else panel.ylabel)
     for axis, panel in zip(axes, panels, strict=True):
         if "x" in panel.log:
-            _few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
+            few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
         if "y" in panel.log:
-            _few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(lambda value, _: f"{value:g}"))
+            few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(lambda value, _: f"{value:g}"))
     if sharey:
         figure.supylabel(panels[0].ylabel, fontsize=9)
     if note:
@@ -76,7 +76,7 @@ def _draw(axis: Axes, panel: Panel, names: Sequence[str]) -> None:
     title(axis, panel.title)
 
 
-def _few_ticks(axis: Axis, set_limits: Callable[[float, float], object], form: Formatter) -> None:
+def few_ticks(axis: Axis, set_limits: Callable[[float, float], object], form: Formatter) -> None:
     """Ticks at 1, 2 and 5 of each power of ten, or at the powers alone where those are too many.
 
     Limits that hold fewer than three ticks are widened to the next ones.
