@@ -14,7 +14,10 @@ ROOT = Path(sigfft.__file__).parents[1]
 
 
 def test_a_config_by_its_name_and_by_its_file(tmp_path):
-    assert list(shipped_configs()) == ["auto", "bioasq", "demo", "mimic3", "npy", "openimages", "xmc"]
+    assert list(shipped_configs()) == [
+        *("auto", "bioasq", "bioasq_shaped", "demo", "mimic3", "mimic3_shaped", "npy"),
+        *("openimages", "openimages_shaped", "xmc"),
+    ]
     assert config_of("xmc", []) == config_of(str(ROOT / "configs" / "xmc.py"), [])
     own = tmp_path / "own.py"
     own.write_text((ROOT / "configs" / "demo.py").read_text().replace('name="demo"', 'name="own"'))

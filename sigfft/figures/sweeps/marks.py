@@ -84,15 +84,17 @@ def beside(axis: Axes, point: tuple[float, float], text: str, colour: str = "#33
 
 
 def axis_of_d(axis: Axes, sizes: Sequence[int]) -> None:
-    """A logarithmic axis with a tick at each d that has room for its number."""
-    axis.set_xscale("log")
-    by_log = {math.log(d): d for d in sorted(sizes)}
-    axis.xaxis.set_minor_locator(NullLocator())
-    ticks = [by_log[log] for log in spaced(list(by_log))] if by_log else []
-    axis.set_xticks(ticks, list(map(str, ticks)))
-    if ticks:
-        axis.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
+    """A logarithmic axis with a tick at each d that has room for its number; without any d, an axis without ticks."""
     axis.set_xlabel("d")
+    axis.set_xticks([])
+    if not sizes:
+        return
+    axis.set_xscale("log")
+    axis.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
+    by_log = {math.log(d): d for d in sorted(sizes)}
+    ticks = [by_log[log] for log in spaced(list(by_log))]
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xticks(ticks, list(map(str, ticks)))
 
 
 def runs_told(count: int) -> str:

@@ -24,6 +24,10 @@ COLUMNS = ("run", "data", "family", "d", "head_parameters", "seed", "chosen")  #
 RACES = {"prior": ("bottleneck", "to_bottleneck"), "random": ("bottleneck_random", "to_random_bottleneck")}
 
 
+class NothingMeasured(ValueError):
+    """No run of a sweep has the numbers that a figure shows."""
+
+
 class Mean(NamedTuple):
     """The mean of a number over runs, its range, and how many runs it is of."""
 
@@ -46,7 +50,7 @@ class Run:
 
     row: Row
     place: Path  # the file of the row
-    curve: Sequence[Row] = ()
+    curve: Sequence[Row] = dataclasses.field(default=(), repr=False)
 
     def value(self, column: str) -> float | None:
         """The number in a column; None where the cell is empty or there is no such column."""

@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 from sigfft.figures.measurements import few_ticks
 from sigfft.figures.style import calm, legend, panels_of, title
 from sigfft.figures.sweeps.marks import Looks, axis_of_d, beside, draw_level, draw_means, say_empty
-from sigfft.figures.sweeps.runs import Head, Sweep
+from sigfft.figures.sweeps.runs import Head, NothingMeasured, Sweep
 
 PARAMETERS = "head_parameters"
 SHARES = {
@@ -26,7 +26,7 @@ _D = "d: a bottleneck's dimensions; a DFT head's spread; with slack alone, that 
 _FRONT = "Pareto front: best score at no more parameters"
 _FRONT_STYLE: dict[str, Any] = {"color": "#D4D4D4", "linewidth": 5, "drawstyle": "steps-post"}
 _FRONT_STYLE |= {"marker": "o", "markersize": 13}
-_RANGES = "Marker: mean over seeds. Band or bar: lowest to highest. Runs: in the legend; where they are fewer, beside a marker."
+_RANGES = "Marker: mean over seeds. Band or bar: lowest to highest. Runs: in the legend, or beside a marker."
 
 
 def score_against_d(sweep: Sweep, metrics: Sequence[str] = ("F1@5", "P@1")) -> Figure:
@@ -37,7 +37,7 @@ def score_against_d(sweep: Sweep, metrics: Sequence[str] = ("F1@5", "P@1")) -> F
       metrics: names such as "F1@5", of columns "test NAME".
 
     Raises:
-      ValueError: no run has one of the metrics.
+      NothingMeasured: no run has one of the metrics.
     """
     columns = {f"test {metric}": metric for metric in metrics}
     require(sweep, columns)
@@ -67,7 +67,7 @@ def score_against_parameters(sweep: Sweep, metric: str = "F1@5") -> Figure:
     """A test score against head parameters, one panel a data set, with the heads that none beats at fewer parameters.
 
     Raises:
-      ValueError: no run has the metric.
+      NothingMeasured: no run has the metric.
     """
     column = f"test {metric}"
     require(sweep, [column])
@@ -85,6 +85,8 @@ def score_against_parameters(sweep: Sweep, metric: str = "F1@5") -> Figure:
         if not drawn:
             say_empty(axis, metric)
             continue
+        sizes = [size for _, size, _ in drawn]
+        axis.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)
         front = pareto_front([(size, score.mean) for _, size, score in drawn])
         axis.plot(*zip(*front, strict=True), label=_FRONT, **_FRONT_STYLE)
         for family in dict.fromkeys(head.family for head, _, _ in drawn):
@@ -110,14 +112,14 @@ def share_against_d(sweep: Sweep, *, epsilon: bool = False) -> Figure:
     With `epsilon`: those whose region has room for a ball, of the radius that the sweep's column "epsilon" names.
 
     Raises:
-      ValueError: no run has one of these shares.
+      NothingMeasured: no run has one of these shares.
     """
     columns = EPSILON_SHARES if epsilon else SHARES
     known = {column: text for column, text in columns.items() if any(head.mean(column) for head in sweep.heads)}
     if not any((mean := head.mean("undecided")) and mean.high for head in sweep.heads):
         known.pop("undecided", None)
     if not known:
-        raise ValueError(f"no run has a share of argmaxable label sets; expected a column of {', '.join(columns)}")
+        raise NothingMeasured(f"no run has a share of argmaxable label sets; expected a column of {', '.join(columns)}")
     radii = sorted({f"{mean.mean:g}" for head in sweep.heads if (mean := head.mean("epsilon"))})
     radius = f"radius {', '.join(radii) or 'epsilon'}"
     looks = Looks.of_columns(sweep, known)
@@ -145,12 +147,12 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
 
 
 def require(sweep: Sweep, columns: Iterable[str]) -> None:
-    """Raises ValueError for a column that no run has a number in, and says which of its kind there are."""
+    """Raises NothingMeasured for a column that no run has a number in, and says which of its kind there are."""
     for column in columns:
         if not any(head.mean(column) for head in sweep.heads):
             known = {name for head in sweep.heads for run in head.runs for name in run.row.values}
             alike = sorted(name for name in known if name.partition(" ")[0] == column.partition(" ")[0])
-            raise ValueError(f"no run has {column!r}; expected one of {', '.join(alike) or 'no column at all'}")
+            raise NothingMeasured(f"no run has {column!r}; expected one of {', '.join(alike) or 'no column at all'}")
 
 
 def against_d(axis: Axes, heads: Sequence[Head], column: str, looks: Looks) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from sigfft.figures.measurements import few_ticks
 from sigfft.figures.style import calm, legend, panels_of, title
 from sigfft.figures.sweeps.marks import Looks, axis_of_d, beside
-from sigfft.figures.sweeps.runs import RACES, Head, Mean, Race, Sweep, mean_of, number
+from sigfft.figures.sweeps.runs import RACES, Head, Mean, NothingMeasured, Race, Sweep, mean_of, number
 
 RADIUS = "radius"
 _TIMES = {"step": "training step", "seconds": "seconds of training"}
@@ -75,7 +75,7 @@ def dev_curves(sweep: Sweep, data: str, metric: str = "F1@5", d: int | None = No
       d: of the heads; None: `shown_d`.
 
     Raises:
-      ValueError: no head of this d has evaluations with a loss or the metric.
+      NothingMeasured: no head of this d has evaluations with a loss or the metric.
     """
     d = shown_d(sweep, data) if d is None else d
     heads = [head for head in sweep.of(data) if head.d in (None, d)]
@@ -87,7 +87,7 @@ def dev_curves(sweep: Sweep, data: str, metric: str = "F1@5", d: int | None = No
     }
     shown = [key for key, found in courses.items() if found]
     if not shown:
-        raise ValueError(f"no run of d = {d} on {data} has evaluations with {' or '.join(map(repr, wanted))}")
+        raise NothingMeasured(f"no run of d = {d} on {data} has evaluations with {' or '.join(map(repr, wanted))}")
     looks = _looks(sweep, [courses[key] for key in shown])
     figure, axes = panels_of(len(shown), 2, width=4.8, height=3.3)
     for axis, (column, time) in zip(axes, shown, strict=True):
@@ -102,24 +102,24 @@ def dev_curves(sweep: Sweep, data: str, metric: str = "F1@5", d: int | None = No
     return figure
 
 
-def radius_curves(sweep: Sweep, d: Mapping[str, int] | None = None) -> Figure:
+def radius_curves(sweep: Sweep, d: int | None = None) -> Figure:
     """The median radius of test label sets against the training step, one panel a data set, heads of one d.
 
     Args:
       sweep: of `read_sweep`.
-      d: of the heads, by data set; default: `shown_d` of each.
+      d: of the heads; None: `shown_d` of each data set.
 
     Raises:
-      ValueError: no run has a radius in its evaluations.
+      NothingMeasured: no run has a radius in its evaluations.
     """
     found: dict[str, dict[Head, Course]] = {}
-    sizes = {data: (d or {}).get(data, shown_d(sweep, data)) for data in sweep.data_sets}
+    sizes = {data: shown_d(sweep, data) if d is None else d for data in sweep.data_sets}
     for data, size in sizes.items():
         heads = [head for head in sweep.of(data) if head.d in (None, size)]
         if courses := {head: one for head in heads if (one := course(head, RADIUS))}:
             found[data] = courses
     if not found:
-        raise ValueError(f"no run has a {RADIUS!r} in its evaluations")
+        raise NothingMeasured(f"no run has a {RADIUS!r} in its evaluations")
     looks = _looks(sweep, found.values())
     figure, axes = panels_of(len(found), 2, width=4.8, height=3.5)
     for axis, (data, courses) in zip(axes, found.items(), strict=True):
@@ -144,7 +144,7 @@ def race_against_d(sweep: Sweep) -> Figure:
     beside it; where none does, a cross at the top says so. A row of panels a data set.
 
     Raises:
-      ValueError: no run has a bottleneck of its d and seed to race against.
+      NothingMeasured: no run has a bottleneck of its d and seed to race against.
     """
     races = {
         (data, unit, start): {
@@ -158,7 +158,7 @@ def race_against_d(sweep: Sweep) -> Figure:
     }
     rows = [(data, start) for data in sweep.data_sets for start in _STARTS if races[data, "steps", start]]
     if not rows:
-        raise ValueError("no run has a bottleneck of its d, seed and data set to race against")
+        raise NothingMeasured("no run has a bottleneck of its d, seed and data set to race against")
     looks = Looks(sweep, [(head.family, race.runs) for found in races.values() for head, race in found.items()])
     figure, axes = panels_of(2 * len(rows), 2, width=4.8, height=3.0)
     panels = iter(axes)
