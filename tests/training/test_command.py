@@ -41,7 +41,7 @@ def test_flags_set_values_and_leave_the_next_config_alone():
     [
         (
             "--config=dmeo",
-            "there is no config 'dmeo'; expected auto, bioasq, demo, mimic3, npy, openimages, xmc or a .py file",
+            "there is no config 'dmeo'; expected auto, bioasq, bioasq_shaped, demo, mimic3, mimic3_shaped, npy, ",
         ),
         ("--config=no/such.py", "there is no config 'no/such.py'"),
         ("--config.optim.steps=many", "--config.optim.steps=many: invalid literal"),
