@@ -1,5 +1,6 @@
 """What the size of a head buys: scores, parameters and argmaxable label sets against d and against parameters."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,17 +11,17 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 from sigfft.figures.measurements import few_ticks
 from sigfft.figures.style import calm, legend, panels_of, title
 from sigfft.figures.sweeps.marks import Looks, axis_of_d, beside, draw_level, draw_means, say_empty
-from sigfft.figures.sweeps.runs import Head, NothingMeasured, Sweep
+from sigfft.figures.sweeps.runs import Head, Mean, NothingMeasured, Sweep
 
 PARAMETERS = "head_parameters"
 SHARES = {
-    "argmaxable_z": "some z outputs it",
-    "argmaxable_features": "some features output it",
+    "argmaxable_z": "output by some z",
+    "argmaxable_features": "output by some features",
     "undecided": "undecided: no proof either way",
 }
 EPSILON_SHARES = {
-    "epsilon_argmaxable_z": "z: a ball of {} fits",
-    "epsilon_argmaxable_features": "features: a ball of {} fits",
+    "epsilon_argmaxable_z": "by a ball of z, {}",
+    "epsilon_argmaxable_features": "by a ball of features, {}",
 }
 _D = "d: a bottleneck's dimensions; a DFT head's spread; with slack alone, that of the bottleneck of equal parameters."
 _FRONT = "Pareto front: best score at no more parameters"
@@ -97,8 +98,8 @@ def score_against_parameters(sweep: Sweep, metric: str = "F1@5") -> Figure:
                 axis.vlines(x, score.low, score.high, color=style["color"], linewidth=1.2)
                 told = f"d = {head.d}" if head.d and head in (own[0][0], own[-1][0]) else ""
                 fewer = looks.told(family, score.runs)
-                text, first = ", ".join(filter(None, (told, fewer))), head is own[0][0]
-                beside(axis, (x, score.mean), text, style["color"], below=first)
+                below = head is own[0][0] or any(_just_above(x, score, *others[1:]) for others in drawn)
+                beside(axis, (x, score.mean), ", ".join(filter(None, (told, fewer))), style["color"], below=below)
         calm(axis, ceiling=1.0)
         few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
     figure.suptitle(_RANGES.replace("Band or bar", "Bar"), fontsize=9)
@@ -168,3 +169,8 @@ def against_d(axis: Axes, heads: Sequence[Head], column: str, looks: Looks) -> N
         draw_means(axis, points, looks, family)
     if not means:
         say_empty(axis, column.removeprefix("test "))
+
+
+def _just_above(x: float, score: Mean, other_x: float, other: Mean) -> bool:
+    """Whether the text at the upper right of a point would meet that of another one."""
+    return abs(math.log(x / other_x)) < 0.1 and 0 < other.mean - score.mean < 0.05 * other.mean
