@@ -1,6 +1,7 @@
 """Figures and tables of a sweep: what is drawn and written are the numbers of its tables."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -81,6 +82,9 @@ def test_the_front_is_of_heads_that_none_beats_at_no_more_parameters(full):
         assert drawn.get(x) == y or any(size <= x and score >= y for size, score in drawn.items())
     assert beside(axis).count("d = 25") == beside(axis).count("d = 400") == 5
     assert "Pareto front" in legend(axis.figure)[0]
+    axis.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axis.texts]
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
 
 
 def test_shares_of_test_label_sets(full, tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
@@ -14,6 +15,8 @@ from sigfft.figures.style import line_style, spaced
 from sigfft.figures.sweeps.runs import Mean, Sweep, family_name
 
 Point = tuple[float, Mean]
+Offset = tuple[float, float]
+Box = tuple[float, float, float, float]
 
 
 class Looks:
@@ -75,12 +78,35 @@ def draw_level(axis: Axes, mean: Mean, looks: Looks, family: str) -> None:
     beside(axis, (axis.get_xlim()[0], mean.mean), looks.told(family, mean.runs), style["color"])
 
 
-def beside(axis: Axes, point: tuple[float, float], text: str, colour: str = "#333333", *, below: bool = False) -> None:
-    """A short text, if there is one, at the upper right of a point, or at its lower right."""
+def beside(axis: Axes, point: tuple[float, float], text: str, colour: str = "#333333", offset: Offset = (5, 4)) -> None:
+    """A short text, if there is one, at the upper right of a point, or at another offset in typographic points."""
     if text:
         halo = [withStroke(linewidth=2.5, foreground="white")]
-        place: dict[str, Any] = {"xytext": (5, -11 if below else 4), "textcoords": "offset points"}
+        place: dict[str, Any] = {"xytext": offset, "textcoords": "offset points"}
         axis.annotate(text, point, **place, fontsize=8, color=colour, path_effects=halo, zorder=4)
+
+
+def beside_each(figure: Figure, axis: Axes, texts: Sequence[tuple[tuple[float, float], str, str]]) -> None:
+    """A text beside each point, in its colour, where it meets no other text and no marker; "" for none.
+
+    The limits of the axis must stand.
+    """
+    scale = 72 / figure.dpi
+    places = [axis.transData.transform(point) * scale for point, _, _ in texts]
+    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
+    for (x, y), (point, text, colour) in zip(places, texts, strict=True):
+        width = 4.7 * len(text)
+        boxes = {
+            (dx, dy): (x + dx, y + dy, x + dx + width, y + dy + 8) for dx in (5, -5 - width) for dy in (4, -11, 13)
+        }
+        free = [offset for offset, box in boxes.items() if not any(_meet(box, other) for other in taken)]
+        offset = (free or list(boxes))[0]
+        beside(axis, point, text, colour, offset)
+        taken += [boxes[offset]] if text else []
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def axis_of_d(axis: Axes, sizes: Sequence[int]) -> None:

@@ -1,6 +1,5 @@
 """What the size of a head buys: scores, parameters and argmaxable label sets against d and against parameters."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,8 +9,8 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from sigfft.figures.measurements import few_ticks
 from sigfft.figures.style import calm, legend, panels_of, title
-from sigfft.figures.sweeps.marks import Looks, axis_of_d, beside, draw_level, draw_means, say_empty
-from sigfft.figures.sweeps.runs import Head, Mean, NothingMeasured, Sweep
+from sigfft.figures.sweeps.marks import Looks, axis_of_d, beside_each, draw_level, draw_means, say_empty
+from sigfft.figures.sweeps.runs import Head, NothingMeasured, Sweep
 
 PARAMETERS = "head_parameters"
 SHARES = {
@@ -90,6 +89,7 @@ def score_against_parameters(sweep: Sweep, metric: str = "F1@5") -> Figure:
         axis.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)
         front = pareto_front([(size, score.mean) for _, size, score in drawn])
         axis.plot(*zip(*front, strict=True), label=_FRONT, **_FRONT_STYLE)
+        texts = []
         for family in dict.fromkeys(head.family for head, _, _ in drawn):
             own = [(head, size, score) for head, size, score in drawn if head.family == family]
             style = looks.style(family)
@@ -98,10 +98,10 @@ def score_against_parameters(sweep: Sweep, metric: str = "F1@5") -> Figure:
                 axis.vlines(x, score.low, score.high, color=style["color"], linewidth=1.2)
                 told = f"d = {head.d}" if head.d and head in (own[0][0], own[-1][0]) else ""
                 fewer = looks.told(family, score.runs)
-                below = head is own[0][0] or any(_just_above(x, score, *others[1:]) for others in drawn)
-                beside(axis, (x, score.mean), ", ".join(filter(None, (told, fewer))), style["color"], below=below)
+                texts.append(((x, score.mean), ", ".join(filter(None, (told, fewer))), style["color"]))
         calm(axis, ceiling=1.0)
         few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
+        beside_each(figure, axis, texts)
     figure.suptitle(_RANGES.replace("Band or bar", "Bar"), fontsize=9)
     legend(figure, *axes)
     return figure
@@ -169,8 +169,3 @@ def against_d(axis: Axes, heads: Sequence[Head], column: str, looks: Looks) -> N
         draw_means(axis, points, looks, family)
     if not means:
         say_empty(axis, column.removeprefix("test "))
-
-
-def _just_above(x: float, score: Mean, other_x: float, other: Mean) -> bool:
-    """Whether the text at the upper right of a point would meet that of another one."""
-    return abs(math.log(x / other_x)) < 0.1 and 0 < other.mean - score.mean < 0.05 * other.mean
