@@ -219,6 +219,15 @@ def test_races_in_tables(full):
     assert "2 (1 failed)" in [row[2] for row in other.rows]
 
 
+def test_a_rate_at_the_end_of_its_list_is_marked(tmp_path):
+    noted = swept.row("tate", "dft_slack", 50, 0, note="the chosen rate is the smallest of those tried")
+    (table,) = sweeps.tables(read(tmp_path, [noted, swept.row("tate", "dft_spread", 50, 0, note="")]))
+    assert [row[0] for row in table.rows] == ["DFT + slack, d = 50*", "DFT + spread, d = 50"]
+    assert "An asterisk: the chosen rate is the smallest or the largest" in table.caption
+    (table,) = sweeps.tables(read(tmp_path, [swept.row("tate", "dft_spread", 50, 0)]))
+    assert "asterisk" not in table.caption
+
+
 @pytest.mark.parametrize(
     ("share", "told"),
     [(1.0, "100 %"), (0.0, "0 %"), (0.99999, "99.9 %"), (0.00001, "0.1 %"), (0.7, "70.0 %"), (0.598, "59.8 %")],

@@ -80,7 +80,9 @@ def _of_data(sweep: Sweep, data: str, metrics: Sequence[str]) -> Table:
         "lowest and highest in brackets. Steps and seconds are those to the best dev score of the bottleneck of the "
         "same d and seed, over the bottleneck's own (geometric mean): below 1 is sooner."
     )
-    rows = zip((head.name for head in heads), *kept.values(), strict=True)
+    if any(head.edged for head in heads):
+        caption += " An asterisk: the chosen rate is the smallest or the largest of those that were tried."
+    rows = zip((head.name + ("*" if head.edged else "") for head in heads), *kept.values(), strict=True)
     return Table(caption, ("head", *kept), tuple(rows))
 
 

@@ -116,7 +116,8 @@ def axis_of_d(axis: Axes, sizes: Sequence[int]) -> None:
     if not sizes:
         return
     axis.set_xscale("log")
-    axis.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
+    margin = 1.3 if len(sizes) > 1 else 4  # of a single d, so that markers beside it are seen to be of it
+    axis.set_xlim(min(sizes) / margin, max(sizes) * margin)
     by_log = {math.log(d): d for d in sorted(sizes)}
     ticks = [by_log[log] for log in spaced(list(by_log))]
     axis.xaxis.set_minor_locator(NullLocator())

@@ -76,6 +76,11 @@ class Head:
     def name(self) -> str:
         return family_name(self.family) + ("" if self.d is None else f", d = {self.d}")
 
+    @property
+    def edged(self) -> bool:
+        """Whether the sweep notes that its rate is not between two others: a wider list might do better."""
+        return any(run.row.values.get("note") for run in self.runs)
+
     def mean(self, column: str) -> Mean | None:
         """Mean and range of a column over the runs that have it; None if none does."""
         return mean_of(run.value(column) for run in self.runs)
