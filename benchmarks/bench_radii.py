@@ -106,9 +106,7 @@ def main() -> None:
     write_text(TABLE, text.getvalue())
     figures.save(drawn(), RESULTS.with_name("radii.png"))
     shown = [row for row in rows if row[0] in (30, 300, 3000) and row[2] in (0, 8, 32)]
-    about = (
-        f"{table(HEADER, shown)}\n\nAll rows: `benchmarks/results/radii.csv`.\n\n![Radius against n, by k and slack](radii.png)"
-    )
+    about = f"{table(HEADER, shown)}\n\nAll rows: `benchmarks/results/radii.csv`.\n\n![Radius against n, by k and slack](radii.png)"
     write_section("Room for label sets", explained(__doc__), about)
 
 

@@ -92,7 +92,7 @@ def beside_each(figure: Figure, axis: Axes, texts: Sequence[tuple[tuple[float, f
     The limits of the axis must stand.
     """
     scale = 72 / figure.dpi
-    places = [axis.transData.transform(point) * scale for point, _, _ in texts]
+    places = [(axis.transData.transform(point) * scale).tolist() for point, _, _ in texts]
     taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
     for (x, y), (point, text, colour) in zip(places, texts, strict=True):
         width = 4.7 * len(text)
