@@ -201,13 +201,10 @@ def _draw_race(axis: Axes, races: Mapping[Head, Race], looks: Looks) -> None:
         for x, ratio in there:
             axis.vlines(x, ratio.low, ratio.high, color=style["color"], linewidth=1.4)
         for x, race in own:
-            told = (
-                ""
-                if race.ratio and race.ratio.runs == race.runs
-                else f"{race.ratio.runs if race.ratio else 0}/{race.runs}"
-            )
+            reached = race.ratio.runs if race.ratio else 0
+            told = f"{reached}/{race.runs}" if reached < race.runs else looks.told(family, race.runs)
             if race.ratio:
-                beside(axis, (x, race.ratio.mean), told or looks.told(family, race.runs), style["color"])
+                beside(axis, (x, race.ratio.mean), told, style["color"])
             else:
                 at, colour = axis.get_xaxis_transform(), style["color"]
                 axis.plot(x, 0.95, "x", color=colour, transform=at, markersize=7, markeredgewidth=2)
