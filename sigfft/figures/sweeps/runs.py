@@ -1,7 +1,6 @@
 """The runs of a sweep, read from its two tables and gathered by head: the seeds of one data set, family and d."""
 
 import dataclasses
-import functools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +45,7 @@ class Race(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """One row of a sweep's table, and the evaluations of that run in the order of their steps."""
+    """One row of a sweep's table, and the evaluations of that run."""
 
     row: Row
     place: Path  # the file of the row
@@ -207,17 +206,11 @@ def _head(data: str, family: str, d: int | None, runs: list[Run]) -> Head:
 
 
 def _curves(path: Path) -> Mapping[str, list[Row]]:
-    """The evaluations of each run, in the order of their steps; none where there is no such file."""
+    """The evaluations of each run; none where there is no such file."""
     curves: dict[str, list[Row]] = {}
     for row in _rows(path, ("run", "step")) if path.exists() else ():
         curves.setdefault(row.values["run"], []).append(row)
-    for rows in curves.values():
-        rows.sort(key=functools.partial(_step, place=path))
     return curves
-
-
-def _step(row: Row, place: Path) -> float:
-    return number(row, "step", place) or 0.0
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[Row]:
