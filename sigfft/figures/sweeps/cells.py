@@ -116,7 +116,7 @@ def share_told(share: float) -> str:
     """A share in percent, which is 0 % or 100 % only where it is exactly that."""
     if share in (0, 1):
         return f"{share:.0%}".replace("%", " %")
-    percent = min(max(100 * share, 0.1), 99.9)
+    percent = 100 * share
     told = math.floor(10 * percent + 1e-9) / 10 if percent > 50 else math.ceil(10 * percent - 1e-9) / 10
     return f"{told:.1f} %"
 
