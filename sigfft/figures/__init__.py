@@ -11,7 +11,7 @@ with needs("plot", "sigfft.figures"):
     from sigfft.figures.controls import sliders
     from sigfft.figures.curves import around_circle, lifted_curve
     from sigfft.figures.heads import learning_curve, metric_against_k
-    from sigfft.figures.label_sets import argmaxable_share, conflicting_labels
+    from sigfft.figures.label_sets import argmaxable_share, cardinalities, conflicting_labels
     from sigfft.figures.lattices import all_sets, hasse
     from sigfft.figures.measurements import Panel, lines
     from sigfft.figures.style import save
@@ -22,6 +22,7 @@ __all__ = [
     "argmaxable_share",
     "around_circle",
     "arrangement",
+    "cardinalities",
     "conflicting_labels",
     "hasse",
     "learning_curve",

@@ -113,6 +113,29 @@ def conflicting_labels(
     return figure
 
 
+def cardinalities(cardinality_by_data: Mapping[str, Int[np.ndarray, " examples"]]) -> Figure:
+    """How many labels examples have: the share of examples of each cardinality, one panel a data set.
+
+    A dashed line is at the mean, which the title has in numbers with the largest cardinality.
+
+    Raises:
+      ValueError: no data set, or one without examples.
+    """
+    if not cardinality_by_data or not all(map(len, cardinality_by_data.values())):
+        raise ValueError(f"every data set needs at least one example; given {list(cardinality_by_data)}")
+    figure, axes = panels_of(len(cardinality_by_data), 3, width=3.9, height=2.6)
+    for axis, (data, cardinality) in zip(axes, cardinality_by_data.items(), strict=True):
+        counts, mean = np.bincount(cardinality), float(np.mean(cardinality))
+        axis.bar(range(len(counts)), counts / len(cardinality), width=0.9, color=STATUS_STYLE["argmaxable"]["color"])
+        axis.axvline(mean, color="black", linestyle="--", linewidth=1.2)
+        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axis.yaxis.set_major_locator(MaxNLocator(4))
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axis.set(xlabel="labels of an example", ylabel=f"share of {len(cardinality):,} examples")
+        title(axis, f"{data}: mean {mean:.1f}, largest {len(counts) - 1}")
+    return figure
+
+
 def cardinality_bins(cardinality: Int[np.ndarray, " sets"]) -> list[tuple[int, int]]:
     """Smallest and largest cardinality of each bar, both included, in order; none is empty.
 

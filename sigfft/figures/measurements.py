@@ -45,9 +45,9 @@ def lines(panels: Sequence[Panel], *, columns: int = 3, sharey: bool = False, no
         axis.set_ylabel("" if sharey else panel.ylabel)
     for axis, panel in zip(axes, panels, strict=True):
         if "x" in panel.log:
-            _few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
+            few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
         if "y" in panel.log:
-            _few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(_plain))
+            few_ticks(axis.yaxis, axis.set_ylim, FuncFormatter(_plain))
     if sharey:
         figure.supylabel(panels[0].ylabel, fontsize=9)
     if note:
@@ -81,7 +81,7 @@ def _plain(value: float, _: int | None = None) -> str:
     return EngFormatter(sep="")(value) if value >= 1000 else f"{value:g}"
 
 
-def _few_ticks(axis: Axis, set_limits: Callable[[float, float], object], form: Formatter) -> None:
+def few_ticks(axis: Axis, set_limits: Callable[[float, float], object], form: Formatter) -> None:
     """Ticks at 1, 2 and 5 of each power of ten, or at the powers alone where those are too many.
 
     Limits that hold fewer than three ticks are widened to the next ones.

@@ -123,3 +123,15 @@ def test_a_long_name_leaves_room_for_the_bars():
     figure.draw_without_rendering()
     (axis,) = figure.axes
     assert axis.bbox.width > 0.25 * figure.bbox.width
+
+
+def test_cardinalities_of_examples():
+    first, second = figures.cardinalities({"tate": np.array([1, 1, 2, 4]), "b": np.array([0])}).axes
+    assert [bar.get_height() for bar in first.patches] == [0, 0.5, 0.25, 0, 0.25]
+    assert first.get_title(loc="left") == "tate: mean 2.0, largest 4"
+    assert first.get_ylabel() == "share of 4 examples"
+    assert [*first.lines[0].get_xdata()] == [2, 2]
+    assert second.get_title(loc="left") == "b: mean 0.0, largest 0"
+    for nothing in ({}, {"a": np.array([], int)}):
+        with pytest.raises(ValueError, match="at least one example"):
+            figures.cardinalities(nothing)

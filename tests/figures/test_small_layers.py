@@ -1,6 +1,7 @@
 """Drawings of layers of a few labels: what is drawn is what the layer does."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -97,10 +98,36 @@ def test_the_hasse_diagram_fills_the_sets_of_the_layer():
     assert all(heights[figures.set_name(one)] == len(one) for one in sets)
 
 
+def test_names_of_a_hasse_diagram_stand_apart():
+    figure = figures.hasse({"all": ["argmaxable"] * 64}, 6)
+    figure.draw_without_rendering()
+    boxes = sorted(
+        (text.get_bbox_patch().get_window_extent() for text in figure.axes[0].texts), key=lambda b: (b.y0, b.x0)
+    )
+    rows = {round(box.y0): [] for box in boxes}
+    for box in boxes:
+        rows[round(box.y0)].append(box)
+    assert [len(row) for row in rows.values()] == [1, 6, 15, 20, 15, 6, 1]
+    assert all(left.x1 < right.x0 for row in rows.values() for left, right in pairwise(row))
+
+
+def test_beyond_six_labels_sets_are_dots_with_their_numbers():
+    sets = figures.all_sets(7)
+    status = np.where([len(one) <= 2 for one in sets], "argmaxable", "unargmaxable")
+    (axis,) = figures.hasse({"pairs": status}, 7).axes
+    on, off = axis.lines
+    assert [len(line.get_xdata()) for line in (on, off)] == [29, 99]
+    assert max(on.get_ydata()) == 2 < min(off.get_ydata())
+    told = {text.xy[1]: text.get_text() for text in axis.texts}
+    assert (told[2], told[3]) == ("21 of 21", "0 of 35")
+    light, dark = (len(edges.get_segments()) for edges in axis.collections)
+    assert (dark, light + dark) == (7 + 42, 7 * 2**6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (({"a": []}, 7), "n_labels must be between 1 and 6"),
+        (({"a": []}, 11), "n_labels must be between 1 and 10"),
         (({"a": ["argmaxable"]}, 1), '"a" needs a status for each of 2 label sets; given 1'),
         (({}, 1), "at least one layer"),
     ],

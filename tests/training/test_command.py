@@ -14,7 +14,10 @@ ROOT = Path(sigfft.__file__).parents[1]
 
 
 def test_a_config_by_its_name_and_by_its_file(tmp_path):
-    assert list(shipped_configs()) == ["auto", "bioasq", "demo", "mimic3", "npy", "openimages", "xmc"]
+    assert list(shipped_configs()) == [
+        *("auto", "bioasq", "bioasq_shaped", "demo", "mimic3", "mimic3_shaped", "npy"),
+        *("openimages", "openimages_shaped", "xmc"),
+    ]
     assert config_of("xmc", []) == config_of(str(ROOT / "configs" / "xmc.py"), [])
     own = tmp_path / "own.py"
     own.write_text((ROOT / "configs" / "demo.py").read_text().replace('name="demo"', 'name="own"'))
@@ -38,7 +41,7 @@ def test_flags_set_values_and_leave_the_next_config_alone():
     [
         (
             "--config=dmeo",
-            "there is no config 'dmeo'; expected auto, bioasq, demo, mimic3, npy, openimages, xmc or a .py file",
+            "there is no config 'dmeo'; expected auto, bioasq, bioasq_shaped, demo, mimic3, mimic3_shaped, npy, ",
         ),
         ("--config=no/such.py", "there is no config 'no/such.py'"),
         ("--config.optim.steps=many", "--config.optim.steps=many: invalid literal"),

@@ -1,0 +1,261 @@
+"""Figures and tables of a sweep: what is drawn and written are the numbers of its tables."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+import swept
+from drawn_text import assert_apart
+
+from sigfft.figures import sweeps
+from sigfft.figures.sweeps.cells import share_told
+from sigfft.figures.sweeps.sizes import pareto_front
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """Two data sets, six families and another one, three seeds; on the second a run failed."""
+    folder = tmp_path_factory.mktemp("sweeps")
+    tate = swept.rows() + [swept.row("tate", "dft_mixed_x", 50, seed) for seed in range(3)]
+    other = swept.rows("a_b&c", dims=(25, 50))
+    for one in other:
+        if (one["family"], one["d"], one["seed"]) == ("dft_slack", 50, 2):
+            one.update({column: "" for column in one if "test" in column or "argmax" in column}, error="not finite")
+    return sweeps.read_sweep([swept.write(folder / "tate.csv", tate), swept.write(folder / "other.csv", other)])
+
+
+def read(folder, rows, **options):
+    return sweeps.read_sweep([swept.write(folder / "runs.csv", rows, **options)])
+
+
+def lines(axis):
+    """Means of every line that the legend names, by that name, as far as the number of runs."""
+    named = [line for line in axis.lines if not str(line.get_label()).startswith("_")]
+    return {str(line.get_label()).partition(" (")[0]: np.asarray(line.get_ydata(), float) for line in named}
+
+
+def beside(axis):
+    return [text.get_text() for text in axis.texts]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_scores_and_parameters_against_d(full):
+    figure = sweeps.score_against_d(full, ["F1@5", "P@1"])
+    f1, p1, size, other, _, _ = figure.axes
+    table = [one for one in swept.rows() if one["chosen"]]
+    for axis, column in ((f1, "test F1@5"), (p1, "test P@1"), (size, "head_parameters")):
+        by_d = [[one[column] for one in table if (one["family"], one["d"]) == ("bottleneck", d)] for d in (25, 400)]
+        assert lines(axis)["bottleneck"][[0, -1]] == pytest.approx([np.mean(each) for each in by_d])
+        level = np.mean([one[column] for one in table if one["family"] == "sigmoid"])
+        assert lines(axis)["full rank"] == pytest.approx([level, level])
+    assert [label.get_text() for label in f1.get_xticklabels()] == ["25", "50", "100", "200", "400"]
+    assert size.get_yscale() == "log"
+    assert f1.get_title(loc="left") == "tate: F1@5"
+    assert legend(figure)[:2] == ["full rank (3 runs)", "bottleneck (3 runs)"]
+    assert "dft mixed x (3 runs)" in legend(figure)  # a family that nobody knew of
+    assert (beside(f1), beside(other)) == ([], ["2 runs"])
+    assert_apart(figure, "x")
+
+
+def test_a_band_spans_the_seeds(full):
+    f1 = sweeps.score_against_d(full).axes[0]
+    seeds = [swept.row("tate", "bottleneck", 100, seed)["test F1@5"] for seed in range(3)]
+    band = f1.collections[0].get_paths()[0].vertices  # of the bottleneck: full rank is a level
+    at_100 = band[np.isclose(band[:, 0], 100, rtol=0.25)][:, 1]
+    assert (at_100.min(), at_100.max()) == pytest.approx((min(seeds), max(seeds)))
+
+
+def test_the_front_is_of_heads_that_none_beats_at_no_more_parameters(full):
+    assert pareto_front([(3, 0.5), (1, 0.2), (2, 0.2), (2, 0.4), (4, 0.5), (5, 0.6)]) == [
+        *((1, 0.2), (2, 0.4), (3, 0.5), (5, 0.6))
+    ]
+    axis = sweeps.score_against_parameters(full).axes[0]
+    drawn = dict(zip(*axis.lines[0].get_data(), strict=True))
+    points = [point for line in axis.lines[1:] for point in zip(*line.get_data(), strict=True)]
+    assert len(points) == 27
+    assert drawn.keys() <= {x for x, _ in points}
+    for x, y in points:
+        assert drawn.get(x) == y or any(size <= x and score >= y for size, score in drawn.items())
+    assert beside(axis).count("d = 25") == beside(axis).count("d = 400") == 5
+    assert "Pareto front" in legend(axis.figure)[0]
+    axis.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axis.texts]
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+
+
+def test_shares_of_test_label_sets(full, tmp_path):
+    z, features, *_ = sweeps.share_against_d(full).axes
+    expected = [swept.row("tate", "bottleneck", d, 0)["argmaxable_z"] for d in (25, 50, 100, 200, 400)]
+    assert lines(z)["bottleneck"] == pytest.approx(expected)
+    assert lines(features)["bottleneck"] == pytest.approx(0.98 * np.array(expected))
+    titles = [axis.get_title(loc="left") for axis in sweeps.share_against_d(full, epsilon=True).axes]
+    assert titles[:2] == ["tate: by a ball of z, radius 1e-08", "tate: by a ball of features, radius 1e-08"]
+    (z, _, undecided) = sweeps.share_against_d(read(tmp_path, [swept.row("tate", "dft", 50, 0, undecided=0.1)])).axes
+    assert lines(undecided)["dft"].tolist() == [0.1]
+    row = swept.row("tate", "dft", 50, 0, argmaxable_z="", argmaxable_features="")
+    with pytest.raises(sweeps.NothingMeasured, match="no run has a share of argmaxable label sets"):
+        sweeps.share_against_d(read(tmp_path, [row]))
+
+
+def test_curves_are_means_at_the_steps_that_all_seeds_have(full):
+    figure = sweeps.dev_curves(full, "tate", d=200)
+    by_step, by_time, f1, _ = figure.axes
+    curves = [list(swept.curve(swept.row("tate", "bottleneck", 200, seed))) for seed in range(3)]
+    common = min(map(len, curves))
+    assert len({len(curve) for curve in curves}) > 1
+    for axis, column in ((by_step, "dev loss"), (f1, "dev F1@5")):
+        means = [np.mean([curve[i][column] for curve in curves]) for i in range(common)]
+        assert lines(axis)["bottleneck"] == pytest.approx(means)
+    shown = next(line for line in by_time.lines if str(line.get_label()).startswith("bottleneck ("))
+    assert shown.get_xdata() == pytest.approx([0.03 * swept.EVERY * (i + 1) for i in range(common)])
+    assert "full rank (3 runs)" in legend(figure)
+    assert "tate, d = 200: dev loss by step" in by_step.get_title(loc="left")
+    assert "d = 50" in sweeps.dev_curves(full, "tate").axes[0].get_title(loc="left")  # has a family more
+    with pytest.raises(
+        sweeps.NothingMeasured, match=r"no run of d = 25 on tate has evaluations with 'dev loss' or 'dev nDCG@7'"
+    ):
+        sweeps.dev_curves(sweeps.Sweep(full.heads[:0]), "tate", "nDCG@7", 25)
+
+
+def test_races_are_ratios_within_a_seed(tmp_path):
+    goals = [swept.row("tate", "bottleneck", 50, seed, steps_to_bottleneck=100 * (seed + 1)) for seed in (0, 1)]
+    runs = [swept.row("tate", "dft_spread", 50, seed, steps_to_bottleneck=steps) for seed, steps in ((0, 25), (1, 200))]
+    runs += [swept.row("tate", "dft_slack", 50, seed, steps_to_bottleneck="") for seed in (0, 1)]
+    runs += [swept.row("tate", "dft_mixed", 50, seed, steps_to_bottleneck=steps) for seed, steps in ((0, ""), (1, 100))]
+    sweep = read(
+        tmp_path, [*goals, *runs, swept.row("tate", "dft_spread", 100, 0), swept.row("tate", "sigmoid", None, 0)]
+    )
+    races = {head.name: sweep.race(head, "steps", "prior") for head in sweep.heads}
+    assert races["DFT + spread, d = 50"].ratio == pytest.approx((math.sqrt(0.25), 0.25, 1.0, 2))
+    assert races["DFT + slack, d = 50"] == (None, 2)
+    assert races["dft mixed, d = 50"] == ((0.5, 0.5, 0.5, 1), 2)
+    assert races["DFT + spread, d = 100"] is races["full rank"] is None  # nobody to race against
+    steps, seconds = sweeps.race_against_d(sweep).axes  # no row of panels for the paper's start
+    assert lines(steps)["DFT + spread"] == pytest.approx([0.5])
+    assert "bottleneck" not in lines(steps)
+    assert sorted(beside(steps)) == ["0/2", "1/2"]
+    crosses = [line for line in steps.lines if line.get_marker() == "x"]
+    assert len(crosses) == 1
+    assert steps.get_ylim()[0] < 0.25 < 1 < steps.get_ylim()[1]
+    assert (steps.get_title(loc="left"), seconds.get_title(loc="left")) == (
+        *("tate: steps, bottleneck from our start", "tate: seconds, bottleneck from our start"),
+    )
+
+
+def test_radii_in_training_have_room_for_zero(full, tmp_path):
+    assert sweeps.radius_curves(full).axes[0].get_yscale() == "log"
+    path = swept.write(tmp_path / "runs.csv", [swept.row("tate", "dft", 50, 0)], curves=False)
+    run = swept.row("tate", "dft", 50, 0)["run"]
+    path.with_name("runs_curves.csv").write_text(f"run,step,radius\n{run},100,0.5\n{run},50,0\n{run},70,\n")
+    (axis,) = sweeps.radius_curves(sweeps.read_sweep([path])).axes
+    assert axis.get_yscale() == "symlog"
+    assert lines(axis)["dft"].tolist() == [0, 0.5]  # in the order of their steps, without the cell that is empty
+    path.with_name("runs_curves.csv").unlink()
+    with pytest.raises(sweeps.NothingMeasured, match="no run has a 'radius' in its evaluations"):
+        sweeps.radius_curves(sweeps.read_sweep([path]))
+
+
+def test_one_run_all_equal_and_missing_cells_can_be_drawn(tmp_path):
+    equal = {"test F1@5": 0.5, "test P@1": 0.5, "head_parameters": 1000, "argmaxable_z": 1}
+    cases = [
+        [swept.row("tate", "dft_spread", 50, 0)],
+        [swept.row("tate", "sigmoid", None, 0)],
+        [swept.row("tate", family, d, 0, **equal) for family in ("bottleneck", "dft_spread") for d in (25, 50)],
+        [swept.row("tate", "bottleneck", 25, 0), swept.row("delicious", "bottleneck", 25, 0, **{"test F1@5": ""})],
+    ]
+    for runs in cases:
+        sweep = read(tmp_path, runs)
+        for figure in (sweeps.score_against_d(sweep, ["F1@5"]), sweeps.score_against_parameters(sweep)):
+            figure.draw_without_rendering()  # a warning fails
+    assert beside(sweeps.score_against_d(sweep, ["F1@5"]).axes[2]) == ["no run has F1@5"]
+    with pytest.raises(sweeps.NothingMeasured, match=r"no run has 'test F1@7'; expected one of test F1@5, test P@1"):
+        sweeps.score_against_d(sweep, ["F1@7"])
+
+
+def test_cells_are_means_with_ranges_and_numbers_of_runs(tmp_path):
+    scores = {"test P@1": 0.5, "test P@5": "", "test PSP@5": "", "argmaxable_z": 0.99996, "best_step": 1200}
+    runs = [swept.row("a_b", "dft_spread", 50, seed, **scores | {"test F1@5": 0.4 + 0.01 * seed}) for seed in range(3)]
+    runs[1]["argmaxable_features"] = ""
+    failed = {column: "" for column in runs[0] if "test" in column} | {"error": "loss is nan"}
+    runs.append(swept.row("a_b", "dft_spread", 50, 3, **failed))
+    (table,) = sweeps.tables(read(tmp_path, runs))
+    cells = dict(zip(table.header, *table.rows, strict=True))
+    assert cells == {
+        **{"head": "DFT + spread, d = 50", "head parameters": "53,500", "runs": "3 (1 failed)", "P@1": "0.500"},
+        **{"F1@5": "0.410 (0.400–0.420)", "argmaxable, z": "99.9 %", "argmaxable, features": "98.0 %, 2 of 3 runs"},
+        "best step": "1,200",
+    }
+    text = sweeps.markdown(table).splitlines()
+    assert text[2:] == [
+        "| head | head parameters | runs | P@1 | F1@5 | argmaxable, z | argmaxable, features | best step |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| " + " | ".join(table.rows[0]) + " |",
+    ]
+    code = sweeps.latex(table)
+    assert r"\caption{a\_b: test scores" in code
+    assert r"DFT + spread, d = 50 & 53,500 & 3 (1 failed) & 0.500 & 0.410 (0.400--0.420) & 99.9 \% & " in code
+    assert code.count(r" \\") == 2
+    assert [code.index(rf"\{rule}rule") for rule in ("top", "mid", "bottom")] == sorted(
+        code.index(rf"\{rule}rule") for rule in ("top", "mid", "bottom")
+    )
+
+
+def test_races_in_tables(full):
+    tate, other = sweeps.tables(full)
+    rows = {row[0]: dict(zip(tate.header, row, strict=True)) for row in tate.rows}
+    assert len(rows) == 27
+    assert rows["bottleneck, d = 50"]["steps to bottleneck"] == "1.00"
+    assert rows["full rank"]["steps to bottleneck"] == "–"
+    seeds = [
+        [swept.row("tate", f, 50, s)["seconds_to_bottleneck"] for s in range(3)] for f in ("dft_slack", "bottleneck")
+    ]
+    ratios = np.divide(*seeds)
+    told = f"{math.exp(np.log(ratios).mean()):.2f} ({ratios.min():.2f}–{ratios.max():.2f})"
+    assert rows["DFT + slack, d = 50"]["seconds to bottleneck"] == told
+    assert "2 (1 failed)" in [row[2] for row in other.rows]
+
+
+def test_a_rate_at_the_end_of_its_list_is_marked(tmp_path):
+    noted = swept.row("tate", "dft_slack", 50, 0, note="the chosen rate is the smallest of those tried")
+    (table,) = sweeps.tables(read(tmp_path, [noted, swept.row("tate", "dft_spread", 50, 0, note="")]))
+    assert [row[0] for row in table.rows] == ["DFT + slack, d = 50*", "DFT + spread, d = 50"]
+    assert "An asterisk: the chosen rate is the smallest or the largest" in table.caption
+    (table,) = sweeps.tables(read(tmp_path, [swept.row("tate", "dft_spread", 50, 0)]))
+    assert "asterisk" not in table.caption
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(1.0, "100 %"), (0.0, "0 %"), (0.99999, "99.9 %"), (0.00001, "0.1 %"), (0.7, "70.0 %"), (0.598, "59.8 %")],
+)
+def test_a_share_is_all_or_nothing_only_where_it_is(share, told):
+    assert share_told(share) == told
+
+
+def test_two_tables_of_one_data_set_are_told_apart(tmp_path):
+    paths = [swept.write(tmp_path / f"{name}.csv", [swept.row("tate", "dft", 50, 0)]) for name in ("bag", "cnn")]
+    assert sweeps.read_sweep(paths).data_sets == ["tate (bag)", "tate (cnn)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("run,data\na,b\n", "has no column family, d, head_parameters, seed, chosen; expected the table of a sweep"),
+        ("", "expected a header"),
+        ("run\n", "has no row"),
+        ("{head}r,t,dft,x,1,0,1\n", r"runs\.csv:2: 'd' must be a number, or empty; given 'x'"),
+        ("{head}r,t,dft,nan,1,0,1\n", r"runs\.csv:2: 'd' must be a number, or empty; given 'nan'"),
+        ("{head}r,t,dft,5,1,0,0\n", r"runs\.csv has chosen = 1"),
+        ("{head}r,t,dft,5,1,0,1\ns,t,dft,5,1,0,1\n", r"runs\.csv:2: 2 chosen runs of dft, d = 5, on t have seed 0"),
+        ("{head}r,t,dft,5,1\n", "5 cells, the header has 7"),
+    ],
+)
+def test_a_table_that_is_none_of_a_sweep_is_refused(tmp_path, text, message):
+    path = tmp_path / "runs.csv"
+    path.write_text(text.format(head="run,data,family,d,head_parameters,seed,chosen\n"))
+    with pytest.raises(ValueError, match=message):
+        sweeps.read_sweep([path])
