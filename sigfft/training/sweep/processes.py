@@ -1,0 +1,75 @@
+"""Processes that train the runs of a sweep side by side, on one machine and its devices."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+
+from absl import logging
+
+from sigfft.training.preemption import Notice, Preempted
+from sigfft.training.sweep.folder import Sweep, SweptHead
+from sigfft.training.sweep.runs import work
+
+_LOOK = 0.5  # seconds between looks for a signal
+
+
+def share_devices() -> None:
+    """Lets several processes have a GPU: none takes most of its memory at its start. For before JAX is first used."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+def work_side_by_side(sweep: Sweep, heads: list[SweptHead], processes: int) -> None:
+    """Trains what is left of some heads in so many processes of their own, which end with this one.
+
+    SIGTERM and SIGINT end them as they end a run: with its state saved.
+
+    Raises:
+      Preempted: a signal ended them.
+      RuntimeError: one of them failed.
+    """
+    notice, spawned = Notice(sweep.path), multiprocessing.get_context("spawn")
+    workers: list[BaseProcess] = [spawned.Process(target=_worker, args=(sweep, heads)) for _ in range(processes)]
+    # The terminal's Ctrl-C goes to them too, and is for this process alone: it passes a signal on, once.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for worker in workers:
+            worker.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    told = False
+    with notice.watching(), notice.deferred():
+        while running := [worker for worker in workers if worker.is_alive()]:
+            connection.wait([worker.sentinel for worker in running], timeout=_LOOK)
+            if notice.reached() and not told:
+                told = True
+                for worker in running:
+                    worker.terminate()
+    codes = [worker.exitcode for worker in workers if worker.exitcode]
+    if codes:
+        raise RuntimeError(
+            f"{len(codes)} of {processes} processes ended early, with status {codes[0]}; the same command goes on"
+        )
+
+
+def _worker(sweep: Sweep, heads: list[SweptHead]) -> None:
+    """What a process does; it ends with the one that started it, also when that is killed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.set_verbosity(logging.WARNING)  # as `launch`
+    try:
+        work(sweep, heads)
+    except Preempted as ended:
+        sys.exit(ended.code)
+    except OSError as error:
+        print(f"sigfft sweep: {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
