@@ -292,10 +292,6 @@ _COMMANDS = {
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "convert": (conversions.run, conversions.options, "write a data set in another format: texts as XMC, and back"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
-    "explore": (
-        exploring.run,
-        exploring.options,
-        "switch labels on and read verdicts, on a local page",
-    ),
+    "explore": (exploring.run, exploring.options, "switch labels on and read verdicts, on a local page"),
     "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),
 }

@@ -124,7 +124,7 @@ def _run(
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        if own.eval.metric == LOSS and "dev" in splits:
+        if (own.eval.loss or own.eval.metric == LOSS) and "dev" in splits:
             sizes = own.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
             evaluations["dev"] = with_loss(evaluations["dev"], model, make_loss(config.optim), seen["dev"], *sizes)
         if own.tune.trials:

@@ -28,9 +28,7 @@ def _matching_slack(d: int, sizes: Sizes) -> int:
     """
     n_labels, k, feature_dim = sizes
     asked = sigfft.bottleneck_head(n_labels, d, feature_dim=feature_dim).n_parameters()
-    none, one = (
-        sigfft.dft_head(n_labels, k, feature_dim=feature_dim, slack=slack).n_parameters() for slack in (0, 1)
-    )
+    none, one = (sigfft.dft_head(n_labels, k, feature_dim=feature_dim, slack=slack).n_parameters() for slack in (0, 1))
     slack = round((asked - none) / (one - none))
     if slack < 0:
         raise ValueError(

@@ -117,7 +117,9 @@ def read_sweep(path: Path) -> Sweep:
         )
         return Sweep(path, _rebuilt(Config(), content["config"]), heads, tuple(content["seeds"]), content["data"])
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is not what this version of sigfft writes: {type(error).__name__}: {error}") from error
+        raise ValueError(
+            f"{file} is not what this version of sigfft writes: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _rebuilt(default: Any, values: Any) -> Any:
@@ -126,7 +128,8 @@ def _rebuilt(default: Any, values: Any) -> Any:
         return tuple(values)
     if not dataclasses.is_dataclass(default):
         return values
-    return type(default)(**{key: _rebuilt(getattr(default, key), value) for key, value in values.items()})  # type: ignore[call-overload]
+    kind: Any = type(default)
+    return kind(**{key: _rebuilt(getattr(default, key), value) for key, value in values.items()})
 
 
 def _differences(sweep: Sweep, before: Sweep) -> list[str]:

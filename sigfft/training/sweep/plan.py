@@ -48,7 +48,8 @@ def planned(config: Config, lists: Lists, path: Path) -> Sweep:
     if config.encoder.dim < 0 and "dim" in encoder.arguments:
         width = dataclasses.replace(config.encoder, dim=encoder.arguments["dim"])
         config = dataclasses.replace(config, encoder=width)
-    config = dataclasses.replace(config, baseline=HeadConfig(kind="none"))
+    measured = dataclasses.replace(config.eval, loss=True)
+    config = dataclasses.replace(config, baseline=HeadConfig(kind="none"), eval=measured)
     metrics = metrics_of(config, train)
     swept = []
     for (family, d), (own, head) in zip(names, heads, strict=True):
@@ -128,7 +129,9 @@ def _check_config(config: Config) -> None:
     check_thresholding(config.eval)
     make_loss(config.optim)
     if config.eval.patience == 0:
-        raise ValueError("eval.patience=0 trains for fixed steps; a sweep trains until dev stops improving: set it to 5")
+        raise ValueError(
+            "eval.patience=0 trains for fixed steps; a sweep trains until dev stops improving: set it to 5"
+        )
     if config.tune.trials:
         raise ValueError(f"tune.trials={config.tune.trials} searches rates, as a sweep does itself; leave it at 0")
 

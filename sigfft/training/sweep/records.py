@@ -103,7 +103,7 @@ def measure(folder: Workdir) -> None:
 
 
 def _evaluations(folder: Workdir, batch_size: int) -> list[Evaluation]:
-    """The evaluations on dev in the order of steps; seconds are of training alone, by what the log says of its speed."""
+    """The evaluations on dev in the order of steps; seconds are of training alone, as the log tells its speed."""
     seconds, step, loss, found = 0.0, 0, float("nan"), []
     for line in read_log(folder):
         if "loss" in line:
