@@ -5,8 +5,11 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
 
 from absl import logging
 
@@ -23,16 +26,19 @@ def share_devices() -> None:
 
 
 def work_side_by_side(sweep: Sweep, heads: list[SweptHead], processes: int) -> None:
-    """Trains what is left of some heads in so many processes of their own, which end with this one.
+    """Trains what is left of some heads in so many processes of their own; raises as `side_by_side`."""
+    side_by_side(work_in_process, (sweep, heads), processes, sweep.path)
 
-    SIGTERM and SIGINT end them as they end a run: with its state saved.
+
+def side_by_side(target: Callable[..., None], arguments: tuple[Any, ...], processes: int, workdir: Path) -> None:
+    """Calls a function in so many new processes, which SIGTERM and SIGINT of this one end by SIGTERM.
 
     Raises:
       Preempted: a signal ended them.
       RuntimeError: one of them failed.
     """
-    notice, spawned = Notice(sweep.path), multiprocessing.get_context("spawn")
-    workers: list[BaseProcess] = [spawned.Process(target=_worker, args=(sweep, heads)) for _ in range(processes)]
+    spawned = multiprocessing.get_context("spawn")
+    workers: list[BaseProcess] = [spawned.Process(target=target, args=arguments) for _ in range(processes)]
     # The terminal's Ctrl-C goes to them too, and is for this process alone: it passes a signal on, once.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -40,7 +46,7 @@ def work_side_by_side(sweep: Sweep, heads: list[SweptHead], processes: int) -> N
             worker.start()
     finally:
         signal.signal(signal.SIGINT, before)
-    told = False
+    notice, told = Notice(workdir), False
     with notice.watching(), notice.deferred():
         while running := [worker for worker in workers if worker.is_alive()]:
             connection.wait([worker.sentinel for worker in running], timeout=_LOOK)
@@ -48,14 +54,13 @@ def work_side_by_side(sweep: Sweep, heads: list[SweptHead], processes: int) -> N
                 told = True
                 for worker in running:
                     worker.terminate()
-    codes = [worker.exitcode for worker in workers if worker.exitcode]
-    if codes:
+    if codes := [worker.exitcode for worker in workers if worker.exitcode]:
         raise RuntimeError(
             f"{len(codes)} of {processes} processes ended early, with status {codes[0]}; the same command goes on"
         )
 
 
-def _worker(sweep: Sweep, heads: list[SweptHead]) -> None:
+def work_in_process(sweep: Sweep, heads: list[SweptHead]) -> None:
     """What a process does; it ends with the one that started it, also when that is killed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.set_verbosity(logging.WARNING)  # as `launch`
