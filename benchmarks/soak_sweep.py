@@ -40,8 +40,10 @@ def started(folder: Path, compiled: Path) -> subprocess.Popen[bytes]:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "MPLBACKEND": "agg",
     }
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command(folder), env=environment, start_new_session=True, **quiet)
+    folder.mkdir(exist_ok=True)
+    with (folder / "said").open("ab") as said:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": said}
+        return subprocess.Popen(command(folder), env=environment, start_new_session=True, **quiet)
 
 
 def lines(folder: Path) -> int:
@@ -117,7 +119,8 @@ def main() -> None:
             rows.append([*row[:3], f"{row[3]:.1f} s"])
             print(*rows[-1], sep=", ", flush=True)
         with started(disturbed, compiled) as process:
-            code = process.wait()
+            if code := process.wait():
+                print((disturbed / "said").read_text(encoding="utf-8")[-3000:])
         expected, found = cells(calm), cells(disturbed)
         differ = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
         left = sorted(files(disturbed) - files(calm))

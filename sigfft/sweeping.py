@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     from sigfft.training.config_files import config_or_default
     from sigfft.training.preemption import Preempted
-    from sigfft.training.sweep import Lists, run_sweep, tables_of
+    from sigfft.training.sweep import Grid, run_sweep, tables_of
 
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
     try:
@@ -43,10 +43,10 @@ def run(args: argparse.Namespace) -> int:
             tables = tables_of(args.workdir, args.csv)
         else:
             numbers = [_listed(args, "dims", int), _listed(args, "seeds", int), _listed(args, "rates", float)]
-            lists = Lists(_listed(args, "families", str), *numbers)
+            grid = Grid(_listed(args, "families", str), *numbers)
             ways = {"processes": args.processes, "shard": _shard(args.shard), "csv": args.csv}
             config = config_or_default(args.config, args.overrides)
-            tables = run_sweep(config, args.workdir, lists, **ways, retry=args.retry_failed)
+            tables = run_sweep(config, args.workdir, grid, **ways, retry=args.retry_failed)
     except Preempted as ended:
         print(f"sigfft sweep: {ended}; the same command goes on", file=sys.stderr)
         return ended.code

@@ -8,4 +8,4 @@ evaluated once for each run, and decides nothing.
 from sigfft.training.sweep.command import run_sweep as run_sweep
 from sigfft.training.sweep.command import tables_of as tables_of
 from sigfft.training.sweep.families import FAMILIES as FAMILIES
-from sigfft.training.sweep.plan import Lists as Lists
+from sigfft.training.sweep.plan import Grid as Grid

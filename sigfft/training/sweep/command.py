@@ -5,7 +5,7 @@ from pathlib import Path
 from sigfft.files import check_writable
 from sigfft.training.config import Config
 from sigfft.training.sweep.folder import read_sweep
-from sigfft.training.sweep.plan import Lists, planned
+from sigfft.training.sweep.plan import Grid, planned
 from sigfft.training.sweep.processes import share_devices, work_side_by_side
 from sigfft.training.sweep.runs import work
 from sigfft.training.sweep.tables import Tables, curves_path, write_tables
@@ -14,7 +14,7 @@ from sigfft.training.sweep.tables import Tables, curves_path, write_tables
 def run_sweep(
     config: Config,
     workdir: Path | str,
-    lists: Lists,
+    grid: Grid,
     *,
     processes: int = 1,
     shard: tuple[int, int] = (0, 1),
@@ -30,7 +30,7 @@ def run_sweep(
       config: what all runs share; its `head` says what DFT heads have beside spread and slack. -1 as `encoder.dim` is
         as many features as the widest head needs.
       workdir: folder of the sweep, with one below it for each run.
-      lists: families, dims, seeds and rates. They may be longer than before, and not shorter.
+      grid: families, dims, seeds and rates. Lists may be longer than before, and not shorter.
       processes: so many train side by side.
       shard: (i, n): train heads i, i + n, ... of the list alone. Tables are of all that is there.
       csv: the table of runs; that of evaluations is beside it. None: sweep.csv in the folder.
@@ -53,7 +53,7 @@ def run_sweep(
     table = _table(Path(workdir), csv)
     if processes > 1:
         share_devices()
-    sweep = planned(config, lists, Path(workdir))
+    sweep = planned(config, grid, Path(workdir))
     sweep.write()
     heads = list(sweep.heads[index::count])
     if retry:

@@ -21,7 +21,7 @@ from sigfft.training.thresholds import check_thresholding
 _SUCH = {"families": "bottleneck,dft_spread", "dims": "25,50", "seeds": "0,1,2", "rates": "0.25,0.5,1,2,4"}
 
 
-class Lists(NamedTuple):
+class Grid(NamedTuple):
     """What a sweep tries: each family at each d, at each rate, with each seed."""
 
     families: Sequence[str]
@@ -30,20 +30,20 @@ class Lists(NamedTuple):
     rates: Sequence[float]  # factors on the rates that a config settles on for a head
 
 
-def planned(config: Config, lists: Lists, path: Path) -> Sweep:
+def planned(config: Config, grid: Grid, path: Path) -> Sweep:
     """The sweep of a config: every head at every rate and seed, all with features as wide as the widest needs.
 
     Raises:
-      ValueError: what the lists or the config ask for cannot be, or there is no dev split.
+      ValueError: what the grid or the config asks for cannot be, or there is no dev split.
     """
-    _check_lists(lists)
+    _check_grid(grid)
     _check_config(config)
-    first = dataclasses.replace(config, seed=lists.seeds[0])
+    first = dataclasses.replace(config, seed=grid.seeds[0])
     given = load_splits(first)
     splits = with_dev(given, first)
     if "dev" not in splits:
         raise ValueError("a sweep chooses rates on a dev split, which this data set lacks; set data.dev_share=0.1")
-    train, names = splits["train"], _names(lists)
+    train, names = splits["train"], _names(grid)
     encoder, heads = _with_encoder(config, train, names)
     if config.encoder.dim < 0 and "dim" in encoder.arguments:
         width = dataclasses.replace(config.encoder, dim=encoder.arguments["dim"])
@@ -58,10 +58,10 @@ def planned(config: Config, lists: Lists, path: Path) -> Sweep:
         optim = settled.optim
         rates = tuple(
             Rate(factor, _rounded(factor * optim.learning_rate), _rounded(factor * optim.head_learning_rate))
-            for factor in lists.rates
+            for factor in grid.rates
         )
         swept.append(SweptHead(family, d, own, rates))
-    sweep = Sweep(path, config, tuple(swept), tuple(lists.seeds), fingerprint(given))
+    sweep = Sweep(path, config, tuple(swept), tuple(grid.seeds), fingerprint(given))
     slugs = [run.slug for head in sweep.heads for run in sweep.runs(head)]
     if clashes := sorted({slug for slug in slugs if slugs.count(slug) > 1}):
         raise ValueError(f"two runs would share the folder {clashes[0]}; give seeds and rates that differ as printed")
@@ -107,19 +107,19 @@ def _heads(
     return made
 
 
-def _check_lists(lists: Lists) -> None:
-    sized = any(family not in WITHOUT_SIZE for family in lists.families)
-    for name, given in lists._asdict().items():
+def _check_grid(grid: Grid) -> None:
+    sized = any(family not in WITHOUT_SIZE for family in grid.families)
+    for name, given in grid._asdict().items():
         if not given and (sized or name != "dims"):
             raise ValueError(f"{name} is empty; give at least one, such as {name}={_SUCH[name]}")
         if twice := [value for value in given if list(given).count(value) > 1]:
             raise ValueError(f"{name} has {twice[0]} twice")
-    if unknown := [family for family in lists.families if family not in FAMILIES]:
+    if unknown := [family for family in grid.families if family not in FAMILIES]:
         raise ValueError(f"there is no family {unknown[0]!r}; expected {', '.join(FAMILIES)}")
     for name, least in {"dims": 1, "seeds": 0}.items():
-        if low := [value for value in getattr(lists, name) if value < least]:
+        if low := [value for value in getattr(grid, name) if value < least]:
             raise ValueError(f"{name} must be at least {least}; given {low[0]}")
-    if wrong := [rate for rate in lists.rates if not 0 < rate < float("inf")]:
+    if wrong := [rate for rate in grid.rates if not 0 < rate < float("inf")]:
         raise ValueError(f"rates are factors above 0; given {wrong[0]}")
 
 
@@ -136,10 +136,10 @@ def _check_config(config: Config) -> None:
         raise ValueError(f"tune.trials={config.tune.trials} searches rates, as a sweep does itself; leave it at 0")
 
 
-def _names(lists: Lists) -> list[tuple[str, int | None]]:
+def _names(grid: Grid) -> list[tuple[str, int | None]]:
     """Each family with each d, in order of d, so that what is compared is trained together; then those without."""
-    sized = [(family, d) for d in lists.dims for family in lists.families if family not in WITHOUT_SIZE]
-    return [*sized, *((family, None) for family in lists.families if family in WITHOUT_SIZE)]
+    sized = [(family, d) for d in grid.dims for family in grid.families if family not in WITHOUT_SIZE]
+    return [*sized, *((family, None) for family in grid.families if family in WITHOUT_SIZE)]
 
 
 def _rounded(rate: float) -> float:

@@ -62,7 +62,7 @@ def _train(sweep: Sweep, run: SweptRun, say: Say) -> None:
     """One run to its end, and what was measured of it; raises InUseError where another process has it."""
     folder = sweep.workdir(run)
     try:
-        if not folder.report.exists():
+        if not is_finished(folder):  # also where a report is there: what comes after it may not be whole
             train_run(sweep.config_of(run), folder.path, resume="auto", show=False)
         with folder.held():
             if not is_finished(folder):

@@ -8,15 +8,16 @@ import pytest
 from swept_folders import sweep_of, with_seeds
 
 import sigfft
+from sigfft.heads import least_features
 from sigfft.training.config import EvalConfig, HeadConfig, TuneConfig
 from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
-from sigfft.training.sweep import FAMILIES, Lists, run_sweep, tables_of
+from sigfft.training.sweep import FAMILIES, Grid, run_sweep, tables_of
 from sigfft.training.sweep.families import Sizes
 from sigfft.training.sweep.folder import SweptRun, read_sweep
 from sigfft.training.sweep.plan import planned
 
-ALL = Lists(list(FAMILIES), [15], [3, 4], [0.5, 2.0])
+ALL = Grid(list(FAMILIES), [15], [3, 4], [0.5, 2.0])
 
 
 @pytest.fixture
@@ -26,10 +27,12 @@ def shared(config):
 
 
 def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
-    wide = Lists(list(FAMILIES), [15, 400], [3], [1.0])
+    wide = Grid(list(FAMILIES), [15, 400], [3], [1.0])
     n_labels = dataclasses.replace(shared.data.synthetic, n_labels=1200)
     large = dataclasses.replace(shared, data=dataclasses.replace(shared.data, synthetic=n_labels))
-    assert planned(large, wide, tmp_path / "sweep").config.encoder.dim == 2 * (2 * 6 + 1 + 2 * 400 + 10)
+    assert planned(large, wide, tmp_path / "sweep").config.encoder.dim == least_features(
+        2 * 6 + 1 + 2 * 400 + 10, "nonnegative"
+    )
     sweep = planned(shared, ALL, tmp_path / "sweep")
     heads = {head.family: head for head in sweep.heads}
     assert list(heads) == ["bottleneck", "bottleneck_random", "dft_slack", "dft_spread", "dft_spread_slack", "sigmoid"]

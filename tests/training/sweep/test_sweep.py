@@ -9,11 +9,12 @@ from swept_folders import rows_of
 
 from sigfft.data import SyntheticSpec
 from sigfft.training.config import CheckConfig, Config, DataConfig, EncoderConfig, EvalConfig, OptimConfig
-from sigfft.training.sweep import Lists, run_sweep, tables_of
+from sigfft.training.sweep import Grid, run_sweep, tables_of
 from sigfft.training.sweep.plan import planned
 from sigfft.training.sweep.processes import work_in_process
 
-LISTS = Lists(["bottleneck"], [2], [0, 1], [1.0, 1e30])
+LISTS = Grid(["bottleneck"], [2], [0], [1.0])
+SLUG = "bottleneck_d2_rate1_seed0"
 SPEC = SyntheticSpec(
     n_labels=27, feature_dim=8, n_train=100, n_dev=24, n_test=24, mean_cardinality=2.0, max_cardinality=4
 )
@@ -31,6 +32,14 @@ def config(tmp_path_factory):
     )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_figures():
+    """Of a run, which take longer than the rest of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sigfft.training.report._write_figures", lambda *_: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def calm(config, tmp_path_factory):
     """The tables of a sweep that nothing disturbs."""
@@ -42,16 +51,13 @@ def without_times(path):
     return [{name: cell for name, cell in row.items() if "seconds" not in name} for row in rows_of(path)]
 
 
-def test_runs_and_failures_have_their_rows(calm):
-    rows = {row["run"]: row for row in rows_of(calm.path)}
-    assert list(rows) == [f"bottleneck_d2_rate{end}" for end in ("1_seed0", "1e+30_seed0", "1_seed1")]
-    first, failed, second = rows.values()
-    assert failed["error"].startswith("FloatingPointError: the loss of step ")
-    assert (first["chosen"], failed["chosen"], second["chosen"]) == ("1", "0", "1")
+def test_a_run_has_its_rows(calm):
+    (first,) = rows_of(calm.path)
+    assert (first["run"], first["chosen"], first["note"]) == (SLUG, "1", "1 is the only rate that was tried")
     assert (first["dim"], first["head_parameters"], first["parameters"]) == ("2", str(2 * (27 + 9)), str(72 + 72))
     assert (first["sets_checked"], first["undecided"], first["dev_metric"]) == ("5", "0", "nDCG@1")
     assert 0 <= float(first["epsilon_argmaxable_z"]) <= float(first["argmaxable_z"]) < 1
-    curve = [row for row in rows_of(calm.curves) if row["run"] == first["run"]]
+    curve = rows_of(calm.curves)
     best = next(row for row in curve if row["step"] == first["best_step"])
     assert (best["dev nDCG@1"], best["dev loss"]) == (first["dev_score"], first["dev_loss"])
     assert [row["step"] for row in curve] == [str(step) for step in range(2, 2 + 2 * len(curve), 2)]
@@ -62,7 +68,7 @@ def test_runs_and_failures_have_their_rows(calm):
 def test_a_sweep_that_was_killed_ends_with_the_same_tables(calm, config, tmp_path):
     sweep = planned(config, LISTS, tmp_path / "sweep")
     sweep.write()
-    log = sweep.path / "bottleneck_d2_rate1_seed0" / "metrics.jsonl"
+    log = sweep.path / SLUG / "metrics.jsonl"
     worker = multiprocessing.get_context("spawn").Process(target=work_in_process, args=(sweep, list(sweep.heads)))
     worker.start()
     while not log.exists() or log.read_bytes().count(b"\n") < 7:  # of 15; a checkpoint is written at step 2, 4, ...
@@ -71,7 +77,7 @@ def test_a_sweep_that_was_killed_ends_with_the_same_tables(calm, config, tmp_pat
     worker.kill()
     worker.join()
     assert worker.exitcode == -9
-    assert not (sweep.path / "bottleneck_d2_rate1_seed0" / "measured.json").exists()
+    assert not (sweep.path / SLUG / "report.json").exists()
     tables = run_sweep(config, sweep.path, LISTS)
     for ours, theirs in ((tables.path, calm.path), (tables.curves, calm.curves)):
         assert without_times(ours) == without_times(theirs)
