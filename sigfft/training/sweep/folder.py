@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sigfft.files import write_text
+from sigfft.files.atomic import parts
 from sigfft.files.documents import read_object
 from sigfft.training.config import Config, HeadConfig
 from sigfft.training.resume import differing
@@ -87,15 +88,20 @@ class Sweep:
           ValueError: the folder holds another sweep, or something else.
         """
         file = self.path / "sweep.json"
-        if file.exists():
-            if found := _differences(self, read_sweep(self.path)):
-                raise ValueError(f"{self.path} holds another sweep: {'; '.join(found)}")
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        before = read_sweep(self.path) if file.exists() else None
+        if before is not None and (found := _differences(self, before)):
+            raise ValueError(f"{self.path} holds another sweep: {'; '.join(found)}")
+        if before is None and self._holds_something(file):
             raise ValueError(f"{self.path} is not empty and holds no sweep; give a new folder as the workdir")
         heads = [head._asdict() | {"config": dataclasses.asdict(head.config)} for head in self.heads]
         content = {"format": FORMAT, "data": self.data, "seeds": self.seeds, "heads": heads}
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(content | {"config": dataclasses.asdict(self.config)}, indent=1))
+        if self != before:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps(content | {"config": dataclasses.asdict(self.config)}, indent=1))
+
+    def _holds_something(self, file: Path) -> bool:
+        """Whether there is more than what a start that was broken off left."""
+        return self.path.exists() and (not self.path.is_dir() or bool(set(self.path.iterdir()) - set(parts(file))))
 
 
 def read_sweep(path: Path) -> Sweep:

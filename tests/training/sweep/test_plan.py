@@ -100,6 +100,9 @@ def test_a_sweep_goes_on_with_itself_and_with_longer_lists(tmp_path):
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".sweep-0123abcd.json").write_text("{")  # what a start that was killed leaves
+    assert read_sweep(sweep_of(tmp_path / "new").path).seeds == (0, 1, 2)
     (tmp_path / "mine").write_text("kept")
     with pytest.raises(ValueError, match="is not empty and holds no sweep"):
         sweep_of(tmp_path)
