@@ -21,7 +21,8 @@ from sigfft.training.workdir import Workdir
 
 _LOG = logging.getLogger(__name__)
 _MEASURED = "measured.json"  # in a run's folder: what its report lacks
-Evaluation = dict[str, float]  # "step", "seconds" of training, "train_loss" and each metric as "dev NAME"
+# "step", "seconds" of training alone, None where the log does not tell, "train_loss" and each metric as "dev NAME"
+Evaluation = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +65,8 @@ def read_record(folder: Workdir) -> Record:
     """The record of a run that `is_finished`."""
     report = folder.read(folder.report)
     (entry,) = report["heads"]
-    batch_size = entry["trained_by"]["batch_size"]
     measured = folder.read(folder.path / _MEASURED)
-    return Record(report, entry, folder.read(folder.config), measured, _evaluations(folder, batch_size))
+    return Record(report, entry, folder.read(folder.config), measured, _evaluations(folder))
 
 
 def chosen_rate(sweep: Sweep, head: SweptHead) -> Rate | None:
@@ -102,14 +102,14 @@ def measure(folder: Workdir) -> None:
     write_text(folder.path / _MEASURED, json.dumps(content))
 
 
-def _evaluations(folder: Workdir, batch_size: int) -> list[Evaluation]:
-    """The evaluations on dev in the order of steps; seconds are of training alone, as the log tells its speed."""
-    seconds, step, loss, found = 0.0, 0, float("nan"), []
+def _evaluations(folder: Workdir) -> list[Evaluation]:
+    """The evaluations on dev in the order of steps, each with loss and seconds of the log's line before it."""
+    trained: dict[str, Any] = {}
+    found = []
     for line in read_log(folder):
         if "loss" in line:
-            seconds += (line["step"] - step) * batch_size / line["examples_per_second"]
-            step, loss = line["step"], line["loss"]
+            trained = {"seconds": line.get("seconds"), "train_loss": line["loss"]}
         else:
             dev = {name: value for name, value in line.items() if name.startswith("dev ")}
-            found.append({"step": line["step"], "seconds": seconds, "train_loss": loss, **dev})
+            found.append({"step": line["step"], **trained, **dev})
     return found
