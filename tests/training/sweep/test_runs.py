@@ -111,6 +111,18 @@ def test_a_lock_that_another_host_left_is_named_once(tmp_path, monkeypatch):
     assert len(said) == 2
 
 
+@pytest.fixture
+def _usual_signals():
+    """As in a terminal: what starts tests in the background may have them ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_passed_on_and_ends_the_sweep(tmp_path, number):
     began = [tmp_path / str(i) for i in range(2)]
