@@ -54,6 +54,7 @@ class Trainer:
         """Puts itself in place of training and of what is measured after it."""
         monkeypatch.setattr("sigfft.training.sweep.runs.train_run", self.train)
         monkeypatch.setattr("sigfft.training.sweep.runs.measure", self.measure)
+        monkeypatch.setattr("sigfft.training.sweep.runs.keep_best_parameters", lambda folder: None)
         monkeypatch.setattr("sigfft.training.sweep.runs.jax.clear_caches", lambda: None)
         return self
 

@@ -68,7 +68,7 @@ def work_in_process(sweep: Sweep, heads: list[SweptHead]) -> None:
         work(sweep, heads)
     except Preempted as ended:
         sys.exit(ended.code)
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print(f"sigfft sweep: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import shutil
 from typing import Any
 
 import jax
@@ -100,6 +101,16 @@ def measure(folder: Workdir) -> None:
         "numpy": np.__version__,
     }
     write_text(folder.path / _MEASURED, json.dumps(content))
+
+
+def keep_best_parameters(folder: Workdir) -> None:
+    """Leaves of a finished run's checkpoints the parameters that `load_model` reads: a sweep has many runs."""
+    (entry,) = folder.read(folder.report)["heads"]
+    best = folder.checkpoints(entry["name"]) / str(entry["best_step"])
+    for path in best.parent.iterdir():
+        if path != best:
+            shutil.rmtree(path)
+    shutil.rmtree(best / "rest", ignore_errors=True)  # which a best one may have lost before
 
 
 def _evaluations(folder: Workdir) -> list[Evaluation]:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +14,14 @@ from sigfft.files import write_text
 from sigfft.files.atomic import remove_parts
 from sigfft.training.experiment import run as train_run
 from sigfft.training.sweep.folder import Sweep, SweptHead, SweptRun
-from sigfft.training.sweep.records import chosen_rate, has_ended, is_finished, measure, read_record
+from sigfft.training.sweep.records import (
+    chosen_rate,
+    has_ended,
+    is_finished,
+    keep_best_parameters,
+    measure,
+    read_record,
+)
 from sigfft.training.workdir import InUseError
 
 _PAUSE = 1.0  # seconds between looks at what others hold
@@ -68,12 +76,14 @@ def _train(sweep: Sweep, run: SweptRun, say: Say) -> None:
             if not is_finished(folder):
                 remove_parts(folder.path / "measured.json")
                 measure(folder)
+                keep_best_parameters(folder)
     except InUseError:
         raise
     except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())}"
         sweep.failure(run).parent.mkdir(exist_ok=True)
         write_text(sweep.failure(run), json.dumps({"error": message}))
+        shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)  # if it had any
         say(f"{run.slug} failed: {message}")
     else:
         record = read_record(folder)

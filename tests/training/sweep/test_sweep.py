@@ -9,6 +9,7 @@ from swept_folders import rows_of
 
 from sigfft.data import SyntheticSpec
 from sigfft.training.config import CheckConfig, Config, DataConfig, EncoderConfig, EvalConfig, OptimConfig
+from sigfft.training.finished import load_model
 from sigfft.training.sweep import Grid, run_sweep, tables_of
 from sigfft.training.sweep.plan import planned
 from sigfft.training.sweep.processes import work_in_process
@@ -63,6 +64,9 @@ def test_a_run_has_its_rows(calm):
     assert [row["step"] for row in curve] == [str(step) for step in range(2, 2 + 2 * len(curve), 2)]
     assert float(curve[-1]["seconds"]) == pytest.approx(float(first["seconds"]), abs=0.006)  # as report.json rounds
     assert tables_of(calm.path.parent) == calm
+    (best,) = (calm.path.parent / SLUG / "checkpoints" / "bottleneck_d2").iterdir()
+    assert (best.name, (best / "rest").exists()) == (first["best_step"], False)
+    assert load_model(calm.path.parent / SLUG)[0].head.dim == 2
 
 
 def test_a_sweep_that_was_killed_ends_with_the_same_tables(calm, config, tmp_path):
