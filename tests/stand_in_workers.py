@@ -7,9 +7,10 @@ import time
 
 
 def waits(began):
-    """Takes one of the files by making it, and waits for SIGTERM, and for nothing else, to make another."""
+    """Takes one of the files by making it, says there what SIGINT does, and makes another after SIGTERM."""
     own = next(path for path in began if _made(path))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_made(f"{own}.ended") and 143))
+    own.write_text(str(signal.getsignal(signal.SIGINT)))
     time.sleep(60)
     sys.exit("nobody ended this process")
 

@@ -128,7 +128,7 @@ def test_a_signal_is_passed_on_and_ends_the_sweep(tmp_path, number):
     began = [tmp_path / str(i) for i in range(2)]
 
     def when_all_run():
-        while not all(path.exists() for path in began):
+        while not all(path.exists() and path.read_text() for path in began):
             time.sleep(0.01)
         os.kill(os.getpid(), number)
 
@@ -137,6 +137,7 @@ def test_a_signal_is_passed_on_and_ends_the_sweep(tmp_path, number):
         processes.side_by_side(waits, (began,), 2, tmp_path)
     assert ended.value.code == 128 + number
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
+    assert [path.read_text() for path in began] == [str(signal.SIG_IGN)] * 2  # a terminal's Ctrl-C is not for them
 
 
 def test_a_process_that_ends_early_is_told(tmp_path):
