@@ -54,12 +54,12 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
 
 
 def test_slack_as_many_parameters_as_the_bottleneck():
-    sizes = Sizes(2000, 5, 64)
-    for d in (10, 50):
+    for d, k in ((10, 5), (50, 5), (10, 9)):  # rounded up, and down
+        sizes = Sizes(2000, k, 64)
         own = FAMILIES["dft_slack"](HeadConfig(centred=True), d, sizes)
-        assert (own.centred, own.spread, own.max_cardinality) == (True, 0, 5)
+        assert (own.centred, own.spread, own.max_cardinality) == (True, 0, k)
         counts = [
-            sigfft.dft_head(2000, 5, feature_dim=64, slack=own.slack + step).n_parameters() for step in (-1, 0, 1)
+            sigfft.dft_head(2000, k, feature_dim=64, slack=own.slack + step).n_parameters() for step in (-1, 0, 1)
         ]
         distances = np.abs(np.array(counts) - sigfft.bottleneck_head(2000, d, feature_dim=64).n_parameters())
         assert distances[1] == distances.min()
