@@ -94,10 +94,11 @@ class Run:
 
 
 def lines(folder: Path) -> list[dict]:
-    """Of metrics.jsonl, but for speeds; those that are whole."""
+    """Of metrics.jsonl, but for times; those that are whole."""
     path = folder / "metrics.jsonl"
     whole = path.read_text().split("\n")[:-1] if path.exists() else []
-    return [{name: v for name, v in json.loads(line).items() if name != "examples_per_second"} for line in whole]
+    times = ("examples_per_second", "seconds")
+    return [{name: v for name, v in json.loads(line).items() if name not in times} for line in whole]
 
 
 def numbers(folder: Path) -> list[float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching, manual, pages
+from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching, manual, pages, sweeping
 from sigfft.terminal import fitted
 
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     commands = parser()
     args, further = commands.parse_known_args(argv)
-    if further and args.run is not launching.run:
+    if further and args.run not in (launching.run, sweeping.run):
         commands.error(f"unrecognized arguments: {' '.join(further)}")
     args.given, args.overrides = sys.argv[1:] if argv is None else list(argv), further
     try:
@@ -287,14 +287,11 @@ _COMMANDS = {
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
     "import": (imports.run, imports.options, "read a layer that the paper's PyTorch code trained, as a head's file"),
     "train": (launching.run, launching.options, "train, evaluate and check the heads of a config"),
+    "sweep": (sweeping.run, sweeping.options, "train heads at sizes, rates and seeds, and write tables of them"),
     "report": (pages.run, pages.options, "write a page of one run, or of several side by side: one HTML file"),
     "predict": (_predict, _predict_options, "write the best labels of each example of a file, with probabilities"),
     "convert": (conversions.run, conversions.options, "write a data set in another format: texts as XMC, and back"),
     "export": (exports.run, exports.options, "write a run's model to one file that a server reloads"),
-    "explore": (
-        exploring.run,
-        exploring.options,
-        "switch labels on and read verdicts, on a local page",
-    ),
+    "explore": (exploring.run, exploring.options, "switch labels on and read verdicts, on a local page"),
     "doctor": (doctor.run, doctor.options, "tell versions and devices, and try every part; for bug reports"),
 }

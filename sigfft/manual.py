@@ -4,8 +4,8 @@ EXIT_STATUS = """exit status:
   0    all is done
   1    check --fail-on-unargmaxable: a label set is unargmaxable
   2    after one line on stderr: bad input, nothing could be written, or some label sets failed
-  130  ended by Ctrl-C; train saves first, and prints the command that goes on
-  143  train, ended by SIGTERM: saved likewise"""
+  130  ended by Ctrl-C; train saves first, and prints the command that goes on; sweep likewise
+  143  train or sweep, ended by SIGTERM: saved likewise"""
 
 LABEL_SETS = """label sets, one a line; label ids count from 0; a name that ends in .gz is of a gzipped file:
   .txt     3,17,20 (an empty line is the empty set)
@@ -25,6 +25,8 @@ sigfft check --weights runs/mine --features --domain nonnegative --labels sets.t
     "import": """sigfft import --weights paper_model.safetensors --out head.safetensors""",
     "train": """sigfft train --config=demo --workdir=runs/demo
 sigfft train --config.data.dir=FOLDER --workdir=runs/mine""",
+    "sweep": """sigfft sweep --config.data.dir=FOLDER --families=bottleneck,dft_spread --dims=25,50 --workdir=runs/sweep
+sigfft sweep --workdir=runs/sweep --tables-only --csv=results.csv""",
     "predict": """sigfft predict --workdir runs/mine --input test.txt --output predictions.tsv
 echo "a new text" | sigfft predict --workdir runs/mine --input - --output predictions.tsv""",
     "convert": """sigfft convert FOLDER --out FOLDER.xmc""",

@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 import tomllib
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -22,6 +23,7 @@ import sigfft
 from sigfft import argmaxability, cli, figures, heads, losses, manual, metrics, serving, training
 from sigfft.training.config import check_values
 from sigfft.training.config_files import config_of
+from sigfft.training.sweep.tables import Tables
 
 CODE = {
     code: f"{page.stem} {number}" for page in written.DOCS for number, code in enumerate(written.blocks(page, "python"))
@@ -36,6 +38,7 @@ SMALLER = {  # sizes that take long, as a test has them
     "--features 256": "--features 40",
     "--labels 8921": "--labels 892",
 }
+SWEPT = Tables(Path("sweep.csv"), Path("sweep_curves.csv"), 6, 1, 30, ["a note"], ["sigmoid"])
 TINY = "--config.optim.steps=4 --config.optim.warmup_steps=1 --config.eval.every=4 --config.encoder.dim=40"
 TINY += " --config.optim.batch_size=16 --config.data.min_count=1 --config.data.cache_dir=cache"
 
@@ -112,6 +115,8 @@ def test_commands_run(tmp_path, monkeypatch, capsys):
     stage(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sigfft.doctor.heads", lambda: "tried by a test of its own")
+    for name in ("run_sweep", "tables_of"):  # swept by tests of their own
+        monkeypatch.setattr(f"sigfft.training.sweep.{name}", lambda workdir, *_, **__: SWEPT)
     monkeypatch.setattr("sigfft.explorer.server.serve", lambda session, port, told: told("served by a test of its own"))
     with jax.numpy_dtype_promotion("standard"):
         run_all(monkeypatch, capsys)
@@ -138,7 +143,7 @@ def outcome(command, monkeypatch):
     if piped:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(shlex.split(piped[1])[0].encode())))
         command = piped[2]
-    command = re.sub(r"^(\.venv/bin/)?python train\.py", "sigfft train", command)
+    command = re.sub(r"^(\.venv/bin/)?python (train|sweep)\.py", r"sigfft \2", command)
     if command.startswith(("sigfft train", "sigfft  train")):
         return trains(shlex.split(command)[2:])
     if command.startswith("sigfft "):

@@ -1,6 +1,7 @@
 """`--json`: one document on stdout for every command."""
 
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from safetensors.numpy import save_file
 from sigfft import bottleneck_head, cli, dft_head, save_head
 from sigfft.argmaxability.of_heads.planning import Plan
 from sigfft.argmaxability.of_heads.trials import Sample, Trial
+from sigfft.training.sweep.tables import Tables
 
 COMMANDS = {
     "check": "check --weights W.npz --labels sets.txt --out v.jsonl --epsilon 1e-8",
@@ -28,6 +30,7 @@ OF_TRAINING = {
     "export": "export --workdir run --out served.zip",
     "convert": "convert texts.jsonl --out xmc",
     "report": "report run --out page.html",
+    "sweep": "sweep --workdir run --tables-only",
 }
 
 
@@ -126,6 +129,10 @@ def test_train_and_predict(folder, capsys, monkeypatch):
     assert answer(folder, OF_TRAINING["export"], capsys, monkeypatch) == {"out": "served.zip", "bytes": 6}
     monkeypatch.setattr("sigfft.data.conversion.convert", lambda *_, **__: "3 texts")
     assert answer(folder, OF_TRAINING["convert"], capsys, monkeypatch) == {"out": "xmc", "about": "3 texts"}
+    tables = Tables(Path("sweep.csv"), Path("sweep_curves.csv"), 6, 1, 30, ["a note"], ["sigmoid"])
+    monkeypatch.setattr("sigfft.training.sweep.tables_of", lambda workdir, csv: tables)
+    swept = answer(folder, OF_TRAINING["sweep"], capsys, monkeypatch)
+    assert swept == {**tables._asdict(), "path": "sweep.csv", "curves": "sweep_curves.csv"}
     monkeypatch.setattr("sigfft.training.page.write_page", lambda _, out: out.write_bytes(b"page"))
     told = {"out": "page.html", "bytes": 4, "runs": ["run"]}
     assert answer(folder, OF_TRAINING["report"], capsys, monkeypatch) == told

@@ -11,4 +11,7 @@ with needs("train", "sigfft.training"):
     from sigfft.training.experiment import run as run
     from sigfft.training.finished import load_model as load_model
     from sigfft.training.processes import is_first_process as is_first_process
+    from sigfft.training.sweep import Grid as Grid
+    from sigfft.training.sweep import run_sweep as run_sweep
+    from sigfft.training.sweep import tables_of as tables_of
     from sigfft.training.workdir import CONTENTS as CONTENTS

@@ -9,7 +9,7 @@ from typing import Any
 from absl import logging
 
 from sigfft.training.cluster import Cluster, joined
-from sigfft.training.config_files import config_of
+from sigfft.training.config_files import config_or_default
 from sigfft.training.experiment import run
 from sigfft.training.resume import RESUME
 
@@ -26,7 +26,7 @@ def launch(
     """Runs an experiment.
 
     Args:
-      config: as `config_of`, and so are overrides; "": "auto" where they set data.dir, and else "demo".
+      config: as `config_or_default`, and so are overrides.
       overrides: such as `--config.optim.steps=500`.
       workdir: folder of the run; None or "": a new one below runs/.
       resume: as `run`.
@@ -41,8 +41,7 @@ def launch(
       FloatingPointError: as `run`.
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
-    own_data = any(argument.lstrip("-").startswith("config.data.dir=") for argument in overrides)
-    chosen = config_of(config or ("auto" if own_data else "demo"), overrides)
+    chosen = config_or_default(config, overrides)
     if resume not in RESUME:
         raise ValueError(f"--resume={resume} must be one of: {', '.join(RESUME)}")
     if resume == "always" and not workdir:

@@ -180,6 +180,7 @@ class EvalConfig:
     # the dev metric that the best checkpoint is chosen by, the later of equals; "loss": the smallest loss; "": nDCG at
     # the largest of `ks` up to 5
     metric: str = ""
+    loss: bool = False  # measure the loss on the dev split as well, also where it is not the metric
     # evaluations without a better metric before training stops; 0: never; -1: 5 where there is a dev split
     patience: int = -1
     keep: int = 2  # the latest so many checkpoints, besides the best: where the last is damaged, another is taken

@@ -36,6 +36,12 @@ def config_of(config: str, overrides: Sequence[str]) -> Config:
     return values.config
 
 
+def config_or_default(config: str, overrides: Sequence[str]) -> Config:
+    """`config_of`, where "" is "auto" if the overrides set data.dir, and else "demo"."""
+    own_data = any(argument.lstrip("-").startswith("config.data.dir=") for argument in overrides)
+    return config_of(config or ("auto" if own_data else "demo"), overrides)
+
+
 def _made_by(path: Path) -> Any:
     """What get_config() of a file returns."""
     try:

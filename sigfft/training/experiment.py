@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from sigfft.data import SOURCES, Splits, recognised
+from sigfft.data import SOURCES, Dataset, Splits, recognised
 from sigfft.data.digests import fingerprint
 from sigfft.encoders import ENCODERS
 from sigfft.metrics import Metrics, make_metrics, propensities
@@ -93,22 +93,16 @@ def _run(
     agree_on_data(splits, data)
     if origin is not None:
         check_origin(folder, origin, data)
-    splits = _with_dev(splits, config)
+    splits = with_dev(splits, config)
     models = make_models(config, splits["train"])
-    metrics = make_metrics(
-        splits["train"].n_labels,
-        [k for k in config.eval.ks if k <= splits["train"].n_labels],
-        propensities=propensities(
-            splits["train"].label_counts(), len(splits["train"]), config.eval.propensity_a, config.eval.propensity_b
-        ),
-    )
+    metrics = metrics_of(config, splits["train"])
     parts = [config.head] if len(models) == 1 else [config.baseline, config.head]
     settled = [
         settle(config, splits, model, part is config.baseline) for model, part in zip(models, parts, strict=True)
     ]
     for own in settled:
         check_devices(own.optim)
-        _check_stopping(own, metrics, "dev" in splits)
+        check_stopping(own, metrics, "dev" in splits)
     with first_process_first("folder"):  # all have looked into it before
         if is_first_process():
             folder.remove_parts()
@@ -130,7 +124,7 @@ def _run(
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
-        if own.eval.metric == LOSS and "dev" in splits:
+        if (own.eval.loss or own.eval.metric == LOSS) and "dev" in splits:
             sizes = own.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
             evaluations["dev"] = with_loss(evaluations["dev"], model, make_loss(config.optim), seen["dev"], *sizes)
         if own.tune.trials:
@@ -169,7 +163,14 @@ def load_splits(config: Config) -> Splits:
     return source(**arguments_for(source, data, "data", name, apart=apart))
 
 
-def _with_dev(splits: Splits, config: Config) -> Splits:
+def metrics_of(config: Config, train: Dataset) -> Metrics:
+    """The metrics that a config measures on the splits of a data set."""
+    counts, (a, b) = train.label_counts(), (config.eval.propensity_a, config.eval.propensity_b)
+    ks = [k for k in config.eval.ks if k <= train.n_labels]
+    return make_metrics(train.n_labels, ks, propensities=propensities(counts, len(train), a, b))
+
+
+def with_dev(splits: Splits, config: Config) -> Splits:
     """The splits, with a dev split held out of the training examples where the config asks for one."""
     if "dev" in splits or not config.data.dev_share:
         return splits
@@ -197,7 +198,8 @@ def _check_splits(splits: Splits) -> None:
             raise ValueError(f"the {name} split has no example")
 
 
-def _check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:
+def check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:
+    """Raises ValueError unless a settled config's metric is measured, and there is a dev split for what needs one."""
     if config.eval.metric not in (*metrics.names, LOSS):
         raise ValueError(f"eval.metric={config.eval.metric!r} is not one of: {', '.join((*metrics.names, LOSS))}")
     if config.tune.trials and not has_dev:

@@ -148,7 +148,8 @@ def _logged(
 ) -> Progress:
     """Writes the lines of a step, with those of its evaluation where it had one, and takes that into account."""
     loss, norm = float(np.mean(progress.losses)), progress.gradient_norm
-    log.write(step, {"loss": loss, "gradient_norm": norm, "examples_per_second": rate})
+    times = {"examples_per_second": rate, "seconds": progress.seconds}
+    log.write(step, {"loss": loss, "gradient_norm": norm, **times})
     log.progress(step, loss=f"{loss:.4g}", examples_per_second=f"{rate:.0f}")
     progress = progress._replace(losses=())
     if metrics is None:

@@ -52,14 +52,14 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         raise ValueError(
             f"{folder.config}: format must be a whole number, and origin an object of objects, as a run writes them"
         )
-    differing = _differing(config, stored)
-    steps, steps_before = differing.get("optim.steps", (0, 0))
+    changed = differing(config, stored)
+    steps, steps_before = changed.get("optim.steps", (0, 0))
     longer = type(steps_before) is int and steps > steps_before > 0
     if longer:
-        del differing["optim.steps"]
-    if differing:
-        changed = ", ".join(f"{key} ({ours!r}, not {other!r})" for key, (ours, other) in differing.items())
-        raise ValueError(f"{folder.path} holds a run of another config; it differs in {changed}")
+        del changed["optim.steps"]
+    if changed:
+        told = ", ".join(f"{key} ({ours!r}, not {other!r})" for key, (ours, other) in changed.items())
+        raise ValueError(f"{folder.path} holds a run of another config; it differs in {told}")
     if reason := _cannot_go_on(config, written):
         raise ValueError(
             f"{folder.path} holds a run that another version of sigfft began, and {reason}; "
@@ -99,7 +99,7 @@ def check_origin(folder: Workdir, origin: Mapping[str, Any], data: Mapping[str, 
         _LOG.warning("this run goes on with other software, and may round otherwise: %s", ", ".join(changed))
 
 
-def _differing(config: Config, stored: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def differing(config: Config, stored: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The values that may not differ and do, by key: the config's, and that of a stored one's dictionary.
 
     A key that is not stored is one of a later version, and has its default there.

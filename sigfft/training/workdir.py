@@ -34,6 +34,14 @@ CONTENTS = (
 FORMAT = 1
 
 
+class InUseError(ValueError):
+    """Another process trains in a folder; or, where it is `in_doubt`, one of another host that may have ended."""
+
+    def __init__(self, message: str, *, in_doubt: bool):
+        super().__init__(message)
+        self.in_doubt = in_doubt
+
+
 class Workdir:
     """The folder of a run, whose heads are told by their names."""
 
@@ -127,7 +135,8 @@ class Workdir:
         Of several processes of one run the first one holds it. Who only reads a run does not ask.
 
         Raises:
-          ValueError: the path is that of a file, another process trains here, or one of another host may.
+          InUseError: another process trains here, or one of another host may.
+          ValueError: the path is that of a file.
         """
         if not is_first_process():
             yield
@@ -138,15 +147,15 @@ class Workdir:
         try:
             with locks.exclusive(self.lock) as in_doubt:
                 if in_doubt is not None:
-                    raise ValueError(
+                    raise InUseError(
                         f"{self.path} is in use by {in_doubt}, or was when that ended without saying so; "
-                        f"if it does not run any more, remove {self.lock}"
+                        f"if it does not run any more, remove {self.lock}",
+                        in_doubt=True,
                     )
                 yield
         except locks.HeldError as error:
-            raise ValueError(
-                f"{self.path} is in use by {error.holder}; wait for it, end it, or give another workdir"
-            ) from error
+            message = f"{self.path} is in use by {error.holder}; wait for it, end it, or give another workdir"
+            raise InUseError(message, in_doubt=False) from error
         finally:
             for folder in made:
                 with contextlib.suppress(OSError):  # it is not empty: there is a run

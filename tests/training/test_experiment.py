@@ -16,7 +16,9 @@ from sigfft.training.workdir import Workdir
 
 def scalars(workdir):
     lines = read_log(Workdir(workdir))
-    return [{key: value for key, value in line.items() if key != "examples_per_second"} for line in lines]
+    return [
+        {key: value for key, value in line.items() if key not in ("examples_per_second", "seconds")} for line in lines
+    ]
 
 
 def steps_of_events(workdir):

@@ -85,7 +85,9 @@ def train(monkeypatch):
 def lines(folder):
     """Of the log, without times."""
     found = read_log(Workdir(folder))
-    return [{key: value for key, value in line.items() if key != "examples_per_second"} for line in found]
+    return [
+        {key: value for key, value in line.items() if key not in ("examples_per_second", "seconds")} for line in found
+    ]
 
 
 def results(found):

@@ -35,7 +35,7 @@ def measured(workdir):
     report = json.loads((workdir / "report.json").read_text())["heads"][0]
     values = {f"{i} {name}": value for i, line in enumerate(lines) for name, value in line.items()}
     values |= {f"test {name}": value for name, value in report["test"].items()} | report["argmaxability"]
-    return {name: value for name, value in values.items() if not name.endswith(("head", "examples_per_second"))}
+    return {name: value for name, value in values.items() if not name.endswith(("head", "second", "seconds"))}
 
 
 def verdicts(workdir):

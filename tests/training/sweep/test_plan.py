@@ -1,0 +1,167 @@
+"""What a sweep is made of: heads, widths and rates by its lists; and what is refused before anything is written."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from swept_folders import sweep_of, with_seeds
+
+import sigfft
+from sigfft.heads import least_features
+from sigfft.training.config import EvalConfig, HeadConfig, TuneConfig
+from sigfft.training.experiment import load_splits
+from sigfft.training.model import make_models
+from sigfft.training.sweep import FAMILIES, Grid, run_sweep, tables_of
+from sigfft.training.sweep.families import Sizes
+from sigfft.training.sweep.folder import SweptRun, read_sweep
+from sigfft.training.sweep.plan import planned
+
+ALL = Grid(list(FAMILIES), [15], [3, 4], [0.5, 2.0])
+
+
+@pytest.fixture
+def shared(config):
+    """A config with features as wide as the widest head of a sweep needs."""
+    return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, dim=-1))
+
+
+def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
+    wide = Grid(list(FAMILIES), [15, 400], [3], [1.0])
+    n_labels = dataclasses.replace(shared.data.synthetic, n_labels=1200)
+    large = dataclasses.replace(shared, data=dataclasses.replace(shared.data, synthetic=n_labels))
+    assert planned(large, wide, tmp_path / "sweep").config.encoder.dim == least_features(
+        2 * 6 + 1 + 2 * 400 + 10, "nonnegative"
+    )
+    sweep = planned(shared, ALL, tmp_path / "sweep")
+    heads = {head.family: head for head in sweep.heads}
+    assert list(heads) == ["bottleneck", "bottleneck_random", "dft_slack", "dft_spread", "dft_spread_slack", "sigmoid"]
+    assert sweep.config.encoder.dim == 512
+    train = load_splits(shared)["train"]
+    models = {
+        family: make_models(sweep.config_of(SweptRun(head, head.rates[0], 3)), train)[-1]
+        for family, head in heads.items()
+    }
+    made = {family: model.head for family, model in models.items()}
+    assert {head.feature_dim for head in made.values()} == {512}
+    assert made["bottleneck"].dim == made["bottleneck_random"].dim == 15
+    assert (made["bottleneck"].random_start, made["bottleneck_random"].random_start) == (False, True)
+    assert [made[name].spread for name in ("dft_slack", "dft_spread", "dft_spread_slack")] == [0, 15, 15]
+    assert [made[name].slack for name in ("dft_spread", "dft_spread_slack")] == [0, 10]
+    assert {made[name].max_cardinality for name in ("dft_slack", "dft_spread", "dft_spread_slack")} == {6}
+    starts = [models[name].init(jax.random.key(3))["encoder"] for name in ("bottleneck", "dft_spread")]
+    jax.tree.map(np.testing.assert_array_equal, *starts)
+
+
+def test_slack_as_many_parameters_as_the_bottleneck():
+    for d, k in ((10, 5), (50, 5), (10, 9)):  # rounded up, and down
+        sizes = Sizes(2000, k, 64)
+        own = FAMILIES["dft_slack"](HeadConfig(centred=True), d, sizes)
+        assert (own.centred, own.spread, own.max_cardinality) == (True, 0, k)
+        counts = [
+            sigfft.dft_head(2000, k, feature_dim=64, slack=own.slack + step).n_parameters() for step in (-1, 0, 1)
+        ]
+        distances = np.abs(np.array(counts) - sigfft.bottleneck_head(2000, d, feature_dim=64).n_parameters())
+        assert distances[1] == distances.min()
+
+
+def test_rates_are_factors_on_the_settled_ones(shared, tmp_path):
+    left_open = dataclasses.replace(shared.optim, learning_rate=0.0, batch_size=256)
+    heads = planned(dataclasses.replace(shared, optim=left_open), ALL, tmp_path / "sweep").heads
+    bottleneck, dft = heads[0], heads[3]
+    assert [tuple(rate) for rate in bottleneck.rates] == [(0.5, 0.005, 0.005), (2.0, 0.02, 0.02)]
+    assert dft.rates[1].head_learning_rate == pytest.approx(2 * sigfft.heads.DFTHead.learning_rate)
+    settled = planned(shared, ALL, tmp_path / "sweep")  # its config has 0.01
+    config = settled.config_of(SweptRun(settled.heads[0], settled.heads[0].rates[1], 4))
+    assert (config.optim.learning_rate, config.optim.head_learning_rate, config.seed) == (0.02, 0.02, 4)
+    assert (config.baseline.kind, config.eval.loss) == ("none", True)
+
+
+def test_a_sweep_goes_on_with_itself_and_with_longer_lists(tmp_path):
+    sweep = sweep_of(tmp_path / "sweep", families=["bottleneck"], seeds=(0, 1))
+    assert read_sweep(sweep.path) == sweep
+    longer = sweep_of(tmp_path / "sweep", factors=(0.5, 1.0, 2.0, 4.0), seeds=(0, 1, 2))
+    assert read_sweep(sweep.path) == longer
+    told = {
+        r"it has the seeds 2 as well; it has dft_spread_d3 as well; bottleneck_d3 has Rate\(factor=4.0": sweep,
+        "rates are tried with seed 0 there, and 1 here": with_seeds(longer, 1, 0, 2),
+        "its data were others": dataclasses.replace(longer, data={"train": "1"}),
+        "eval.metric is '' there, and 'P@1' here": dataclasses.replace(
+            longer, config=dataclasses.replace(longer.config, eval=EvalConfig(loss=True, metric="P@1"))
+        ),
+        r"bottleneck_d3 is HeadConfig\(kind='bottleneck'.* there, and HeadConfig\(kind='sigmoid'": dataclasses.replace(
+            longer, heads=(longer.heads[0]._replace(config=HeadConfig(kind="sigmoid")), longer.heads[1])
+        ),
+    }
+    for message, other in told.items():
+        with pytest.raises(ValueError, match=f"holds another sweep: .*{message}"):
+            other.write()
+    assert read_sweep(sweep.path) == longer
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".sweep-0123abcd.json").write_text("{")  # what a start that was killed leaves
+    assert read_sweep(sweep_of(tmp_path / "new").path).seeds == (0, 1, 2)
+    (tmp_path / "mine").write_text("kept")
+    with pytest.raises(ValueError, match="is not empty and holds no sweep"):
+        sweep_of(tmp_path)
+    with pytest.raises(ValueError, match=r"holds no sweep: sweep\.json is missing"):
+        tables_of(tmp_path)
+    (tmp_path / "sweep.json").write_text('{"format": 1, "heads": [{"family": "bottleneck"}]}')
+    with pytest.raises(ValueError, match=r"sweep\.json is not what this version .*KeyError: 'd'"):
+        read_sweep(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lists", "ways", "message"),
+    [
+        (
+            {"families": ["dft_slak"]},
+            {},
+            "there is no family 'dft_slak'; expected sigmoid, bottleneck, bottleneck_rand",
+        ),
+        ({"families": []}, {}, "families is empty; give at least one, such as families=bottleneck,dft_spread"),
+        ({"dims": []}, {}, "dims is empty; give at least one, such as dims=25,50"),
+        ({"dims": [0]}, {}, "dims must be at least 1; given 0"),
+        ({"dims": [4, 4]}, {}, "dims has 4 twice"),
+        ({"seeds": [-1]}, {}, "seeds must be at least 0; given -1"),
+        ({"rates": [0.0]}, {}, "rates are factors above 0; given 0.0"),
+        ({"rates": [float("nan")]}, {}, "rates are factors above 0; given nan"),
+        ({"rates": [1.0, 1.0000001]}, {}, "two runs would share the folder bottleneck_d15_rate1_seed3"),
+        ({"dims": [40]}, {}, "dft_spread at d=40: max_cardinality=6 and spread=40 need"),
+        ({"dims": [1], "families": ["dft_slack"]}, {}, "dft_slack at d=1: a DFT head for 6 labels has 6,669 param"),
+        ({}, {"shard": (3, 2)}, "shard 3/2 is none; expected i/n with i from 0 to n - 1, such as 0/2"),
+        ({}, {"processes": 0}, "processes must be at least 1; given 0"),
+        ({}, {"csv": "no/such/folder/t.csv"}, "csv no/such/folder/t.csv must be a .csv file in a folder that exists"),
+    ],
+    ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
+)
+def test_wrong_lists_are_refused(shared, tmp_path, lists, ways, message):
+    with pytest.raises(ValueError, match=f"^{message.replace('(', '.').replace('+', '.')}"):
+        run_sweep(shared, tmp_path / "sweep", ALL._replace(**lists), **ways)
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "message"),
+    [
+        ("synthetic", {"n_dev": 0}, "a sweep chooses rates on a dev split, .* set data.dev_share=0.1"),
+        ("eval", {"patience": 0}, "eval.patience=0 trains for fixed steps; a sweep trains until dev stops improving"),
+        ("eval", {"metric": "F2@5"}, "eval.metric='F2@5' is not one of"),
+        ("tune", {"trials": 3}, "tune.trials=3 searches rates, as a sweep does itself; leave it at 0"),
+        ("encoder", {"dim": 16}, "16 features are fewer than the 53 dimensions of dft"),
+        ("optim", {"loss": "hinge"}, "optim.loss='hinge' must be one of"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_config_that_no_run_can_have_is_refused(shared, tmp_path, part, values, message):
+    if part == "synthetic":
+        data = dataclasses.replace(shared.data, synthetic=dataclasses.replace(shared.data.synthetic, **values))
+        wrong = dataclasses.replace(shared, data=data)
+    else:
+        own = TuneConfig(**values) if part == "tune" else dataclasses.replace(getattr(shared, part), **values)
+        wrong = dataclasses.replace(shared, **{part: own})
+    with pytest.raises(ValueError, match=message):
+        run_sweep(wrong, tmp_path / "sweep", ALL)
+    assert not (tmp_path / "sweep").exists()
