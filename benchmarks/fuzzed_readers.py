@@ -30,7 +30,8 @@ from sigfft.heads.published import load_published
 from sigfft.imports import ids_in
 from sigfft.training import load_model
 from sigfft.training.checkpoint import Checkpoints, Progress
-from sigfft.training.config import Config, EncoderConfig, check_values
+from sigfft.training.config import Config, EncoderConfig
+from sigfft.training.config_checks import check_values
 from sigfft.training.config_files import config_of
 from sigfft.training.encoder import PureEncoder, stored_encoder
 from sigfft.training.log import read_log

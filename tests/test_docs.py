@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 import sigfft
 from sigfft import argmaxability, cli, figures, heads, losses, manual, metrics, serving, training
-from sigfft.training.config import check_values
+from sigfft.training.config_checks import check_values
 from sigfft.training.config_files import config_of
 from sigfft.training.sweep.tables import Tables
 

@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 import sigfft
 from sigfft import answers
 from sigfft.cli import main
-from sigfft.training.config import Config, check_values
+from sigfft.training.config import Config
+from sigfft.training.config_checks import check_values
 from sigfft.training.config_files import config_of
 
 WEIGHT = np.array([[1.0, 0], [2, 0], [0, 1], [1, 1]], np.float32)

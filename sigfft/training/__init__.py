@@ -6,7 +6,7 @@ with needs("train", "sigfft.training"):
     from sigfft.training.cluster import Cluster as Cluster
     from sigfft.training.command import launch as launch
     from sigfft.training.config import Config as Config
-    from sigfft.training.config import check_overrides as check_overrides
+    from sigfft.training.config_checks import check_overrides as check_overrides
     from sigfft.training.deployment import export_run as export_run
     from sigfft.training.experiment import run as run
     from sigfft.training.finished import load_model as load_model

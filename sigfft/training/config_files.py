@@ -10,7 +10,8 @@ from absl import flags
 from ml_collections import config_flags
 
 import sigfft
-from sigfft.training.config import Config, check_overrides
+from sigfft.training.config import Config
+from sigfft.training.config_checks import check_overrides
 
 
 def config_of(config: str, overrides: Sequence[str]) -> Config:

@@ -15,7 +15,8 @@ from sigfft.terminal import fitted
 from sigfft.training.agreement import agree_on_data, agree_on_start
 from sigfft.training.arguments import arguments_for, chosen
 from sigfft.training.checkpoint import check_path
-from sigfft.training.config import Config, check_values
+from sigfft.training.config import Config
+from sigfft.training.config_checks import check_values
 from sigfft.training.devices import check_devices
 from sigfft.training.encoded import encoded_splits
 from sigfft.training.evaluate import LOSS, Checked, check_label_sets, make_evaluate, with_loss

@@ -7,7 +7,8 @@ from typing import Any
 
 from sigfft.heads import KINDS
 from sigfft.training.arguments import parameters_of
-from sigfft.training.config import Config, flat
+from sigfft.training.config import Config
+from sigfft.training.config_checks import flat
 from sigfft.training.workdir import FORMAT, Workdir, versions
 
 _LOG = logging.getLogger(__name__)

@@ -4,7 +4,8 @@ import jax
 import pytest
 
 from sigfft.heads import Service, enough_spread
-from sigfft.training.config import Config, EncoderConfig, HeadConfig, check_values
+from sigfft.training.config import Config, EncoderConfig, HeadConfig
+from sigfft.training.config_checks import check_values
 from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
 

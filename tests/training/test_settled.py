@@ -9,7 +9,8 @@ import pytest
 import sigfft
 from sigfft import training
 from sigfft.data import Dataset, DenseFeatures
-from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig, check_values
+from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
+from sigfft.training.config_checks import check_values
 from sigfft.training.encoder import PureEncoder, make_encoder
 from sigfft.training.model import Model, guarantee_line, make_head
 from sigfft.training.report import notes

@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from sigfft.training.config import Config, flat
+from sigfft.training.config import Config
+from sigfft.training.config_checks import flat
 from sigfft.training.config_files import config_of, shipped_configs
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 
 from sigfft.files import write_text
-from sigfft.training.config import flat
+from sigfft.training.config_checks import flat
 from sigfft.training.finished import as_written
 from sigfft.training.page import sections
 from sigfft.training.page.commands import changed, command_of

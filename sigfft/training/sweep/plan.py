@@ -8,7 +8,8 @@ from typing import NamedTuple
 from sigfft.data import Dataset
 from sigfft.data.digests import fingerprint
 from sigfft.heads import Head, Service
-from sigfft.training.config import Config, HeadConfig, check_values
+from sigfft.training.config import Config, HeadConfig
+from sigfft.training.config_checks import check_values
 from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 from sigfft.training.experiment import check_stopping, load_splits, metrics_of, with_dev
 from sigfft.training.model import Model, make_head
