@@ -37,7 +37,7 @@ class EmbeddingBag(nnx.Module):
 
     reads: ClassVar = ("feature_ids", "feature_values")
     usual_dropout: ClassVar = 0.6
-    usual_decay: ClassVar = 1.5
+    usual_decay: ClassVar = 1.0
     learning_rate: ClassVar = 1.5e-3
     tables: ClassVar = {"embedding": "feature_ids"}
 

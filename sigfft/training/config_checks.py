@@ -14,7 +14,7 @@ _POSITIVE = (
     *("data.ngrams", "data.min_count", "data.max_length", "data.image_size"),
 )
 _NOT_NEGATIVE = (
-    *("seed", "optim.batch_size", "optim.block_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
+    *("seed", "optim.batch_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.step_timeout",),
     *("optim.steps", "optim.epochs", "optim.learning_rate", "optim.head_learning_rate"),
     *("optim.baseline_learning_rate", "eval.every", "eval.max_dev_examples", "tune.trials", "tune.share"),
@@ -24,7 +24,7 @@ _NOT_NEGATIVE = (
 # -1 leaves the choice to the data, or to the kind
 _CHOSEN = (
     *("encoder.dim", "encoder.dropout", "head.spread", "baseline.spread", "head.slack", "baseline.slack"),
-    *("optim.encoder_weight_decay", "eval.patience"),
+    *("optim.block_size", "optim.encoder_weight_decay", "eval.patience"),
 )
 _LARGEST = 2**31 - 1  # of whole numbers, which are 32-bit ones on devices
 _LARGEST_SEED = 2**63 - 1

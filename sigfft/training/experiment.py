@@ -121,12 +121,12 @@ def _run(
     results: dict[str, tuple[Scores, Checked | None]] = {}
     for model, own in zip(models, settled, strict=True):
         evaluations = {
-            split: make_evaluate(model, metrics, seen[split], own.optim.batch_size, limit, config.optim.block_size)
+            split: make_evaluate(model, metrics, seen[split], own.optim.batch_size, limit, own.optim.block_size)
             for split, limit in {"dev": config.eval.max_dev_examples, "test": 0}.items()
             if split in splits
         }
         if (own.eval.loss or own.eval.metric == LOSS) and "dev" in splits:
-            sizes = own.optim.batch_size, config.eval.max_dev_examples, config.optim.block_size
+            sizes = own.optim.batch_size, config.eval.max_dev_examples, own.optim.block_size
             evaluations["dev"] = with_loss(evaluations["dev"], model, make_loss(config.optim), seen["dev"], *sizes)
         if own.tune.trials:
             model, own = tuned(model, own, seen["train"], evaluations["dev"], folder, notice, show)

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+import jax
+
 from sigfft.data import Dataset, Splits
 from sigfft.encoders import ENCODERS
 from sigfft.training.config import Config, EvalConfig, OptimConfig
@@ -13,6 +15,7 @@ _PATIENCE = 5
 _LARGEST_K = 5
 _BATCHES = (64, 128, 256)
 _STEPS_OF_EPOCH = 64  # at least, where the data are so many
+_BLOCK = 2048  # labels that CPUs visit at a time
 _RATES_AT = 256  # examples of a batch that rates are for; others take them times the root of the ratio
 
 
@@ -48,8 +51,10 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
     if decay < 0:
         # A cosine's mean is a half: without a gradient, weights end at exp(-usual_decay) times their start.
         decay = _rounded(2 * getattr(encoder, "usual_decay", 0.0) / (rate * steps))
-    limits = dataclasses.replace(config, batch_size=batch_size, steps=int(steps), epochs=0.0, warmup_steps=warmup_steps)
-    return dataclasses.replace(limits, learning_rate=rate, head_learning_rate=of_head, encoder_weight_decay=decay)
+    block_size = config.block_size if config.block_size >= 0 else _block_size(train.n_labels)
+    config = dataclasses.replace(config, learning_rate=rate, head_learning_rate=of_head, encoder_weight_decay=decay)
+    config = dataclasses.replace(config, steps=int(steps), epochs=0.0, warmup_steps=warmup_steps)
+    return dataclasses.replace(config, batch_size=batch_size, block_size=block_size)
 
 
 def _rounded(value: float) -> float:
@@ -59,6 +64,11 @@ def _rounded(value: float) -> float:
 def _batch_size(n_train: int) -> int:
     """The largest with which an epoch has `_STEPS_OF_EPOCH` steps, or the least: on all devices the same."""
     return max((size for size in _BATCHES if n_train >= _STEPS_OF_EPOCH * size), default=_BATCHES[0])
+
+
+def _block_size(n_labels: int) -> int:
+    """On CPUs blocks are faster where labels are many (`benchmarks/bench_heads.py`); accelerators take all at once."""
+    return _BLOCK if jax.default_backend() == "cpu" and n_labels > 2 * _BLOCK else 0
 
 
 def _eval_for(config: EvalConfig, steps: int, n_labels: int, has_dev: bool) -> EvalConfig:

@@ -83,7 +83,7 @@ def test_a_batch_by_the_data_that_devices_cannot_share_is_refused(tmp_path, monk
 
 @pytest.mark.parametrize(
     ("kind", "steps", "given", "expected"),
-    [("bag", 1000, -1.0, 2.0), ("bag", 400, -1.0, 5.0), ("mlp", 1000, -1.0, 0.0), ("bag", 1000, 0.5, 0.5)],
+    [("bag", 1000, -1.0, 1.33), ("bag", 400, -1.0, 3.33), ("mlp", 1000, -1.0, 0.0), ("bag", 1000, 0.5, 0.5)],
 )
 def test_weight_decay_by_the_kind_of_encoder_and_the_steps(kind, steps, given, expected):
     config = Config(optim=OptimConfig(steps=steps, learning_rate=0.0, encoder_weight_decay=given))
@@ -105,6 +105,17 @@ def test_an_encoder_bounds_its_own_rate_at_every_size_of_a_batch():
 def test_dropout_by_the_kind_of_encoder_and_the_number_of_examples(given, examples, expected):
     check_values(Config(encoder=EncoderConfig(dropout=given)))
     assert make_encoder(EncoderConfig(dropout=given), data([1] * examples)).arguments["dropout"] == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "given", "n_labels", "expected"),
+    [("cpu", -1, 40, 0), ("cpu", -1, 5000, 2048), ("cpu", 0, 5000, 0), ("cpu", 7, 40, 7), ("gpu", -1, 5000, 0)],
+)
+def test_blocks_of_labels_on_cpus_alone(monkeypatch, backend, given, n_labels, expected):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    config = Config(optim=OptimConfig(block_size=given))
+    check_values(config)
+    assert settle(config, {"train": data([2], n_labels)}, MODELS["dft"]).optim.block_size == expected
 
 
 @pytest.mark.parametrize("key", ["encoder.dropout", "optim.encoder_weight_decay"])
