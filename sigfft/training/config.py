@@ -126,10 +126,9 @@ class OptimConfig:
     epochs: float = 0.0  # at most so many passes over the training examples; 0: `steps` says
     # examples of a step, over all devices of all machines; 0: a power of 2 from 64 to 256 by their number
     batch_size: int = 256
-    block_size: int = (
-        0  # labels that loss and evaluation visit at a time, never holding all logits; 0: all at once. -1: the
-    )
-    # faster of both, blocks of 2048 on CPUs
+    # labels that loss and evaluation visit at a time, never holding all logits; 0: all at once. -1: what is faster,
+    # blocks of 2048 on CPUs where labels are many
+    block_size: int = 0
     # devices that share one copy of the parameters per label, each with a range of labels; copies split the batch. It
     # must divide the devices of each process. 1: every device holds all labels
     label_shards: int = 1
