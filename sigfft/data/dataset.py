@@ -181,6 +181,14 @@ class Dataset:
         """Mean number of labels of a point of this split."""
         return float((self.labels < self.n_labels).sum() / len(self))
 
+    @property
+    def density(self) -> float:
+        """Share of the sparse features that a point of this split has, on average; 1 for other features."""
+        features = self.features
+        if not isinstance(features, SparseFeatures):
+            return 1.0
+        return float(features.indptr[-1] / (max(1, len(self)) * max(1, features.n_features)))
+
     def label_counts(self) -> Int[np.ndarray, " labels"]:
         """How many points of this split have each label: what propensities are made of."""
         return np.bincount(self.labels.ravel(), minlength=self.n_labels + 1)[: self.n_labels]

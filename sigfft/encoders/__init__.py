@@ -14,7 +14,7 @@ state is parameters, and no example sees another one of its batch. What the clas
 - usual_dropout: what suits up to 5,000 examples, where a config leaves its dropout open; more take the less of it, by
   the root of the ratio; 0 without it.
 - usual_decay: what suits it, where a config leaves its weight decay open: a weight without a gradient ends at
-  exp(-usual_decay) times its start; 0 without it.
+  exp(-usual_decay) times its start, and up to that to the fourth where features are rare; 0 without it.
 - learning_rate: the highest that suits it, at 256 examples of a batch, where a config leaves its rate open; without it,
   what suits the head.
 - tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids

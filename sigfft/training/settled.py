@@ -15,6 +15,8 @@ _PATIENCE = 5
 _LARGEST_K = 5
 _BATCHES = (64, 128, 256)
 _STEPS_OF_EPOCH = 64  # at least, where the data are so many
+_OFTEN = 2  # examples of a batch that have a feature: of rarer ones weights decay more, up to `_RAREST` times
+_RAREST = 4
 _BLOCK = 2048  # labels that CPUs visit at a time
 _RATES_AT = 256  # examples of a batch that rates are for; others take them times the root of the ratio
 
@@ -49,8 +51,9 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
     of_head = own or config.head_learning_rate or config.learning_rate or _rounded(usual * scale)
     decay = config.encoder_weight_decay or config.weight_decay
     if decay < 0:
-        # A cosine's mean is a half: without a gradient, weights end at exp(-usual_decay) times their start.
-        decay = _rounded(2 * getattr(encoder, "usual_decay", 0.0) / (rate * steps))
+        rarity = min(_RAREST, max(1.0, _OFTEN / (train.density * batch_size)))
+        # A cosine's mean is a half: without a gradient, weights end at exp(-usual_decay · rarity) times their start.
+        decay = _rounded(2 * getattr(encoder, "usual_decay", 0.0) * rarity / (rate * steps))
     block_size = config.block_size if config.block_size >= 0 else _block_size(train.n_labels)
     config = dataclasses.replace(config, learning_rate=rate, head_learning_rate=of_head, encoder_weight_decay=decay)
     config = dataclasses.replace(config, steps=int(steps), epochs=0.0, warmup_steps=warmup_steps)

@@ -8,7 +8,7 @@ import pytest
 
 import sigfft
 from sigfft import training
-from sigfft.data import Dataset, DenseFeatures
+from sigfft.data import Dataset, DenseFeatures, SparseFeatures
 from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
 from sigfft.training.config_checks import check_values
 from sigfft.training.encoder import PureEncoder, make_encoder
@@ -90,6 +90,15 @@ def test_weight_decay_by_the_kind_of_encoder_and_the_steps(kind, steps, given, e
     check_values(config)
     found = settle(config, SPLITS, Model(PureEncoder(kind, {}, INPUTS), HEADS["dft"])).optim
     assert (found.learning_rate, found.encoder_weight_decay) == (1.5e-3 if kind == "bag" else RATE, expected)
+
+
+def test_weights_of_rare_features_decay_more():
+    for n_features, expected in {10: 2.67, 128: 5.33, 10**6: 10.7}.items():
+        rows = SparseFeatures(np.arange(0, 202, 2), np.zeros(200, np.int32), np.ones(200, np.float32), n_features, 2)
+        splits = {"train": Dataset(rows, np.zeros((100, 1), np.int32), 40)}
+        config = Config(optim=OptimConfig(batch_size=64, learning_rate=0.0, encoder_weight_decay=-1.0))
+        found = settle(config, splits, Model(PureEncoder("bag", {}, INPUTS), HEADS["dft"])).optim
+        assert (n_features, found.encoder_weight_decay) == (n_features, expected)
 
 
 def test_an_encoder_bounds_its_own_rate_at_every_size_of_a_batch():
