@@ -98,3 +98,9 @@ def directions(label_sets: labels.LabelSets, n_labels: int, count: int) -> Float
     weighted = scipy.sparse.csr_array(member @ scipy.sparse.diags_array(1 / np.sqrt(counts + _RARE)))
     *_, right = scipy.sparse.linalg.svds(weighted, count + 1, rng=np.random.default_rng(0))
     return np.asarray(right[::-1][1:].T * np.sqrt(n_labels), np.float32)
+
+
+def alike(rows: Float[np.ndarray, "labels columns"]) -> Float[np.ndarray, "labels columns"]:
+    """The same with rows of one length, √columns, as random ones have in expectation; zero rows stay."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows * np.divide(np.sqrt(rows.shape[1]), length, out=np.zeros_like(length), where=length > 0)

@@ -2,7 +2,23 @@
 
     python benchmarks/why_spread.py --data FOLDER [--datasets delicious] [--seeds 2] [--runs runs/why.jsonl]
 
-FOLDER holds one folder for each data set. PLACEHOLDER
+FOLDER holds one folder for each data set. All heads of a data set have the parameters of "spread + slack" or a few less,
+one encoder (a bag of features) at its own rate, and one number of steps. Each has the head's rate that gave it the best
+P@5 with seed 0, of those shown, and further seeds at that rate. Scores are of dev, for delicious a tenth of the training
+examples; test is never read. R@5, head, torso and tail: of the most frequent labels that have a third of all positives
+together, the next third, and the rest, the share of positives that are among the five highest labels of their example.
+
+- small start: slack a tenth as large at its start
+- start by co-occurrence: slack in the directions in which label sets differ most; rows alike: with rows of one length
+- scaled rows: a learned positive factor for each label
+- in groups: one row of slack for so many labels, neighbours in `sigfft.label_order`
+- labels ordered: that order on the circle
+
+The second table is of seed 0. Rank: exp of the entropy of the squared singular values, of centred logits of a thousand
+dev examples, and of the learned columns of W, of how many. Cosine: of a learned column at the end with its start, mean.
+Gradient: mean norm of that of a column's part of the projection, at the start / at the end, by kind of column.
+
+Finished trials are kept, and trained no second time; `--datasets` with no name prints their tables.
 """
 
 import argparse
@@ -14,7 +30,16 @@ from pathlib import Path
 from typing import Any
 
 from results import explained, write_section
-from why_heads import GroupedHead, ScaledHead, SmallHead, StartedBottleneck, StartedHead, directions, own_arguments
+from why_heads import (
+    GroupedHead,
+    ScaledHead,
+    SmallHead,
+    StartedBottleneck,
+    StartedHead,
+    alike,
+    directions,
+    own_arguments,
+)
 from why_measures import measured
 from why_tables import Key, best_rate, ranks, scores
 
@@ -103,6 +128,11 @@ def _started_slack(sizes: Sizes, data: Dataset) -> Head:
     return StartedHead(**own_arguments(_dft(sizes, data, slack=slack, spread=0)), start=start)
 
 
+def _started_alike(sizes: Sizes, data: Dataset) -> Head:
+    start = alike(directions(data.labels, data.n_labels, sizes.slack))
+    return StartedHead(**own_arguments(_dft(sizes, data)), start=start)
+
+
 def _started(sizes: Sizes, data: Dataset) -> Head:
     start = directions(data.labels, data.n_labels, sizes.slack)
     return StartedHead(**own_arguments(_dft(sizes, data)), start=start)
@@ -127,6 +157,7 @@ HEADS: dict[str, Callable[[Sizes, Dataset], Head]] = {
     ),
     "spread + slack, small start": lambda sizes, data: SmallHead(**own_arguments(_dft(sizes, data))),
     "spread + slack, start by co-occurrence": _started,
+    "spread + slack, start by co-occurrence, rows alike": _started_alike,
     "slack, start by co-occurrence": _started_slack,
     "bottleneck, start by co-occurrence": _started_bottleneck,
 }
@@ -174,6 +205,10 @@ def kept(path: Path) -> dict[Key, dict[str, Any]]:
     return {(run["data"], run["head"], run["rate"], run["seed"]): run for run in map(json.loads, lines)}
 
 
+def _rounded(run: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(run), parse_float=lambda text: float(f"{float(text):.5g}"))
+
+
 def run_missing(name: str, heads: list[str], rates: list[float], seeds: int, folder: Path, path: Path) -> None:
     """Train what `path` lacks, and add it there: seed 0 at all rates, further seeds at the best of them."""
     splits = load(name, folder)
@@ -186,7 +221,7 @@ def run_missing(name: str, heads: list[str], rates: list[float], seeds: int, fol
                 run = trial(name, head, rate, seed, splits)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(run) + "\n")
+                    file.write(json.dumps(_rounded(run)) + "\n")
                 print(name, head, rate, seed, *(f"{run['dev'][m]:.4f}" for m in ("P@5", "PSP@5")), flush=True)
 
 

@@ -11,7 +11,7 @@ Key = tuple[str, str, float, int]  # data, head, rate and seed
 Runs = Mapping[Key, dict[str, Any]]
 
 _COLUMNS = ("lower half of 1..k", "upper half of 1..k", "spread", "slack", "learned")
-_SCORES = ("data", "head", "dim", "parameters", "rate", "P@5", "P@5 of each seed", "PSP@5")
+_SCORES = ("data", "head", "dim", "parameters", "rate", "of rates", "P@5", "P@5 of each seed", "PSP@5")
 _RANKS = ("data", "head", "rank of logits", "rank of learned rows", "cosine with the start")
 
 
@@ -29,7 +29,9 @@ def scores(runs: Runs) -> str:
         first, p5 = own[0], [run["dev"]["P@5"] for run in own]
         thirds = [statistics.mean(run["measured"]["recall@5"][third] for run in own) for third in THIRDS]
         psp = statistics.mean(run["dev"]["PSP@5"] for run in own)
-        sizes = first["dim"], f"{first['parameters']:,}", f"{first['rate']:g}"
+        tried = sorted({key[2] for key in runs if key[:2] == (data, head)})
+        rates = f"{first['rate']:g}", ", ".join(f"{rate:g}" for rate in tried)
+        sizes = first["dim"], f"{first['parameters']:,}", *rates
         each = ", ".join(f"{score:.4f}" for score in p5)
         shown = (f"{statistics.mean(p5):.4f}", each, f"{psp:.4f}", *(f"{third:.3f}" for third in thirds))
         rows.append((data, -statistics.mean(p5), [data, head, *sizes, *shown]))
