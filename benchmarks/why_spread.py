@@ -2,11 +2,12 @@
 
     python benchmarks/why_spread.py --data FOLDER [--datasets delicious] [--seeds 2] [--runs runs/why.jsonl]
 
-FOLDER holds one folder for each data set. All heads of a data set have the parameters of "spread + slack" or a few less,
-one encoder (a bag of features) at its own rate, and one number of steps. Each has the head's rate that gave it the best
-P@5 with seed 0, of those shown, and further seeds at that rate. Scores are of dev, for delicious a tenth of the training
-examples; test is never read. R@5, head, torso and tail: of the most frequent labels that have a third of all positives
-together, the next third, and the rest, the share of positives that are among the five highest labels of their example.
+FOLDER holds one folder for each data set. All heads of a data set have the parameters of "spread + slack" or a few
+less, one encoder (a bag of features) at its own rate, and one number of steps. Each has the head's rate that gave it
+the best P@5 with seed 0, of those shown, and further seeds at that rate. Scores are of dev, for delicious a tenth of
+the training examples; test is never read. R@5, head, torso and tail: of the most frequent labels that have a third of
+all positives together, the next third, and the rest, the share of positives that are among the five highest labels of
+their example.
 
 - small start: slack a tenth as large at its start
 - start by co-occurrence: slack in the directions in which label sets differ most; rows alike: with rows of one length
