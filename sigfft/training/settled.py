@@ -51,7 +51,7 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
     of_head = own or config.head_learning_rate or config.learning_rate or _rounded(usual * scale)
     decay = config.encoder_weight_decay or config.weight_decay
     if decay < 0:
-        rarity = min(_RAREST, max(1.0, _OFTEN / (train.density * batch_size)))
+        rarity = max(1.0, _OFTEN / max(train.density * batch_size, _OFTEN / _RAREST))
         # A cosine's mean is a half: without a gradient, weights end at exp(-usual_decay · rarity) times their start.
         decay = _rounded(2 * getattr(encoder, "usual_decay", 0.0) * rarity / (rate * steps))
     block_size = config.block_size if config.block_size >= 0 else _block_size(train.n_labels)

@@ -93,8 +93,10 @@ def test_weight_decay_by_the_kind_of_encoder_and_the_steps(kind, steps, given, e
 
 
 def test_weights_of_rare_features_decay_more():
-    for n_features, expected in {10: 2.67, 128: 5.33, 10**6: 10.7}.items():
-        rows = SparseFeatures(np.arange(0, 202, 2), np.zeros(200, np.int32), np.ones(200, np.float32), n_features, 2)
+    for n_features, per_row, expected in [(10, 2, 2.67), (128, 2, 5.33), (10**6, 2, 10.7), (10, 0, 10.7)]:
+        count = 100 * per_row
+        starts = per_row * np.arange(101)
+        rows = SparseFeatures(starts, np.zeros(count, np.int32), np.ones(count, np.float32), n_features, per_row)
         splits = {"train": Dataset(rows, np.zeros((100, 1), np.int32), 40)}
         config = Config(optim=OptimConfig(batch_size=64, learning_rate=0.0, encoder_weight_decay=-1.0))
         found = settle(config, splits, Model(PureEncoder("bag", {}, INPUTS), HEADS["dft"])).optim
