@@ -163,7 +163,7 @@ def rows_of(lines: dict[tuple[str, str, float | None], Line]) -> list[list[objec
 
 def label_of(shown: str, line: Line) -> str:
     """The name of a row: the head's, and the rate that was chosen."""
-    head = f"{shown}: {line['head']}" if shown == "sigfft" else shown
+    head = f"{shown}: {line['head']}, {line['steps']} steps" if shown == "sigfft" else shown
     return head if line["rate"] is None else f"{head}, rate {line['rate']:g}"
 
 
