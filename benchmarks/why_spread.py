@@ -106,12 +106,6 @@ def _scaled(sizes: Sizes, data: Dataset) -> Head:
     return _widest(lambda slack: ScaledHead(**own_arguments(_dft(sizes, data, slack=slack))), budget(sizes, data))
 
 
-def _scaled_spread(sizes: Sizes, data: Dataset) -> Head:
-    return _widest(
-        lambda spread: ScaledHead(**own_arguments(_dft(sizes, data, slack=0, spread=spread))), budget(sizes, data)
-    )
-
-
 def _bottleneck(sizes: Sizes, data: Dataset) -> Head:
     own = {"feature_dim": sizes.features, "prior": data.mean_cardinality / data.n_labels}
     return _widest(lambda dim: sigfft.bottleneck_head(data.n_labels, dim, **own), budget(sizes, data))
@@ -121,12 +115,6 @@ def _started_bottleneck(sizes: Sizes, data: Dataset) -> Head:
     plain = _bottleneck(sizes, data)
     start = directions(data.labels, data.n_labels, plain.dim - 1)
     return StartedBottleneck(**plain.arguments, start=start)
-
-
-def _started_slack(sizes: Sizes, data: Dataset) -> Head:
-    slack = HEADS["slack"](sizes, data).arguments["slack"]
-    start = directions(data.labels, data.n_labels, slack)
-    return StartedHead(**own_arguments(_dft(sizes, data, slack=slack, spread=0)), start=start)
 
 
 def _started_alike(sizes: Sizes, data: Dataset) -> Head:
@@ -149,7 +137,6 @@ HEADS: dict[str, Callable[[Sizes, Dataset], Head]] = {
     "slack, small start": lambda sizes, data: _widest(
         lambda slack: SmallHead(**own_arguments(_dft(sizes, data, slack=slack, spread=0))), budget(sizes, data)
     ),
-    "spread, scaled rows": _scaled_spread,
     "spread + slack, scaled rows": _scaled,
     "spread + slack in groups of 4": lambda sizes, data: _grouped(sizes, data, 4),
     "spread + slack in groups of 16": lambda sizes, data: _grouped(sizes, data, 16),
@@ -159,7 +146,6 @@ HEADS: dict[str, Callable[[Sizes, Dataset], Head]] = {
     "spread + slack, small start": lambda sizes, data: SmallHead(**own_arguments(_dft(sizes, data))),
     "spread + slack, start by co-occurrence": _started,
     "spread + slack, start by co-occurrence, rows alike": _started_alike,
-    "slack, start by co-occurrence": _started_slack,
     "bottleneck, start by co-occurrence": _started_bottleneck,
 }
 

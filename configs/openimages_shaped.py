@@ -3,8 +3,7 @@
     python train.py --config=configs/openimages_shaped.py --workdir=runs/openimages_shaped
 
 Sizes are for 2 CPU cores: 10,000 training examples of 256 features each, where Open Images has pictures by the million.
-`sigfft/data/synthetic.py` tells how both are drawn. 400 steps take about 7 seconds; training ends 800
-steps after the best one on dev.
+`sigfft/data/synthetic.py` tells how both are drawn. Training ends 800 steps after the best one on dev.
 """
 
 from sigfft.data import SyntheticSpec

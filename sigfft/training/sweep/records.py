@@ -26,6 +26,10 @@ _MEASURED = "measured.json"  # in a run's folder: what its report lacks
 Evaluation = dict[str, Any]
 
 
+class RatesOpenError(Exception):
+    """Not all rates of a head have been tried."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Record:
     """A run that finished: report.json, its only head there, config.json, what was measured, and its evaluations."""
@@ -74,11 +78,11 @@ def chosen_rate(sweep: Sweep, head: SweptHead) -> Rate | None:
     """The rate whose run of the first seed has the best dev score, the first of equals; None where all failed.
 
     Raises:
-      LookupError: one of them has neither finished nor failed.
+      RatesOpenError: one of them has neither finished nor failed.
     """
     runs = [SweptRun(head, rate, sweep.seeds[0]) for rate in head.rates]
     if waited := [run.slug for run in runs if not has_ended(sweep, run)]:
-        raise LookupError(f"{', '.join(waited)} have not ended")
+        raise RatesOpenError(f"{', '.join(waited)} have not ended")
     records = {run.rate: read_record(folder) for run in runs if is_finished(folder := sweep.workdir(run))}
     return max(records, key=lambda rate: records[rate].score(records[rate].best), default=None)
 
@@ -110,7 +114,8 @@ def keep_best_parameters(folder: Workdir) -> None:
     for path in best.parent.iterdir():
         if path != best:
             shutil.rmtree(path)
-    shutil.rmtree(best / "rest", ignore_errors=True)  # which a best one may have lost before
+    if (rest := best / "rest").exists():  # which a best one may have lost before
+        shutil.rmtree(rest)
 
 
 def _evaluations(folder: Workdir) -> list[Evaluation]:

@@ -15,6 +15,7 @@ from sigfft.files.atomic import remove_parts
 from sigfft.training.experiment import run as train_run
 from sigfft.training.sweep.folder import Sweep, SweptHead, SweptRun
 from sigfft.training.sweep.records import (
+    RatesOpenError,
     chosen_rate,
     has_ended,
     is_finished,
@@ -32,7 +33,7 @@ def due(sweep: Sweep, head: SweptHead) -> list[SweptRun]:
     """The runs of a head that the protocol asks for, as far as is known: all rates, then seeds at the chosen one."""
     first, *others = sweep.seeds
     runs = [SweptRun(head, rate, first) for rate in head.rates]
-    with contextlib.suppress(LookupError):  # the rates are still being tried
+    with contextlib.suppress(RatesOpenError):  # the rates are still being tried
         if (rate := chosen_rate(sweep, head)) is not None:
             runs += [SweptRun(head, rate, seed) for seed in others]
     return runs
@@ -83,7 +84,8 @@ def _train(sweep: Sweep, run: SweptRun, say: Say) -> None:
         message = f"{type(error).__name__}: {' '.join(str(error).split())}"
         sweep.failure(run).parent.mkdir(exist_ok=True)
         write_text(sweep.failure(run), json.dumps({"error": message}))
-        shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)  # if it had any
+        if (checkpoints := folder.path / "checkpoints").exists():
+            shutil.rmtree(checkpoints)
         say(f"{run.slug} failed: {message}")
     else:
         record = read_record(folder)

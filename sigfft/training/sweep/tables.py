@@ -10,7 +10,7 @@ from sigfft.files import write_text
 from sigfft.files.documents import read_object
 from sigfft.training.evaluate import LOSS
 from sigfft.training.sweep.folder import Rate, Sweep, SweptHead, SweptRun
-from sigfft.training.sweep.records import Record, chosen_rate, is_finished, read_record
+from sigfft.training.sweep.records import RatesOpenError, Record, chosen_rate, is_finished, read_record
 
 Row = dict[str, Any]
 # Before the metrics of the dev and the test split, and after them
@@ -69,7 +69,7 @@ def write_tables(sweep: Sweep, path: Path) -> Tables:
     for head in sweep.heads:
         try:
             choices[head.name] = chosen_rate(sweep, head)
-        except LookupError:
+        except RatesOpenError:
             unknown.append(head.name)
     goals = _goals(sweep, choices, records)
     for head in sorted(sweep.heads, key=lambda head: (head.family, head.d or 0)):

@@ -143,3 +143,13 @@ def test_a_signal_is_passed_on_and_ends_the_sweep(tmp_path, number):
 def test_a_process_that_ends_early_is_told(tmp_path):
     with pytest.raises(RuntimeError, match="1 of 2 processes ended early, with status 3; the same command goes on"):
         processes.side_by_side(fails, ([tmp_path / "0"],), 2, tmp_path)
+
+
+def test_a_damaged_record_is_no_rate_that_is_still_open(tmp_path, monkeypatch):
+    def damaged(sweep, head):
+        raise KeyError("trained_by")
+
+    monkeypatch.setattr(runs, "chosen_rate", damaged)
+    sweep = sweep_of(tmp_path / "sweep")
+    with pytest.raises(KeyError, match="trained_by"):
+        runs.due(sweep, sweep.heads[0])
