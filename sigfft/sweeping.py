@@ -24,7 +24,8 @@ def options(add: Any) -> None:
     add("--rates", default="0.25,0.5,1,2,4", metavar="R,R", help=about)
     add("--processes", type=int, default=1, metavar="N", help="train so many runs side by side (default: 1)")
     add("--shard", default="0/1", metavar="I/N", help="train heads I, I + N, ... alone (default: %(default)s)")
-    add("--csv", type=Path, help="table of the runs; NAME_curves.csv has evaluations (default: sweep.csv in --workdir)")
+    about = "table of the runs, gone on with if it is there; NAME_curves.csv has evaluations (default: sweep.csv)"
+    add("--csv", type=Path, help=about)
     add("--retry-failed", action="store_true", help="try runs again that failed")
     add("--tables-only", action="store_true", help="write the tables of what --workdir holds, and train nothing")
 

@@ -37,7 +37,7 @@ def row(data, family, d, seed, **changes):
         "seconds_to_random_bottleneck": "" if d is None else 0.03 * best - (0 if bottleneck else 3),
         **{"test P@1": score + 0.26, "test P@5": 0.6 * score, "test F1@5": score, "test PSP@5": score - 0.2},
         **{"argmaxable_z": share, "argmaxable_features": 0.98 * share, "undecided": 0, "epsilon": 1e-8},
-        **{"epsilon_argmaxable_z": 0.995 * share, "epsilon_argmaxable_features": 0.97 * share, "error": ""},
+        **{"epsilon_argmaxable_z": 0.995 * share, "error": ""},
     }
     return own | changes
 

@@ -3,9 +3,14 @@
 import csv
 import dataclasses
 import json
+import types
 
-from sigfft.training.config import Config, EvalConfig, HeadConfig
+import numpy as np
+
+from sigfft.training.config import CheckConfig, Config, EvalConfig, HeadConfig
+from sigfft.training.sweep import measuring
 from sigfft.training.sweep.folder import Rate, Sweep, SweptHead
+from sigfft.training.sweep.records import write_check
 from sigfft.training.workdir import Workdir
 
 STEPS = 30
@@ -16,19 +21,21 @@ def sweep_of(path, *, families=("bottleneck", "dft_spread"), factors=(0.5, 1.0, 
     rates = tuple(Rate(factor, factor * 0.01, factor * 0.1) for factor in factors)
     kinds = {"bottleneck": HeadConfig(kind="bottleneck", dim=3), "dft_spread": HeadConfig(max_cardinality=2, spread=3)}
     heads = tuple(SweptHead(family, 3, kinds[family], rates) for family in families)
-    sweep = Sweep(path, Config(name="small", eval=EvalConfig(loss=True)), heads, tuple(seeds), {"train": "0"})
+    config = Config(name="small", eval=EvalConfig(loss=True), check=CheckConfig(max_sets=8))
+    sweep = Sweep(path, config, heads, tuple(seeds), {"train": "0"})
     sweep.write()
     return sweep
 
 
 class Trainer:
-    """Takes the place of `run`; `fails` says which slugs raise what, and `calls` which were asked for."""
+    """Takes the place of `run`; `fails` says which slugs raise what, `calls` and `checks` which were asked for."""
 
     def __init__(self, best=1.0, fails=None, metric="P@1"):
-        self.best, self.fails, self.metric, self.calls = best, fails or {}, metric, []
+        self.best, self.fails, self.metric = best, fails or {}, metric
+        self.calls, self.checks = [], []
 
     def train(self, config, path, *, resume, show):
-        assert (resume, show, config.baseline.kind) == ("auto", False, "none")
+        assert (resume, show, config.baseline.kind, config.check.max_sets) == ("auto", False, "none", -1)
         self.calls.append(path.name)
         if path.name in self.fails:
             raise self.fails[path.name]
@@ -46,21 +53,29 @@ class Trainer:
         folder.metrics.write_text("".join(json.dumps({"head": "only", **line}) + "\n" for line in lines))
         folder.report.write_text(json.dumps(_report(config, self.metric)))
 
-    def measure(self, folder):
-        measured = {"parameters": 77, "dim": 3, "epsilon": 1e-8, "epsilon_argmaxable_z": 0.25, "numpy": "2"}
-        (folder.path / "measured.json").write_text(json.dumps(measured))
+    def check(self, folder, test, max_sets):
+        assert (test, max_sets) == ("the test split", 8)
+        self.checks.append(folder.path.name)
+        write_check(folder, dict(zip(measuring.CHECKED, (8, 0.5, None, 0.125, 1e-8, 0.25, 3.0), strict=True)))
 
     def placed(self, monkeypatch):
         """Puts itself in place of training and of what is measured after it."""
         monkeypatch.setattr("sigfft.training.sweep.runs.train_run", self.train)
-        monkeypatch.setattr("sigfft.training.sweep.runs.measure", self.measure)
+        monkeypatch.setattr("sigfft.training.sweep.runs.load_splits", lambda config: {"test": "the test split"})
+        monkeypatch.setattr("sigfft.training.sweep.runs.check", self.check)
+        monkeypatch.setattr(
+            "sigfft.training.sweep.measuring.load_model", lambda path: (_Model, {"w": np.zeros((7, 11))})
+        )
         monkeypatch.setattr("sigfft.training.sweep.runs.keep_best_parameters", lambda folder: None)
         monkeypatch.setattr("sigfft.training.sweep.runs.jax.clear_caches", lambda: None)
         return self
 
 
+class _Model:
+    head = types.SimpleNamespace(dim=3)
+
+
 def _report(config, metric):
-    counts = {"checked": 8, "argmaxable": 4, "unargmaxable": 3, "undecided": 1}
     entry = {
         "name": "only",
         "kind": config.head.kind,
@@ -73,8 +88,6 @@ def _report(config, metric):
         "test": {"P@1": 1 / 3, "F1@5": 0.25},
         "thresholds": {"deployed": {"probability": 0.3}},
         "test_at_threshold": {"micro F1": 0.4},
-        "argmaxability": counts,
-        "argmaxability_on_features": None,
     }
     versions = {"sigfft": "0", "jax": "1", "devices": "1 × cpu"}
     return {"versions": versions, "encoder": {"kind": "mlp"}, "heads": [entry]}

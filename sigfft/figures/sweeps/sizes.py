@@ -18,10 +18,7 @@ SHARES = {
     "argmaxable_features": "output by some features",
     "undecided": "undecided: no proof either way",
 }
-EPSILON_SHARES = {
-    "epsilon_argmaxable_z": "by a ball of z, {}",
-    "epsilon_argmaxable_features": "by a ball of features, {}",
-}
+EPSILON_SHARES = {"epsilon_argmaxable_z": "by a ball of z, {}"}
 _D = "d: a bottleneck's dimensions; a DFT head's spread; with slack alone, that of the bottleneck of equal parameters."
 _FRONT = "Pareto front: best score at no more parameters"
 _FRONT_STYLE: dict[str, Any] = {"color": "#D4D4D4", "linewidth": 5, "drawstyle": "steps-post"}

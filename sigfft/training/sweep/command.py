@@ -5,6 +5,7 @@ from pathlib import Path
 from sigfft.files import check_writable
 from sigfft.training.config import Config
 from sigfft.training.sweep.folder import read_sweep
+from sigfft.training.sweep.kept import check_table, keep_runs
 from sigfft.training.sweep.plan import Grid, planned
 from sigfft.training.sweep.processes import share_devices, work_side_by_side
 from sigfft.training.sweep.runs import work
@@ -33,14 +34,16 @@ def run_sweep(
       grid: families, dims, seeds and rates. Lists may be longer than before, and not shorter.
       processes: so many train side by side.
       shard: (i, n): train heads i, i + n, ... of the list alone. Tables are of all that is there.
-      csv: the table of runs; that of evaluations is beside it. None: sweep.csv in the folder.
+      csv: the table of runs; that of evaluations is beside it. Runs that it holds already, of another folder or
+        machine, are kept and not trained again. None: sweep.csv in the folder.
       retry: try failed runs again.
 
     Returns:
       What was written.
 
     Raises:
-      ValueError: what is asked for cannot be, or the folder holds another sweep. Nothing is written then.
+      ValueError: what is asked for cannot be, or the folder or the table holds another sweep. Nothing is written
+        then.
       OSError: something cannot be written.
       Preempted: SIGTERM or SIGINT ended the sweep; what was trained is saved.
       RuntimeError: a process ended before its work did.
@@ -54,7 +57,9 @@ def run_sweep(
     if processes > 1:
         share_devices()
     sweep = planned(config, grid, Path(workdir))
+    check_table(sweep, table)
     sweep.write()
+    keep_runs(sweep, table)
     heads = list(sweep.heads[index::count])
     if retry:
         for head in heads:
@@ -74,8 +79,11 @@ def tables_of(workdir: Path | str, csv: Path | str | None = None) -> Tables:
       ValueError: the folder holds no sweep, or a damaged run.
       OSError: a table cannot be written.
     """
-    sweep = read_sweep(Path(workdir))
-    return write_tables(sweep, _table(sweep.path, csv))
+    sweep = read_sweep(Path(workdir) / "sweep.json")
+    table = _table(sweep.path, csv)
+    check_table(sweep, table)
+    keep_runs(sweep, table)
+    return write_tables(sweep, table)
 
 
 def _table(workdir: Path, csv: Path | str | None) -> Path:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sigfft.files import write_text
 from sigfft.files.atomic import parts
 from sigfft.files.documents import read_object
-from sigfft.training.config import Config, HeadConfig
+from sigfft.training.config import CheckConfig, Config, HeadConfig
 from sigfft.training.resume import differing
 from sigfft.training.workdir import Workdir
 
@@ -60,15 +60,21 @@ class Sweep:
     data: dict[str, str]  # the `fingerprint` of the splits
 
     @property
+    def file(self) -> Path:
+        """What tells of it in its folder."""
+        return self.path / "sweep.json"
+
+    @property
     def data_name(self) -> str:
         """What tables call the data: their folder's name, or without one the config's."""
         return Path(self.config.data.dir).name or self.config.name
 
     def config_of(self, run: SweptRun) -> Config:
-        """The config of one of its runs."""
+        """The config of one of its runs, whose label sets the sweep checks itself."""
         _, encoder, head = run.rate
         optim = dataclasses.replace(self.config.optim, learning_rate=encoder, head_learning_rate=head)
-        return dataclasses.replace(self.config, seed=run.seed, head=run.head.config, optim=optim)
+        unchecked = dataclasses.replace(self.config, check=CheckConfig(max_sets=-1))
+        return dataclasses.replace(unchecked, seed=run.seed, head=run.head.config, optim=optim)
 
     def workdir(self, run: SweptRun) -> Workdir:
         return Workdir(self.path / run.slug)
@@ -87,32 +93,41 @@ class Sweep:
         Raises:
           ValueError: the folder holds another sweep, or something else.
         """
-        file = self.path / "sweep.json"
-        before = read_sweep(self.path) if file.exists() else None
-        if before is not None and (found := _differences(self, before)):
+        before = read_sweep(self.file) if self.file.exists() else None
+        if before is not None and (found := differences(self, before)):
             raise ValueError(f"{self.path} holds another sweep: {'; '.join(found)}")
-        if before is None and self._holds_something(file):
+        if before is None and self._holds_something(self.file):
             raise ValueError(f"{self.path} is not empty and holds no sweep; give a new folder as the workdir")
-        heads = [head._asdict() | {"config": dataclasses.asdict(head.config)} for head in self.heads]
-        content = {"format": FORMAT, "data": self.data, "seeds": self.seeds, "heads": heads}
         if self != before:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(file, json.dumps(content | {"config": dataclasses.asdict(self.config)}, indent=1))
+            write_text(self.file, self.to_json())
+
+    def to_json(self) -> str:
+        """What `read_sweep` reads."""
+        heads = [head._asdict() | {"config": dataclasses.asdict(head.config)} for head in self.heads]
+        content = {"format": FORMAT, "data": self.data, "seeds": self.seeds, "heads": heads}
+        return json.dumps(content | {"config": dataclasses.asdict(self.config)}, indent=1)
+
+    def elsewhere(self) -> "Sweep":
+        """The same without the paths of this machine: of what they lead to the names are left."""
+        data, encoder = self.config.data, self.config.encoder
+        data = dataclasses.replace(data, dir=Path(data.dir).name, tokenizer=Path(data.tokenizer).name, cache_dir="")
+        encoder = dataclasses.replace(encoder, pretrained=Path(encoder.pretrained).name)
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, data=data, encoder=encoder))
 
     def _holds_something(self, file: Path) -> bool:
         """Whether there is more than what a start that was broken off left."""
         return self.path.exists() and (not self.path.is_dir() or bool(set(self.path.iterdir()) - set(parts(file))))
 
 
-def read_sweep(path: Path) -> Sweep:
-    """The sweep that a folder holds.
+def read_sweep(file: Path) -> Sweep:
+    """The sweep that a file tells of: sweep.json of its folder, or NAME.json beside its tables.
 
     Raises:
-      ValueError: there is none, or sweep.json is not what this version writes.
+      ValueError: there is none, or it is not what this version writes.
     """
-    file = path / "sweep.json"
     if not file.is_file():
-        raise ValueError(f"{path} holds no sweep: sweep.json is missing")
+        raise ValueError(f"{file.parent} holds no sweep: {file.name} is missing")
     content = read_object(file)
     if content.get("format") != FORMAT:
         raise ValueError(f"{file} has format {content.get('format')!r}; this version of sigfft reads {FORMAT}")
@@ -121,7 +136,8 @@ def read_sweep(path: Path) -> Sweep:
             SweptHead(own["family"], own["d"], HeadConfig(**own["config"]), tuple(Rate(*rate) for rate in own["rates"]))
             for own in content["heads"]
         )
-        return Sweep(path, _rebuilt(Config(), content["config"]), heads, tuple(content["seeds"]), content["data"])
+        config, seeds = _rebuilt(Config(), content["config"]), tuple(content["seeds"])
+        return Sweep(file.parent, config, heads, seeds, content["data"])
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file} is not what this version of sigfft writes: {type(error).__name__}: {error}"
@@ -138,7 +154,7 @@ def _rebuilt(default: Any, values: Any) -> Any:
     return kind(**{key: _rebuilt(getattr(default, key), value) for key, value in values.items()})
 
 
-def _differences(sweep: Sweep, before: Sweep) -> list[str]:
+def differences(sweep: Sweep, before: Sweep) -> list[str]:
     """What keeps a sweep from going on with one that was begun, in words."""
     changed = differing(sweep.config, json.loads(json.dumps(dataclasses.asdict(before.config))))
     found = [f"{key} is {theirs!r} there, and {ours!r} here" for key, (ours, theirs) in changed.items()]

@@ -1,29 +1,19 @@
-"""What the folder of a finished run holds that tables of a sweep tell, and which rate dev chose for a head."""
+"""What tables tell of a sweep's finished runs, as each run's folder holds it, and which rate dev chose for a head."""
 
 import dataclasses
 import json
-import logging
-import shutil
 from typing import Any
 
-import jax
-import numpy as np
-
-from sigfft.argmaxability.epsilon import EPSILON, epsilon_argmaxable
-from sigfft.argmaxability.of_heads.streamed import HELD
-from sigfft.argmaxability.report import Report
 from sigfft.files import write_text
-from sigfft.heads import stored_layer
+from sigfft.files.documents import read_object
 from sigfft.training.evaluate import LOSS
-from sigfft.training.finished import load_model
-from sigfft.training.log import read_log
 from sigfft.training.sweep.folder import Rate, Sweep, SweptHead, SweptRun
 from sigfft.training.workdir import Workdir
 
-_LOG = logging.getLogger(__name__)
-_MEASURED = "measured.json"  # in a run's folder: what its report lacks
+_RECORD, _CHECK = "record.json", "check.json"  # in a run's folder: what tables tell of it, and of its label sets
 # "step", "seconds" of training alone, None where the log does not tell, "train_loss" and each metric as "dev NAME"
 Evaluation = dict[str, Any]
+Row = dict[str, Any]
 
 
 class RatesOpenError(Exception):
@@ -32,33 +22,57 @@ class RatesOpenError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A run that finished: report.json, its only head there, config.json, what was measured, and its evaluations."""
+    """A run that finished: its cells in the table of runs, and its evaluations on dev; when read, all are text."""
 
-    report: dict[str, Any]
-    entry: dict[str, Any]
-    config: dict[str, Any]
-    measured: dict[str, Any]
+    row: Row
     curve: list[Evaluation]
 
     @property
     def metric(self) -> str:
         """The name of the dev metric that steps and rates are chosen by."""
-        return self.entry["trained_by"]["metric"]
+        return self.row["dev_metric"]
 
     @property
     def best(self) -> Evaluation:
         """The evaluation that chose the parameters."""
-        return next(line for line in self.curve if line["step"] == self.entry["best_step"])
+        return next(line for line in self.curve if str(line["step"]) == str(self.row["best_step"]))
 
     def score(self, evaluation: Evaluation) -> float:
         """The dev metric of an evaluation, of which larger is better."""
-        value = evaluation[f"dev {self.metric}"]
+        value = float(evaluation[f"dev {self.metric}"])
         return -value if self.metric == LOSS else value
 
 
+def cell(value: Any) -> str:
+    """A value as tables have it: nothing for what is not known, and 6 significant digits."""
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def write_record(folder: Workdir, record: Record) -> None:
+    """Ends a run of a sweep: `is_finished` from here on."""
+    rounded = [{name: cell(value) for name, value in row.items()} for row in (record.row, *record.curve)]
+    write_text(folder.path / _RECORD, json.dumps({"row": rounded[0], "curve": rounded[1:]}))
+
+
+def write_check(folder: Workdir, checked: Row) -> None:
+    """Adds to a finished run what was found of its label sets: it `is_checked`."""
+    write_text(folder.path / _CHECK, json.dumps({name: cell(value) for name, value in checked.items()}))
+
+
 def is_finished(folder: Workdir) -> bool:
-    """Whether a run has ended, and what its report lacks has been measured."""
-    return folder.report.exists() and (folder.path / _MEASURED).exists()
+    """Whether a run has ended, and all that tables tell of it but its label sets is there."""
+    return (folder.path / _RECORD).exists()
+
+
+def is_checked(folder: Workdir) -> bool:
+    """Whether the label sets of a run have been checked."""
+    return (folder.path / _CHECK).exists()
+
+
+def forget(folder: Workdir) -> None:
+    """Removes what a run's folder holds for tables, that it may be trained anew."""
+    for name in (_CHECK, _RECORD):
+        (folder.path / name).unlink(missing_ok=True)
 
 
 def has_ended(sweep: Sweep, run: SweptRun) -> bool:
@@ -67,11 +81,19 @@ def has_ended(sweep: Sweep, run: SweptRun) -> bool:
 
 
 def read_record(folder: Workdir) -> Record:
-    """The record of a run that `is_finished`."""
-    report = folder.read(folder.report)
-    (entry,) = report["heads"]
-    measured = folder.read(folder.path / _MEASURED)
-    return Record(report, entry, folder.read(folder.config), measured, _evaluations(folder))
+    """The record of a run that `is_finished`, with what is known of its label sets.
+
+    Raises:
+      ValueError: it is damaged.
+    """
+    content = read_object(folder.path / _RECORD)
+    check = read_object(folder.path / _CHECK) if is_checked(folder) else {}
+    try:
+        return Record(content["row"] | check, content["curve"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder.path / _RECORD} is not what a sweep writes; remove it, and the sweep writes it anew"
+        ) from error
 
 
 def chosen_rate(sweep: Sweep, head: SweptHead) -> Rate | None:
@@ -85,47 +107,3 @@ def chosen_rate(sweep: Sweep, head: SweptHead) -> Rate | None:
         raise RatesOpenError(f"{', '.join(waited)} have not ended")
     records = {run.rate: read_record(folder) for run in runs if is_finished(folder := sweep.workdir(run))}
     return max(records, key=lambda rate: records[rate].score(records[rate].best), default=None)
-
-
-def measure(folder: Workdir) -> None:
-    """Writes what tables tell of a finished run beside its report: of the parameters, and of room for balls."""
-    model, params = load_model(folder.path)
-    share, verdicts = None, folder.verdicts(model.name)
-    if verdicts.exists() and model.head.n_labels * model.head.dim <= HELD:
-        weight, bias = stored_layer(model.head, params["head"])
-        try:
-            share = float(epsilon_argmaxable(weight, Report.load(verdicts), bias).mean())
-        except RuntimeError as error:  # a linear program without an answer: the share is not known
-            _LOG.warning("%s: the share of ε-argmaxable sets is left out: %s", folder.path, error)
-    content = {
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
-        "dim": model.head.dim,
-        "epsilon": None if share is None else EPSILON,
-        "epsilon_argmaxable_z": share,
-        "numpy": np.__version__,
-    }
-    write_text(folder.path / _MEASURED, json.dumps(content))
-
-
-def keep_best_parameters(folder: Workdir) -> None:
-    """Leaves of a finished run's checkpoints the parameters that `load_model` reads: a sweep has many runs."""
-    (entry,) = folder.read(folder.report)["heads"]
-    best = folder.checkpoints(entry["name"]) / str(entry["best_step"])
-    for path in best.parent.iterdir():
-        if path != best:
-            shutil.rmtree(path)
-    if (rest := best / "rest").exists():  # which a best one may have lost before
-        shutil.rmtree(rest)
-
-
-def _evaluations(folder: Workdir) -> list[Evaluation]:
-    """The evaluations on dev in the order of steps, each with loss and seconds of the log's line before it."""
-    trained: dict[str, Any] = {}
-    found = []
-    for line in read_log(folder):
-        if "loss" in line:
-            trained = {"seconds": line.get("seconds"), "train_loss": line["loss"]}
-        else:
-            dev = {name: value for name, value in line.items() if name.startswith("dev ")}
-            found.append({"step": line["step"], **trained, **dev})
-    return found

@@ -1,18 +1,20 @@
-"""The two tables of a sweep, from the folders of its runs alone: a row a run, and a row an evaluation on dev."""
+"""The two tables of a sweep, from the folders of its runs alone: a row a run, and a row an evaluation on dev.
+
+With them goes what the sweep is, NAME.json, so that another machine can go on with the tables alone.
+"""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sigfft.files import write_text
 from sigfft.files.documents import read_object
-from sigfft.training.evaluate import LOSS
 from sigfft.training.sweep.folder import Rate, Sweep, SweptHead, SweptRun
-from sigfft.training.sweep.records import RatesOpenError, Record, chosen_rate, is_finished, read_record
+from sigfft.training.sweep.measuring import CHECKED
+from sigfft.training.sweep.records import RatesOpenError, Record, Row, cell, chosen_rate, is_finished, read_record
 
-Row = dict[str, Any]
 # Before the metrics of the dev and the test split, and after them
 _FIRST = (
     *("run", "data", "family", "d", "head", "kind", "encoder", "start", "dim", "max_cardinality", "spread", "slack"),
@@ -20,11 +22,9 @@ _FIRST = (
     *("steps", "best_step", "stopped", "seconds", "seconds_to_best", "steps_to_bottleneck", "seconds_to_bottleneck"),
     *("steps_to_random_bottleneck", "seconds_to_random_bottleneck", "dev_metric", "dev_score", "dev_loss"),
 )
-_LAST = (
-    *("sets_checked", "argmaxable_z", "argmaxable_features", "undecided"),
-    *("epsilon", "epsilon_argmaxable_z", "epsilon_argmaxable_features", "median_radius"),
-    *("device", "jax", "flax", "numpy", "sigfft", "note", "error"),
-)
+_LAST = (*CHECKED, "device", "jax", "flax", "numpy", "sigfft", "note", "error")
+# Columns that other runs have a say in
+OF_ALL_RUNS = {name for name in _FIRST if name.endswith("_bottleneck")} | {"chosen", "note", "error"}
 _CURVE = ("run", "step", "seconds", "train_loss")
 _BOTTLENECKS = {"bottleneck": "bottleneck", "bottleneck_random": "random_bottleneck"}  # a family, as in columns
 
@@ -46,14 +46,19 @@ def curves_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_curves{path.suffix}")
 
 
+def settings_path(path: Path) -> Path:
+    """What the sweep of a table of runs is, beside it; in a sweep's folder, that folder's own sweep.json."""
+    return path.with_suffix(".json")
+
+
 def write_tables(sweep: Sweep, path: Path) -> Tables:
-    """Writes the rows of all runs that have ended, each file whole or not at all.
+    """Writes the rows of all runs that have ended, each file whole or not at all, the table of runs last.
 
     A cell that is not known is empty. Numbers have 6 significant digits, and lines end as RFC 4180 says.
 
     Args:
       sweep: whose runs are read.
-      path: NAME.csv; evaluations go to NAME_curves.csv beside it.
+      path: NAME.csv; evaluations go to NAME_curves.csv and what the sweep is to NAME.json beside it.
 
     Raises:
       ValueError: a run's folder is damaged.
@@ -81,14 +86,19 @@ def write_tables(sweep: Sweep, path: Path) -> Tables:
             row = _row_of_run(sweep, run) | {"chosen": chosen, "note": note if chosen else ""}
             if run.slug in records:
                 record = records[run.slug]
-                rows.append(row | _row_of(record) | _races(record, head, run.seed, goals))
+                row = record.row | row | _races(record, head, run.seed, goals)
                 curves += [{"run": run.slug, **line} for line in record.curve]
-            elif (failure := sweep.failure(run)).exists():
-                rows.append(row | {"error": read_object(failure)["error"]})
-                notes.append(f"{run.slug} failed: {rows[-1]['error']}")
+            if (failure := sweep.failure(run)).exists():
+                row["error"] = read_object(failure)["error"]
+                notes.append(f"{run.slug} failed: {row['error']}")
+            if run.slug in records or "error" in row:
+                rows.append(row)
+    if settings_path(path) != sweep.file:
+        write_text(settings_path(path), sweep.elsewhere().to_json())
+    _write(curves_path(path), [*_CURVE, *_metrics(curves, "dev ")], curves)
     _write(path, [*_FIRST, *_metrics(rows, "dev "), *_metrics(rows, "test "), *_LAST], rows)
-    _write(curves_path(path), [*_CURVE, *_metrics(curves, "dev "), "radius"], curves)
-    return Tables(path, curves_path(path), len(records), len(rows) - len(records), len(curves), notes, unknown)
+    failed = sum("error" in row for row in rows)
+    return Tables(path, curves_path(path), len(records), failed, len(curves), notes, unknown)
 
 
 def _row_of_run(sweep: Sweep, run: SweptRun) -> Row:
@@ -104,51 +114,6 @@ def _row_of_run(sweep: Sweep, run: SweptRun) -> Row:
         "learning_rate": run.rate.learning_rate,
         "head_learning_rate": run.rate.head_learning_rate,
     }
-
-
-def _row_of(record: Record) -> Row:
-    """What a finished run adds to its row, apart from what other runs decide."""
-    entry, by, best = record.entry, record.entry["trained_by"], record.best
-    arguments, measured = entry["head"], record.measured
-    versions = record.report["versions"] | record.config["origin"]["versions"]
-    row = {
-        "head": entry["name"],
-        "encoder": record.report["encoder"]["kind"],
-        "dim": measured["dim"],
-        **{name: arguments.get(name) for name in ("max_cardinality", "spread", "slack", "feature_dim")},
-        "head_parameters": entry["parameters"],
-        "parameters": measured["parameters"],
-        "steps": entry["steps"],
-        "best_step": entry["best_step"],
-        "stopped": "patience" if entry["steps"] < by["steps"] else "budget",
-        "seconds": entry["seconds"],
-        "seconds_to_best": best["seconds"],
-        "dev_metric": record.metric,
-        "dev_score": best[f"dev {record.metric}"],
-        "dev_loss": best.get(f"dev {LOSS}"),
-        **{name: value for name, value in best.items() if name.startswith("dev ")},
-        **{f"test {name}": value for name, value in entry["test"].items()},
-        **_shares(entry),
-        **{name: measured[name] for name in ("epsilon", "epsilon_argmaxable_z", "numpy")},
-        "device": versions["devices"],
-        **{name: versions[name] for name in ("jax", "flax", "sigfft")},
-    }
-    if entry["thresholds"] is not None:
-        row["test threshold"] = entry["thresholds"]["deployed"]["probability"]
-        row |= {f"test at threshold {name}": value for name, value in entry["test_at_threshold"].items()}
-    return row
-
-
-def _shares(entry: Mapping[str, Any]) -> Row:
-    """How many of the test label sets were checked, and which shares of them can be output."""
-    of_z, of_features = entry["argmaxability"], entry["argmaxability_on_features"]
-    row: Row = {}
-    if of_z and of_z["checked"]:
-        row = {"sets_checked": of_z["checked"], "argmaxable_z": of_z["argmaxable"] / of_z["checked"]}
-        row["undecided"] = of_z["undecided"] / of_z["checked"]
-    if of_features and of_features["checked"]:
-        row["argmaxable_features"] = of_features["argmaxable"] / of_features["checked"]
-    return row
 
 
 def _goals(
@@ -199,9 +164,5 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(columns)
-    table.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    table.writerows([cell(row.get(column)) for column in columns] for row in rows)
     write_text(path, text.getvalue())
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

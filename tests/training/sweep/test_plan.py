@@ -79,9 +79,9 @@ def test_rates_are_factors_on_the_settled_ones(shared, tmp_path):
 
 def test_a_sweep_goes_on_with_itself_and_with_longer_lists(tmp_path):
     sweep = sweep_of(tmp_path / "sweep", families=["bottleneck"], seeds=(0, 1))
-    assert read_sweep(sweep.path) == sweep
+    assert read_sweep(sweep.file) == sweep
     longer = sweep_of(tmp_path / "sweep", factors=(0.5, 1.0, 2.0, 4.0), seeds=(0, 1, 2))
-    assert read_sweep(sweep.path) == longer
+    assert read_sweep(sweep.file) == longer
     told = {
         r"it has the seeds 2 as well; it has dft_spread_d3 as well; bottleneck_d3 has Rate\(factor=4.0": sweep,
         "rates are tried with seed 0 there, and 1 here": with_seeds(longer, 1, 0, 2),
@@ -96,13 +96,13 @@ def test_a_sweep_goes_on_with_itself_and_with_longer_lists(tmp_path):
     for message, other in told.items():
         with pytest.raises(ValueError, match=f"holds another sweep: .*{message}"):
             other.write()
-    assert read_sweep(sweep.path) == longer
+    assert read_sweep(sweep.file) == longer
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / ".sweep-0123abcd.json").write_text("{")  # what a start that was killed leaves
-    assert read_sweep(sweep_of(tmp_path / "new").path).seeds == (0, 1, 2)
+    assert read_sweep(sweep_of(tmp_path / "new").file).seeds == (0, 1, 2)
     (tmp_path / "mine").write_text("kept")
     with pytest.raises(ValueError, match="is not empty and holds no sweep"):
         sweep_of(tmp_path)
@@ -110,7 +110,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
         tables_of(tmp_path)
     (tmp_path / "sweep.json").write_text('{"format": 1, "heads": [{"family": "bottleneck"}]}')
     with pytest.raises(ValueError, match=r"sweep\.json is not what this version .*KeyError: 'd'"):
-        read_sweep(tmp_path)
+        read_sweep(tmp_path / "sweep.json")
 
 
 @pytest.mark.parametrize(

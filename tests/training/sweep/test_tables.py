@@ -1,5 +1,6 @@
 """The tables of a sweep: what is in a row, of runs that finished, failed, or are not there yet."""
 
+import numpy as np
 import pytest
 from swept_folders import Trainer, rows_of, sweep_of
 
@@ -19,7 +20,7 @@ def trained(tmp_path, monkeypatch):
 
 
 def test_a_row_holds_what_the_runs_folder_tells(trained, tmp_path):
-    tables = write_tables(read_sweep(trained.path), tmp_path / "t.csv")
+    tables = write_tables(read_sweep(trained.path / "sweep.json"), tmp_path / "t.csv")
     by_run = {row["run"]: row for row in rows_of(tables.path)}
     assert list(by_run) == [
         f"{head}_{slug}"
@@ -34,8 +35,8 @@ def test_a_row_holds_what_the_runs_folder_tells(trained, tmp_path):
         **{"seconds": "15", "seconds_to_best": "10", "dev_metric": "P@1", "dev_score": "0.66", "dev_loss": "4.49"},
         **{"dev P@1": "0.66", "test P@1": "0.333333", "test threshold": "0.3", "test at threshold micro F1": "0.4"},
         **{"sets_checked": "8", "argmaxable_z": "0.5", "undecided": "0.125", "argmaxable_features": ""},
-        **{"epsilon": "1e-08", "epsilon_argmaxable_z": "0.25", "median_radius": "", "error": ""},
-        **{"device": "1 × cpu", "numpy": "2", "steps_to_random_bottleneck": ""},
+        **{"epsilon": "1e-08", "epsilon_argmaxable_z": "0.25", "error": ""},
+        **{"device": "1 × cpu", "numpy": np.__version__, "steps_to_random_bottleneck": ""},
         # 0.66 at step 20; its bottleneck's best is 0.51, which it passes at step 20 and has not at 10 (0.46)
         **{"steps_to_bottleneck": "20", "seconds_to_bottleneck": "10"},
         "note": "the chosen rate, 2, is the largest of those tried: a larger one may score better",
@@ -54,19 +55,19 @@ def test_a_row_for_each_evaluation(trained, tmp_path):
     first, second, *_ = rows_of(write_tables(trained, tmp_path / "t.csv").curves)
     assert first == {
         **{"run": "bottleneck_d3_rate1_seed0", "step": "10", "seconds": "5", "train_loss": "8"},
-        **{"dev P@1": "0.2", "dev loss": "4.8", "radius": ""},
+        **{"dev P@1": "0.2", "dev loss": "4.8"},
     }
     assert (second["step"], second["seconds"]) == ("20", "10")
     assert (tmp_path / "t.csv").read_bytes().count(b"\r\n") == 9  # as RFC 4180 ends lines
 
 
 def test_what_is_not_there_yet_is_said_and_no_rate_is_chosen(trained, tmp_path):
-    (trained.path / "dft_spread_d3_rate1_seed0" / "measured.json").unlink()
+    (trained.path / "dft_spread_d3_rate1_seed0" / "record.json").unlink()
     tables = write_tables(trained, tmp_path / "t.csv")
     assert tables.open_heads == ["dft_spread_d3"]
     dft = [row for row in rows_of(tables.path) if row["family"] == "dft_spread"]
     assert [row["chosen"] for row in dft] == [""] * 3
-    (trained.path / "bottleneck_d3_rate2_seed1" / "report.json").write_text("{")
-    with pytest.raises(ValueError, match=r"bottleneck_d3_rate2_seed1/report\.json is not JSON"):
+    (trained.path / "bottleneck_d3_rate2_seed1" / "record.json").write_text("{")
+    with pytest.raises(ValueError, match=r"bottleneck_d3_rate2_seed1/record\.json is not JSON"):
         write_tables(trained, tmp_path / "t.csv")
     assert len(rows_of(tables.path)) == 7  # as before

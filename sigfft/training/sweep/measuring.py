@@ -1,0 +1,130 @@
+"""What is measured of a run of a sweep once it has been trained: its row of the table, and its label sets."""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from sigfft.argmaxability.epsilon import EPSILON, epsilon_argmaxable
+from sigfft.argmaxability.of_heads.streamed import HELD
+from sigfft.data import Dataset
+from sigfft.heads import stored_layer
+from sigfft.training.evaluate import LOSS, check_label_sets
+from sigfft.training.finished import load_model
+from sigfft.training.log import read_log
+from sigfft.training.sweep.records import Evaluation, Record, Row, write_check, write_record
+from sigfft.training.workdir import Workdir
+
+_LOG = logging.getLogger(__name__)
+# Columns of what `check` measures
+CHECKED = (
+    *("sets_checked", "argmaxable_z", "argmaxable_features", "undecided", "epsilon", "epsilon_argmaxable_z"),
+    "check_seconds",
+)
+
+
+def measure(folder: Workdir) -> None:
+    """Writes the record of a run that was trained: `is_finished` from here on."""
+    model, params = load_model(folder.path)
+    sizes = {
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
+        "dim": model.head.dim,
+        "numpy": np.__version__,
+    }
+    report, curve = folder.read(folder.report), _evaluations(folder)
+    write_record(folder, Record(_row(report, folder.read(folder.config), curve, sizes), curve))
+
+
+def check(folder: Workdir, test: Dataset, max_sets: int) -> None:
+    """Checks distinct label sets of the test split on a finished run, keeps the verdicts, and writes what tables tell.
+
+    Args:
+      folder: of a run whose best parameters are there.
+      test: the test split.
+      max_sets: at most so many, as `check_label_sets`.
+    """
+    model, params = load_model(folder.path)
+    found = check_label_sets(model.head, params["head"], test, max_sets, model.domain)
+    assert found is not None  # there is one process
+    share, on_z, on_features = None, found.of_z, found.of_features
+    if model.head.n_labels * model.head.dim <= HELD:
+        weight, bias = stored_layer(model.head, params["head"])
+        try:
+            share = float(epsilon_argmaxable(weight, on_z, bias).mean())
+        except RuntimeError as error:  # a linear program without an answer: the share is not known
+            _LOG.warning("%s: the share of ε-argmaxable sets is left out: %s", folder.path, error)
+    folder.verdicts(model.name).parent.mkdir(exist_ok=True)
+    on_z.save(folder.verdicts(model.name))
+    if on_features is not None:
+        on_features.save(folder.verdicts_on_features(model.name))
+    counts = on_z.counts()
+    values = (
+        counts["checked"],
+        counts["argmaxable"] / counts["checked"],
+        None if on_features is None else on_features.counts()["argmaxable"] / counts["checked"],
+        counts["undecided"] / counts["checked"],
+        None if share is None else EPSILON,
+        share,
+        found.seconds,
+    )
+    write_check(folder, dict(zip(CHECKED, values, strict=True)))
+
+
+def keep_best_parameters(folder: Workdir) -> None:
+    """Leaves of a finished run's checkpoints the parameters that `load_model` reads: a sweep has many runs."""
+    (entry,) = folder.read(folder.report)["heads"]
+    best = folder.checkpoints(entry["name"]) / str(entry["best_step"])
+    for path in best.parent.iterdir():
+        if path != best:
+            shutil.rmtree(path)
+    if (rest := best / "rest").exists():  # which a best one may have lost before
+        shutil.rmtree(rest)
+
+
+def _row(
+    report: Mapping[str, Any], config: Mapping[str, Any], curve: list[Evaluation], sizes: Mapping[str, Any]
+) -> Row:
+    """The cells of a run that its own folder tells."""
+    (entry,) = report["heads"]
+    by, arguments = entry["trained_by"], entry["head"]
+    best = next(line for line in curve if line["step"] == entry["best_step"])
+    versions = report["versions"] | config["origin"]["versions"]
+    row = {
+        "head": entry["name"],
+        "encoder": report["encoder"]["kind"],
+        **{name: arguments.get(name) for name in ("max_cardinality", "spread", "slack", "feature_dim")},
+        "head_parameters": entry["parameters"],
+        **sizes,
+        "steps": entry["steps"],
+        "best_step": entry["best_step"],
+        "stopped": "patience" if entry["steps"] < by["steps"] else "budget",
+        "seconds": entry["seconds"],
+        "seconds_to_best": best["seconds"],
+        "dev_metric": by["metric"],
+        "dev_score": best[f"dev {by['metric']}"],
+        "dev_loss": best.get(f"dev {LOSS}"),
+        **{name: value for name, value in best.items() if name.startswith("dev ")},
+        **{f"test {name}": value for name, value in entry["test"].items()},
+        "device": versions["devices"],
+        **{name: versions[name] for name in ("jax", "flax", "sigfft")},
+    }
+    if entry["thresholds"] is not None:
+        row["test threshold"] = entry["thresholds"]["deployed"]["probability"]
+        row |= {f"test at threshold {name}": value for name, value in entry["test_at_threshold"].items()}
+    return row
+
+
+def _evaluations(folder: Workdir) -> list[Evaluation]:
+    """The evaluations on dev in the order of steps, each with loss and seconds of the log's line before it."""
+    trained: dict[str, Any] = {}
+    found = []
+    for line in read_log(folder):
+        if "loss" in line:
+            trained = {"seconds": line.get("seconds"), "train_loss": line["loss"]}
+        else:
+            dev = {name: value for name, value in line.items() if name.startswith("dev ")}
+            found.append({"step": line["step"], **trained, **dev})
+    return found
