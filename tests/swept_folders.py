@@ -56,7 +56,7 @@ class Trainer:
     def check(self, folder, test, max_sets):
         assert (test, max_sets) == ("the test split", 8)
         self.checks.append(folder.path.name)
-        write_check(folder, dict(zip(measuring.CHECKED, (8, 0.5, None, 0.125, 1e-8, 0.25, 3.0), strict=True)))
+        write_check(folder, dict(zip(measuring.CHECKED, (8, 0.5, 0.125, None, None, 1e-8, 0.25, 3.0), strict=True)))
 
     def placed(self, monkeypatch):
         """Puts itself in place of training and of what is measured after it."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from sigfft import labels
 from sigfft.argmaxability.checker import check
@@ -17,8 +17,10 @@ from sigfft.argmaxability.report import Report
 from sigfft.argmaxability.rules import Rule
 from sigfft.domains import Domain, domain_of
 from sigfft.heads import Head, Params, stored_layer
+from sigfft.projection import Projection
 
 _SCALES = 4.0 ** np.arange(10, -3, -2)  # of the largest entry of z
+_INSIDE, _MISSED = 1e-3, 1e-9  # above the domain's bound, and of the length of z: what least squares may leave
 _UNKNOWN = Verdict("undecided", (-1.0, 1.0), "none")
 
 
@@ -28,8 +30,8 @@ def check_features(
     """The report on what features in a domain yield, from that on z; and what they reach.
 
     A certificate for z is one for features. Where they reach every z, so are its witnesses, but for the projection's
-    inverse; what that leaves open, and all where they reach a part, is decided on the exact product of W and the
-    projection.
+    inverse; of others nonnegative features are sought that the projection takes to the witness. What that leaves open
+    is decided on the exact product of W and the projection.
 
     Args:
       head: any head.
@@ -52,12 +54,37 @@ def check_features(
         for i, witness, holds in zip(at.tolist(), x, proves_witnesses(layer, padded[at], x), strict=True):
             if holds:
                 verdicts[i] = Verdict("argmaxable", (0.0, 1.0), "reach", witness)
+    if np.isfinite(domain.low) and not np.isfinite(domain.high):
+        for i, verdict in enumerate(known):
+            if verdicts[i].status == "undecided" and isinstance(verdict.witness, np.ndarray):
+                found = _onto(projection, domain.low, verdict.witness.astype(np.float64), bias is None)
+                if found is not None and proves_witnesses(layer, padded[[i]], found[None])[0]:
+                    verdicts[i] = Verdict("argmaxable", (0.0, 1.0), "onto", found)
     left = [i for i, verdict in enumerate(verdicts) if verdict.status == "undecided"]
     if left:
         more = check(weight, padded[left], bias, rule, domain=domain.to_json(), projection=projection, **options)
         for i, verdict in zip(left, more.verdicts, strict=True):
             verdicts[i] = verdict
     return Report(layer.digest, of_z.label_sets, [verdicts[i] for i in inverse]), reached
+
+
+def _onto(
+    projection: Projection, low: float, z: Float[np.ndarray, " dim"], free: bool
+) -> Float[np.ndarray, " features"] | None:
+    """Features above a bound that the projection takes to z, or to a multiple where that is as good; None: none found.
+
+    By nonnegative least squares, which needs as many steps as z has dimensions: less than a search among features.
+    """
+    from scipy.optimize import nnls  # takes longer to import than all of sigfft; most checks never get here
+
+    matrix, offset = projection
+    multiple = 10 * (np.linalg.norm(offset) + 1) / np.linalg.norm(z) if free and z.any() else 1.0
+    inside = np.full(matrix.shape[1], low + _INSIDE)  # the bound itself is not in the domain
+    try:
+        above, missed = nnls(matrix, multiple * z - offset - matrix @ inside)
+    except RuntimeError:  # more steps than it allows itself
+        return None
+    return inside + above if missed <= _MISSED * multiple * np.linalg.norm(z) else None
 
 
 def reproduced_by_features(

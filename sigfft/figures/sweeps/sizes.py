@@ -70,7 +70,8 @@ def score_against_parameters(sweep: Sweep, metric: str = "F1@5") -> Figure:
     require(sweep, [column])
     looks = Looks.of_columns(sweep, [column])
     data_sets = sweep.data_sets
-    figure, axes = panels_of(len(data_sets), 2, width=5.4, height=4.0)
+    alone = len(data_sets) == 1
+    figure, axes = panels_of(len(data_sets), 2, width=8.4 if alone else 5.4, height=4.0)
     for axis, data in zip(axes, data_sets, strict=True):
         drawn = [
             (head, size.mean, score)
@@ -100,7 +101,7 @@ def score_against_parameters(sweep: Sweep, metric: str = "F1@5") -> Figure:
         few_ticks(axis.xaxis, axis.set_xlim, EngFormatter(sep=""))
         beside_each(figure, axis, texts)
     figure.suptitle(_RANGES.replace("Band or bar", "Bar"), fontsize=9)
-    legend(figure, *axes)
+    legend(figure, *axes, columns=2 if alone else 3)
     return figure
 
 

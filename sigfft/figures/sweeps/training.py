@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sigfft.figures.measurements import few_ticks
 from sigfft.figures.style import calm, legend, panels_of, title
-from sigfft.figures.sweeps.marks import Looks, axis_of_d, beside
+from sigfft.figures.sweeps.marks import Looks, axis_of_d, beside, beside_each
 from sigfft.figures.sweeps.runs import RACES, Head, Mean, NothingMeasured, Race, Sweep, mean_of, number
 
 RADIUS = "radius"
@@ -165,7 +165,7 @@ def race_against_d(sweep: Sweep) -> Figure:
     for data, start in rows:
         for unit in ("steps", "seconds"):
             axis = next(panels)
-            _draw_race(axis, races[data, unit, start], looks)
+            _draw_race(figure, axis, races[data, unit, start], looks)
             axis.set_ylabel(f"{unit} to its best, over its own")
             title(axis, f"{data}: {unit}, bottleneck from {_STARTS[start]}")
     figure.suptitle(_RACE, fontsize=9)
@@ -189,10 +189,11 @@ def _draw_courses(axis: Axes, courses: Mapping[Head, Course], looks: Looks) -> N
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
-def _draw_race(axis: Axes, races: Mapping[Head, Race], looks: Looks) -> None:
+def _draw_race(figure: Figure, axis: Axes, races: Mapping[Head, Race], looks: Looks) -> None:
     axis_of_d(axis, sorted({head.d for head in races if head.d is not None}))
     axis.set_yscale("log")
     axis.axhline(1, color="black", linewidth=1)
+    texts = []
     for family in dict.fromkeys(head.family for head in races):
         style, shift = looks.style(family), looks.dodge(family)
         own = [(head.d * shift, race) for head, race in races.items() if head.d and head.family == family]
@@ -201,17 +202,14 @@ def _draw_race(axis: Axes, races: Mapping[Head, Race], looks: Looks) -> None:
         for x, ratio in there:
             axis.vlines(x, ratio.low, ratio.high, color=style["color"], linewidth=1.4)
         for x, race in own:
-            reached = race.ratio.runs if race.ratio else 0
-            told = f"{reached}/{race.runs}" if reached < race.runs else looks.told(family, race.runs)
             if race.ratio:
-                beside(axis, (x, race.ratio.mean), told, style["color"])
+                few = f"{race.ratio.runs}/{race.runs}" if race.ratio.runs < race.runs else ""
+                texts.append(((x, race.ratio.mean), few or looks.told(family, race.runs), style["color"]))
             else:
-                at, colour = axis.get_xaxis_transform(), style["color"]
-                axis.plot(x, 0.95, "x", color=colour, transform=at, markersize=7, markeredgewidth=2)
-                axis.annotate(
-                    told, (x, 0.95), (5, -9), xycoords=at, textcoords="offset points", fontsize=8, color=colour
-                )
+                at = axis.get_xaxis_transform()
+                axis.plot(x, 0.95, "x", color=style["color"], transform=at, markersize=7, markeredgewidth=2)
     _around_one(axis)
+    beside_each(figure, axis, texts)
 
 
 def _around_one(axis: Axes) -> None:

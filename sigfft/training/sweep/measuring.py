@@ -2,17 +2,23 @@
 
 import logging
 import shutil
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Int
 
+from sigfft import labels
+from sigfft.argmaxability import check_head
 from sigfft.argmaxability.epsilon import EPSILON, epsilon_argmaxable
-from sigfft.argmaxability.of_heads.streamed import HELD
+from sigfft.argmaxability.of_heads.head_report import check_rows
+from sigfft.argmaxability.of_heads.streamed import HELD, check_streamed
+from sigfft.argmaxability.report import Report
 from sigfft.data import Dataset
 from sigfft.heads import stored_layer
-from sigfft.training.evaluate import LOSS, check_label_sets
+from sigfft.training.evaluate import LOSS
 from sigfft.training.finished import load_model
 from sigfft.training.log import read_log
 from sigfft.training.sweep.records import Evaluation, Record, Row, write_check, write_record
@@ -21,9 +27,11 @@ from sigfft.training.workdir import Workdir
 _LOG = logging.getLogger(__name__)
 # Columns of what `check` measures
 CHECKED = (
-    *("sets_checked", "argmaxable_z", "argmaxable_features", "undecided", "epsilon", "epsilon_argmaxable_z"),
-    "check_seconds",
+    *("sets_checked", "argmaxable_z", "undecided", "sets_checked_features", "argmaxable_features"),
+    *("epsilon", "epsilon_argmaxable_z", "check_seconds"),
 )
+# At most so many label sets are checked on features: a search there has as many unknowns as there are features
+_ON_FEATURES = 20
 
 
 def measure(folder: Workdir) -> None:
@@ -44,33 +52,49 @@ def check(folder: Workdir, test: Dataset, max_sets: int) -> None:
     Args:
       folder: of a run whose best parameters are there.
       test: the test split.
-      max_sets: at most so many, as `check_label_sets`.
+      max_sets: at most so many, evenly spaced; 0: all. Of features at most `_ON_FEATURES`.
     """
-    model, params = load_model(folder.path)
-    found = check_label_sets(model.head, params["head"], test, max_sets, model.domain)
-    assert found is not None  # there is one process
-    share, on_z, on_features = None, found.of_z, found.of_features
-    if model.head.n_labels * model.head.dim <= HELD:
-        weight, bias = stored_layer(model.head, params["head"])
+    begun = time.perf_counter()
+    (model, params), distinct = load_model(folder.path), _some(labels.dedupe(test.labels)[0], max_sets)
+    head, own = model.head, params["head"]
+    held, share, on_features = head.n_labels * head.dim <= HELD, None, None
+    on_z = check_rows(head, own, distinct) if held else check_streamed(head, own, distinct)
+    if held:
+        weight, bias = stored_layer(head, own)
         try:
             share = float(epsilon_argmaxable(weight, on_z, bias).mean())
         except RuntimeError as error:  # a linear program without an answer: the share is not known
             _LOG.warning("%s: the share of ε-argmaxable sets is left out: %s", folder.path, error)
     folder.verdicts(model.name).parent.mkdir(exist_ok=True)
     on_z.save(folder.verdicts(model.name))
+    if head.n_labels * head.feature_dim <= HELD:
+        on_features = check_head(head, own, _some(distinct, _ON_FEATURES), domain=model.domain).on_features
     if on_features is not None:
         on_features.save(folder.verdicts_on_features(model.name))
-    counts = on_z.counts()
-    values = (
-        counts["checked"],
-        counts["argmaxable"] / counts["checked"],
-        None if on_features is None else on_features.counts()["argmaxable"] / counts["checked"],
-        counts["undecided"] / counts["checked"],
-        None if share is None else EPSILON,
-        share,
-        found.seconds,
+    write_check(
+        folder,
+        {
+            **_shares(on_z, "sets_checked", argmaxable="argmaxable_z", undecided="undecided"),
+            **_shares(on_features, "sets_checked_features", argmaxable="argmaxable_features"),
+            "epsilon": None if share is None else EPSILON,
+            "epsilon_argmaxable_z": share,
+            "check_seconds": time.perf_counter() - begun,
+        },
     )
-    write_check(folder, dict(zip(CHECKED, values, strict=True)))
+
+
+def _some(label_sets: Int[np.ndarray, "sets width"], count: int) -> Int[np.ndarray, "some width"]:
+    """At most so many sets, evenly spaced in order of appearance; 0: all."""
+    if not 0 < count < len(label_sets):
+        return label_sets
+    return label_sets[np.linspace(0, len(label_sets) - 1, count).astype(int)]
+
+
+def _shares(report: Report | None, counted: str, **columns: str) -> Row:
+    if report is None or not len(report):
+        return {}
+    counts = report.counts()
+    return {counted: len(report)} | {column: counts[status] / len(report) for status, column in columns.items()}
 
 
 def keep_best_parameters(folder: Workdir) -> None:

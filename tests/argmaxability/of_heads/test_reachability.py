@@ -160,6 +160,31 @@ def test_features_yield_what_an_exact_check_of_them_says(domain, rule):
     assert (rule, True) in seen
 
 
+@pytest.mark.parametrize("low", [0.0, 0.5])
+def test_where_a_part_is_reached_features_are_found_for_witnesses_in_it(low, tmp_path, monkeypatch):
+    head, params = head_with([[1.0, 0.05], [0.05, 1.0], [0.5, 0.5], [0.2, 0.9]], [-2.0, -2.0])
+    towards = [[1.0, 0.9], [0.8, 1.0], [-1.0, -0.5], [-0.5, -1.0], [-1.0, -1.0], [1.0, -2.0]]
+    params |= {"weight": jnp.asarray(towards)}  # [0, 1] is what z = (1, 1) yields; features reach about there
+    sets = [list(s) for k in (1, 2, 3) for s in itertools.combinations(range(6), k)]
+    weight, bias = stored_layer(head, params)
+
+    def status_and_methods():
+        report = sigfft.check_head(head, params, sets, domain=(low, None))
+        assert report.reach.status == "part"
+        report.on_features.save(tmp_path / "features.jsonl")
+        sigfft.verify(tmp_path / "features.jsonl", weight, bias, sets, projection=head.projection(params))
+        return report.on_features.status.tolist(), {verdict.method for verdict in report.on_features.verdicts}
+
+    def fails(*_):
+        raise RuntimeError("Maximum number of iterations reached.")
+
+    status, methods = status_and_methods()
+    monkeypatch.setattr("scipy.optimize.nnls", fails)
+    without, others = status_and_methods()
+    assert status == without
+    assert "onto" in methods - others
+
+
 def test_reports_on_features_are_saved_and_verified(tmp_path):
     head = sigfft.dft_head(60, 3, feature_dim=60, spread=8)
     params = head.init(jax.random.key(0))
