@@ -21,12 +21,13 @@ class Table(NamedTuple):
 
 
 def tables(sweep: Sweep, metrics: Sequence[str] = METRICS) -> list[Table]:
-    """A table for each data set.
+    """Two tables for each data set: scores of heads, then what they can output and how soon they learn.
 
-    A column of which no run of the data set has a number is left out. A cell is a mean, with its range over seeds in
-    brackets where it has one; the number of its runs, where it is of fewer than the row's; "–" where it is not known.
+    A column of which no run of the data set has a number is left out, and a table of which no column is left. A cell is
+    a mean, with its range over seeds in brackets where it has one; the number of its runs, where it is of fewer than
+    the row's; "–" where it is not known.
     """
-    return [_of_data(sweep, data, metrics) for data in sweep.data_sets]
+    return [table for data in sweep.data_sets for table in _of_data(sweep, data, metrics)]
 
 
 def markdown(table: Table) -> str:
@@ -37,53 +38,62 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """The table in LaTeX, for the package booktabs."""
-    lines = [" & ".join(map(_escaped, cells)) + r" \\" for cells in (table.header, *table.rows)]
+    """The table in LaTeX, for the packages booktabs and graphicx, and no wider than the text."""
+    broken = [_escaped(name).replace(", ", r",\\").replace(" to ", r" to\\") for name in table.header]
+    header = [rf"\shortstack{{{name}}}" for name in broken]
+    lines = [" & ".join(cells) + r" \\" for cells in (header, *(map(_escaped, row) for row in table.rows))]
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{_escaped(table.caption)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
             r"\toprule",
             lines[0],
             r"\midrule",
             *lines[1:],
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\end{table}",
             "",
         ]
     )
 
 
-def _of_data(sweep: Sweep, data: str, metrics: Sequence[str]) -> Table:
+def _of_data(sweep: Sweep, data: str, metrics: Sequence[str]) -> list[Table]:
     heads = sweep.of(data)
 
     def column(name: str, told: Callable[[float], str]) -> list[str]:
         return [_cell(head, name, told) for head in heads]
 
-    cells = {
-        "head parameters": column("head_parameters", _whole),
-        "runs": [f"{len(head.runs)}" + (f" ({head.failed} failed)" if head.failed else "") for head in heads],
-        **{metric: column(f"test {metric}", "{:.3f}".format) for metric in metrics},
+    sizes = {"head parameters": column("head_parameters", _whole)}
+    scores = {metric: column(f"test {metric}", "{:.3f}".format) for metric in metrics}
+    course = {
         "argmaxable, z": column("argmaxable_z", share_told),
         "argmaxable, features": column("argmaxable_features", share_told),
-        "best step": column("best_step", _whole),
     }
     for start, name in (("prior", "bottleneck"), ("random", "bottleneck, paper's start")):
         for unit in ("steps", "seconds"):
-            cells[f"{unit} to {name}"] = [_race(sweep.race(head, unit, start)) for head in heads]
-    kept = {name: column for name, column in cells.items() if set(column) != {UNKNOWN}}
-    caption = (
-        f"{data}: test scores of each head at the learning rate that dev chose. Mean over runs, a seed each, with the "
-        "lowest and highest in brackets. Steps and seconds are those to the best dev score of the bottleneck of the "
-        "same d and seed, over the bottleneck's own (geometric mean): below 1 is sooner."
-    )
+            course[f"{unit} to {name}"] = [_race(sweep.race(head, unit, start)) for head in heads]
+    means = "Mean over runs, a seed each, with the lowest and highest in brackets."
     if any(head.edged for head in heads):
-        caption += " An asterisk: the chosen rate is the smallest or the largest of those that were tried."
-    rows = zip((head.name + ("*" if head.edged else "") for head in heads), *kept.values(), strict=True)
-    return Table(caption, ("head", *kept), tuple(rows))
+        means += " An asterisk: the chosen rate is the smallest or the largest of those that were tried."
+    captions = (
+        f"{data}: test scores of each head at the learning rate that dev chose. {means}",
+        f"{data}: shares of test label sets that each head can output; and steps and seconds to the best dev score of "
+        "the bottleneck of the same d and seed, over the bottleneck's own (geometric mean): below 1 is sooner. "
+        f"{means}",
+    )
+    names = [head.name + ("*" if head.edged else "") for head in heads]
+    runs = {"runs": [f"{len(head.runs)}" + (f" ({head.failed} failed)" if head.failed else "") for head in heads]}
+    found = []
+    for caption, own in zip(captions, (scores | {"best step": column("best_step", _whole)}, course), strict=True):
+        known = {name: cells for name, cells in own.items() if set(cells) != {UNKNOWN}}
+        if known:
+            shown = runs | known if own is course else sizes | runs | known
+            found.append(Table(caption, ("head", *shown), tuple(zip(names, *shown.values(), strict=True))))
+    return found
 
 
 def _cell(head: Head, column: str, told: Callable[[float], str]) -> str:
