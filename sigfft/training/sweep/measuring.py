@@ -8,15 +8,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Int
 
 from sigfft import labels
-from sigfft.argmaxability import check_head
 from sigfft.argmaxability.epsilon import EPSILON, epsilon_argmaxable
 from sigfft.argmaxability.of_heads.head_report import check_rows
+from sigfft.argmaxability.of_heads.on_features import check_features
 from sigfft.argmaxability.of_heads.streamed import HELD, check_streamed
 from sigfft.argmaxability.report import Report
+from sigfft.argmaxability.rules import named
 from sigfft.data import Dataset
+from sigfft.domains import domain_of
 from sigfft.heads import stored_layer
 from sigfft.training.evaluate import LOSS
 from sigfft.training.finished import load_model
@@ -68,8 +69,9 @@ def check(folder: Workdir, test: Dataset, max_sets: int) -> None:
     folder.verdicts(model.name).parent.mkdir(exist_ok=True)
     on_z.save(folder.verdicts(model.name))
     if head.n_labels * head.feature_dim <= HELD:
-        on_features = check_head(head, own, _some(distinct, _ON_FEATURES), domain=model.domain).on_features
-    if on_features is not None:
+        few = _some(np.arange(len(distinct)), _ON_FEATURES)
+        on_z_too = Report(on_z.layer, distinct[few], [on_z.verdicts[i] for i in few])
+        on_features, _ = check_features(head, own, on_z_too, named("threshold"), domain_of(model.domain))
         on_features.save(folder.verdicts_on_features(model.name))
     write_check(
         folder,
@@ -83,11 +85,9 @@ def check(folder: Workdir, test: Dataset, max_sets: int) -> None:
     )
 
 
-def _some(label_sets: Int[np.ndarray, "sets width"], count: int) -> Int[np.ndarray, "some width"]:
-    """At most so many sets, evenly spaced in order of appearance; 0: all."""
-    if not 0 < count < len(label_sets):
-        return label_sets
-    return label_sets[np.linspace(0, len(label_sets) - 1, count).astype(int)]
+def _some(given: np.ndarray, count: int) -> np.ndarray:
+    """At most so many of its rows, evenly spaced; 0: all."""
+    return given[np.linspace(0, len(given) - 1, count).astype(int)] if 0 < count < len(given) else given
 
 
 def _shares(report: Report | None, counted: str, **columns: str) -> Row:
