@@ -35,8 +35,8 @@ from sigfft.training.finished import load_model
 from sigfft.training.sweep.folder import Sweep, SweptRun, read_sweep
 from sigfft.training.workdir import Workdir
 
-COLUMNS = ("run", "data", "family", "d", "head", "seed", "chosen", "head_parameters", "error")
-FEW = 12  # label sets
+COLUMNS = ("run", "data", "family", "d", "head", "seed", "chosen", "head_parameters", "test F1@5", "error")
+FEW = 10  # label sets
 
 
 def chosen(sweep: Sweep, table: Path, d: int) -> Iterator[tuple[SweptRun, dict[str, str]]]:
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sweep's data")
     parser.add_argument("--sweep", type=Path, required=True, help="its table of runs")
     parser.add_argument("--d", type=int, default=50, help="of the heads (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=1500, help="of training (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=1000, help="of training (default: %(default)s)")
     parser.add_argument("--every", type=int, default=250, help="steps between checkpoints (default: %(default)s)")
     args = parser.parse_args()
     sweep = read_sweep(args.sweep.with_suffix(".json"))

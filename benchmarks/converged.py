@@ -2,8 +2,8 @@
 
     python sweep.py --config=benchmarks/converged.py --config.data.dir=FOLDER --dims=25,50 --workdir=runs/sweep
 
-As configs/xmc.py, but for a learning rate that stays as it is after the warm-up, so that training ends when the dev split
-stops improving and not when a schedule does, and for weight decay of the encoder that does not depend on the steps.
+As configs/xmc.py, but for a learning rate that stays as it is after the warm-up, so that training ends when dev stops
+improving and not when a schedule does, and for weight decay of the encoder that does not depend on the steps.
 """
 
 from sigfft.training.config import CheckConfig, Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, OptimConfig

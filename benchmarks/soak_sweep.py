@@ -2,7 +2,7 @@
 
     python benchmarks/soak_sweep.py --kills 10            # about 10 minutes on 2 cores
 
-`sigfft sweep` of three heads of 60 labels, 20 steps each: two rates and two seeds, one rate so large that its runs
+`sigfft sweep` of three heads of 60 labels, 20 steps each: two rates and three seeds, one rate so large that its runs
 fail; in two processes. All of them are ended by SIGKILL together, at a drawn moment after a drawn number of further
 lines of the logs, or the one that started them alone, whose workers must then end by themselves; then the same command
 goes on. *differ*: cells of the two tables, columns of seconds left out, that are not those of the calm sweep, character
@@ -23,7 +23,7 @@ import numpy as np
 from results import explained, table, write_section
 from soak_runs import FLAGS
 
-LISTS = ["--families=bottleneck,bottleneck_random,dft_spread", "--dims=4", "--seeds=0,1", "--rates=1,1e30"]
+LISTS = ["--families=bottleneck,bottleneck_random,dft_spread", "--dims=4", "--seeds=0,1,2", "--rates=1,1e30"]
 OWN = ["--config.encoder.dim=64", "--config.optim.steps=20", "--config.eval.every=5", "--config.eval.patience=3"]
 HANG = 300.0  # seconds
 

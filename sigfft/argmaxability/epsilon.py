@@ -12,7 +12,7 @@ from sigfft.argmaxability.rules import named
 from sigfft.argmaxability.search.system import EPS, lengths, unit_rows
 
 EPSILON, BOX = 1e-8, 1e4  # the paper's
-_STEPS = 10  # of the simplex method for each row and unknown: where rounding has it go in circles, it ends
+_STEPS = 50  # of the simplex method for each unknown, which takes a few: where rounding has it go in circles, it ends
 LARGEST_BOX = 1e6  # float64 numbers are 1e-10 apart there: EPSILON has two digits left
 
 
@@ -72,7 +72,7 @@ def chebyshev(
         b_ub=signs * distances,
         bounds=[(-box, box)] * layer.dim + [(0, None)],
         method="highs",
-        options={"maxiter": _STEPS * (len(units) + layer.dim)},
+        options={"maxiter": _STEPS * (20 + layer.dim)},
     )
     if result.status == 2:
         return Chebyshev(None, None)

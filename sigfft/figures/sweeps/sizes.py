@@ -123,7 +123,8 @@ def share_against_d(sweep: Sweep, *, epsilon: bool = False) -> Figure:
     radius = f"radius {', '.join(radii) or 'epsilon'}"
     looks = Looks.of_columns(sweep, known)
     data_sets = sweep.data_sets
-    figure, axes = panels_of(len(data_sets) * len(known), len(known), width=4.6, height=3.1)
+    count = len(data_sets) * len(known)
+    figure, axes = panels_of(count, max(2, len(known)), width=8.4 if count == 1 else 4.6, height=3.1)
     for i, axis in enumerate(axes):
         data, column = data_sets[i // len(known)], list(known)[i % len(known)]
         against_d(axis, sweep.of(data), column, looks)
@@ -132,7 +133,7 @@ def share_against_d(sweep: Sweep, *, epsilon: bool = False) -> Figure:
         calm(axis, ceiling=1.0)
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     figure.suptitle(f"{_RANGES}\n{_D}", fontsize=9)
-    legend(figure, *axes)
+    legend(figure, *axes, columns=2 if max(2, len(known)) == 2 else 3)
     return figure
 
 

@@ -121,7 +121,8 @@ def radius_curves(sweep: Sweep, d: int | None = None) -> Figure:
     if not found:
         raise NothingMeasured(f"no run has a {RADIUS!r} in its evaluations")
     looks = _looks(sweep, found.values())
-    figure, axes = panels_of(len(found), 2, width=4.8, height=3.5)
+    alone = len(found) == 1
+    figure, axes = panels_of(len(found), 2, width=8.0 if alone else 4.8, height=3.5)
     for axis, (data, courses) in zip(axes, found.items(), strict=True):
         _draw_courses(axis, courses, looks)
         lows = [mean.low for one in courses.values() for mean in one.means]
@@ -133,7 +134,7 @@ def radius_curves(sweep: Sweep, d: int | None = None) -> Figure:
         axis.set(xlabel="training step", ylabel="median radius of a label set's region")
         title(axis, f"{data}, d = {sizes[data]}: room for test label sets")
     figure.suptitle(_LINES, fontsize=9)
-    legend(figure, *axes)
+    legend(figure, *axes, columns=2 if alone else 3)
     return figure
 
 
