@@ -126,3 +126,12 @@ def test_a_solver_that_fails_is_an_error(monkeypatch):
     monkeypatch.setattr(scipy.optimize, "linprog", lambda *_, **__: failed)
     with pytest.raises(RuntimeError, match="numerical difficulties"):
         chebyshev(np.eye(2), [0])
+
+
+def test_a_program_that_goes_in_circles_ends(monkeypatch):
+    weight = np.random.default_rng(0).normal(size=(40, 8))
+    active = np.flatnonzero(weight.sum(axis=1) > 0)
+    assert chebyshev(weight, active).radius > 0
+    monkeypatch.setattr("sigfft.argmaxability.epsilon._STEPS", 0)
+    with pytest.raises(RuntimeError, match="HiGHS stopped without an answer: Iteration limit"):
+        chebyshev(weight, active)

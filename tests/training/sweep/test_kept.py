@@ -7,6 +7,7 @@ from swept_folders import Trainer, rows_of, sweep_of, with_seeds
 
 from sigfft.training.sweep import runs
 from sigfft.training.sweep.kept import check_table, keep_runs
+from sigfft.training.sweep.records import read_record
 from sigfft.training.sweep.tables import curves_path, settings_path, write_tables
 
 NAMES = ("a.csv", "a_curves.csv", "a.json")
@@ -54,6 +55,18 @@ def test_another_folder_goes_on_where_the_tables_stop_and_ends_with_the_same(hal
 def test_no_path_of_the_machine_is_in_what_goes_with_the_tables(half, tmp_path):
     assert str(tmp_path) not in settings_path(half).read_text() + half.read_text()
     assert json.loads(settings_path(half).read_text())["config"]["data"]["cache_dir"] == ""
+
+
+def test_what_other_runs_decide_is_not_kept_and_what_was_trained_here_stays(half, tmp_path):
+    here = continued(tmp_path / "here", half)
+    run = here.runs(here.heads[0])[-1]
+    assert run.slug == "bottleneck_d3_rate2_seed1"
+    before = read_record(here.workdir(run))
+    assert before.row["dev_score"] == "0.51"
+    assert not {"chosen", "note", "error", "steps_to_bottleneck", "seconds_to_bottleneck"} & before.row.keys()
+    half.write_text(half.read_text().replace("0.51", "0.99"))
+    keep_runs(here, half)
+    assert read_record(here.workdir(run)) == before
 
 
 def test_only_what_dev_chose_is_checked(tmp_path, trainer):

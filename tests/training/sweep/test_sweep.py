@@ -86,3 +86,10 @@ def test_a_sweep_that_was_killed_ends_with_the_same_tables(calm, config, tmp_pat
     for ours, theirs in ((tables.path, calm.path), (tables.curves, calm.curves)):
         assert without_times(ours) == without_times(theirs)
     assert not list(sweep.path.glob("**/.*"))
+
+
+def test_the_table_of_another_sweep_is_refused_before_anything_is_written(config, tmp_path):
+    (tmp_path / "a.csv").write_text("run,error\r\n")
+    with pytest.raises(ValueError, match=r"a\.csv exists without a\.json"):
+        run_sweep(config, tmp_path / "sweep", LISTS, csv=tmp_path / "a.csv")
+    assert not (tmp_path / "sweep").exists()
