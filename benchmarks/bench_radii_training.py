@@ -3,9 +3,9 @@
     python benchmarks/bench_radii_training.py --data FOLDER --sweep benchmarks/results/delicious.csv --d 50
 
 The heads of a finished sweep that have this d, each at the learning rate that dev chose for it and with the sweep's
-seeds, are trained once more, for as many steps, with a checkpoint every so often. The radius is that of the largest
-ball inside the region of z that yields a label set, within |z_j| <= 1e4, by one linear program a set; 0 where the
-region is empty. Drawn by `plot_sweeps.py`, as the median over the sets.
+seeds, are trained once more, for --steps steps with a checkpoint each --every. The radius is that of the largest ball
+inside the region of z that yields a label set, within |z_j| <= 1e4, by one linear program a set; 0 where the region is
+empty. The median over the sets is printed, written to two tables as a sweep's, and drawn.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from sigfft.files.tables import Faults, read_rows
 from sigfft.heads import stored_layer
 from sigfft.training import run
 from sigfft.training.checkpoint import Checkpoints
+from sigfft.training.evaluate import evenly
 from sigfft.training.experiment import load_splits
 from sigfft.training.finished import load_model
 from sigfft.training.sweep.folder import Sweep, SweptRun, read_sweep
@@ -75,8 +76,7 @@ def main() -> None:
     sweep = dataclasses.replace(
         sweep, config=dataclasses.replace(sweep.config, data=data, eval=evaluation, optim=optim)
     )
-    distinct = labels.dedupe(load_splits(sweep.config)["test"].labels)[0]
-    few = distinct[np.linspace(0, len(distinct) - 1, FEW).astype(int)]
+    few = evenly(labels.dedupe(load_splits(sweep.config)["test"].labels)[0], FEW)
     rows, curves = [], []
     for one, row in chosen(sweep, args.sweep, args.d):
         with tempfile.TemporaryDirectory() as home:

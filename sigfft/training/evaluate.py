@@ -148,9 +148,7 @@ def check_label_sets(
     processes each decides its share, and the first one those at thresholds; None at the others.
     """
     begun = time.perf_counter()
-    distinct, _, _ = labels.dedupe(data.labels)
-    if 0 < max_sets < len(distinct):
-        distinct = distinct[np.linspace(0, len(distinct) - 1, max_sets).astype(int)]
+    distinct = evenly(labels.dedupe(data.labels)[0], max_sets)
     shown = is_first_process() and sys.stderr.isatty()
     report, at_threshold, rounded = check_in_shares(head, params, distinct, domain=domain, progress=shown), None, 0
     if report is None:
@@ -160,6 +158,11 @@ def check_label_sets(
         at_threshold = check_thresholds(weight, report, bias, thresholds, progress=shown)
         rounded = len(rule_bias(np.broadcast_to(thresholds, (head.n_labels,)), bias).rounded)
     return Checked(report, report.on_features, at_threshold, rounded, time.perf_counter() - begun)
+
+
+def evenly(given: np.ndarray, count: int) -> np.ndarray:
+    """At most so many of its rows, evenly spaced; 0: all."""
+    return given[np.linspace(0, len(given) - 1, count).astype(int)] if 0 < count < len(given) else given
 
 
 def _wide(leaf: Array) -> np.ndarray:

@@ -19,7 +19,7 @@ from sigfft.argmaxability.rules import named
 from sigfft.data import Dataset
 from sigfft.domains import domain_of
 from sigfft.heads import stored_layer
-from sigfft.training.evaluate import LOSS
+from sigfft.training.evaluate import LOSS, evenly
 from sigfft.training.finished import load_model
 from sigfft.training.log import read_log
 from sigfft.training.sweep.records import Evaluation, Record, Row, write_check, write_record
@@ -56,7 +56,7 @@ def check(folder: Workdir, test: Dataset, max_sets: int) -> None:
       max_sets: at most so many, evenly spaced; 0: all. Of features at most `_ON_FEATURES`.
     """
     begun = time.perf_counter()
-    (model, params), distinct = load_model(folder.path), _some(labels.dedupe(test.labels)[0], max_sets)
+    (model, params), distinct = load_model(folder.path), evenly(labels.dedupe(test.labels)[0], max_sets)
     head, own = model.head, params["head"]
     held, share, on_features = head.n_labels * head.dim <= HELD, None, None
     on_z = check_rows(head, own, distinct) if held else check_streamed(head, own, distinct)
@@ -69,7 +69,7 @@ def check(folder: Workdir, test: Dataset, max_sets: int) -> None:
     folder.verdicts(model.name).parent.mkdir(exist_ok=True)
     on_z.save(folder.verdicts(model.name))
     if head.n_labels * head.feature_dim <= HELD:
-        few = _some(np.arange(len(distinct)), _ON_FEATURES)
+        few = evenly(np.arange(len(distinct)), _ON_FEATURES)
         on_z_too = Report(on_z.layer, distinct[few], [on_z.verdicts[i] for i in few])
         on_features, _ = check_features(head, own, on_z_too, named("threshold"), domain_of(model.domain))
         on_features.save(folder.verdicts_on_features(model.name))
@@ -83,11 +83,6 @@ def check(folder: Workdir, test: Dataset, max_sets: int) -> None:
             "check_seconds": time.perf_counter() - begun,
         },
     )
-
-
-def _some(given: np.ndarray, count: int) -> np.ndarray:
-    """At most so many of its rows, evenly spaced; 0: all."""
-    return given[np.linspace(0, len(given) - 1, count).astype(int)] if 0 < count < len(given) else given
 
 
 def _shares(report: Report | None, counted: str, **columns: str) -> Row:
