@@ -20,10 +20,10 @@ def get_config() -> Config:
     return Config(
         name="xmc",
         data=DataConfig(source="xmc", dev_share=0.1),
-        encoder=EncoderConfig(dim=-1, dropout=-1.0),
+        encoder=EncoderConfig(dim=-1, dropout=-1.0, nearest=-1),
         head=HeadConfig(kind="dft", spread=-1, slack=-1, centred=True),
         optim=OptimConfig(
-            steps=1500, epochs=20, batch_size=0, block_size=-1, learning_rate=0.0, encoder_weight_decay=-1.0
+            steps=-1, epochs=20, batch_size=0, block_size=-1, learning_rate=0.0, encoder_weight_decay=-1.0
         ),
         eval=EvalConfig(max_dev_examples=2048),
     )

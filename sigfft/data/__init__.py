@@ -13,10 +13,12 @@ from sigfft.extras import needs
 
 with needs("train", "sigfft.data"):
     from sigfft.data.bioasq import load_bioasq
+    from sigfft.data.centroids import LabelCentroids as LabelCentroids
     from sigfft.data.dataset import Batch as Batch
     from sigfft.data.dataset import Dataset as Dataset
     from sigfft.data.dataset import DenseFeatures as DenseFeatures
     from sigfft.data.dataset import ImageFeatures as ImageFeatures
+    from sigfft.data.dataset import NearestLabels as NearestLabels
     from sigfft.data.dataset import Origin as Origin
     from sigfft.data.dataset import SparseFeatures as SparseFeatures
     from sigfft.data.dataset import Splits as Splits

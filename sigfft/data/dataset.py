@@ -132,6 +132,29 @@ Features = SparseFeatures | DenseFeatures | TokenFeatures | ImageFeatures
 
 
 @dataclasses.dataclass(frozen=True)
+class NearestLabels:
+    """Labels whose training examples are like a point, best first; see `sigfft.data.centroids`."""
+
+    ids: Int32[np.ndarray, "points n"]  # padded with n_labels
+    scores: Float32[np.ndarray, "points n"]  # cosines above 0; 0 at the padding
+    counts: Float32[np.ndarray, "points n"]  # training examples of these labels, besides the point itself
+    n_labels: int
+
+    def select(self, indices: Int[np.ndarray, " chosen"]) -> "NearestLabels":
+        """Those of the points at `indices` alone."""
+        return NearestLabels(self.ids[indices], self.scores[indices], self.counts[indices], self.n_labels)
+
+    def gather(self, indices: Int[np.ndarray, " batch"], present: Bool[np.ndarray, " batch"]) -> Batch:
+        """`nearest_ids`, `nearest_scores` and `nearest_counts`, each (batch, n); none where there is no point."""
+        own, there = self.select(indices), present[:, None]
+        return {
+            "nearest_ids": np.where(there, own.ids, np.int32(self.n_labels)),
+            "nearest_scores": own.scores * there,
+            "nearest_counts": own.counts * there,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
 class Origin:
     """What a source tells of its examples besides their numbers; a run keeps it."""
 
@@ -148,6 +171,7 @@ class Dataset:
     labels: Int32[np.ndarray, "points max_cardinality"]  # ascending ids, padded with n_labels
     n_labels: int
     origin: Origin = Origin()
+    nearest: NearestLabels | None = None  # of each point, where the encoder asks for them
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.labels):
@@ -208,7 +232,9 @@ class Dataset:
         return kept, held
 
     def _select(self, indices: Int[np.ndarray, " chosen"]) -> "Dataset":
-        return dataclasses.replace(self, features=self.features.select(indices), labels=self.labels[indices])
+        nearest = None if self.nearest is None else self.nearest.select(indices)
+        own = {"features": self.features.select(indices), "labels": self.labels[indices], "nearest": nearest}
+        return dataclasses.replace(self, **own)
 
     def gather(self, indices: Int[np.ndarray, " batch"]) -> Batch:
         """The points at `indices` as one batch; an index of `len(self)` or more gives an empty row.
@@ -216,12 +242,13 @@ class Dataset:
         Returns:
           `labels`, int32 (batch, max_cardinality), padded with `n_labels`; `mask`, bool (batch,), True for points;
           and what the features' own `gather` gives: `features`; `feature_ids` with `feature_values`; `tokens` with
-          `token_mask`; or `image`.
+          `token_mask`; or `image`; and of nearest labels theirs, where the split has them.
         """
         present = indices < len(self)
         rows = np.where(present, indices, 0)
         labels = np.where(present[:, None], self.labels[rows], np.int32(self.n_labels))
-        return {"labels": labels, "mask": present, **self.features.gather(rows, present)}
+        nearest = {} if self.nearest is None else self.nearest.gather(rows, present)
+        return {"labels": labels, "mask": present, **self.features.gather(rows, present), **nearest}
 
 
 Splits = dict[str, Dataset]  # "train", "test", and perhaps "dev"

@@ -17,6 +17,9 @@ state is parameters, and no example sees another one of its batch. What the clas
   exp(-usual_decay) times its start, and up to that to the fourth where features are rare; 0 without it.
 - learning_rate: the highest that suits it, at 256 examples of a batch, where a config leaves its rate open; without it,
   what suits the head.
+- usual_steps: how many suit it, at most, where a config leaves them open; 1,500 without it.
+- offset_dim: of what the module gives, the last so many numbers are no features, but added to the first entries of the
+  head's activation; 0 without it.
 - tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
   name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.
 - read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.
@@ -30,12 +33,14 @@ with needs("flax", "sigfft.encoders"):
     from sigfft.encoders.bag import EmbeddingBag as EmbeddingBag
     from sigfft.encoders.examples import Examples as Examples
     from sigfft.encoders.mlp import MLP as MLP
+    from sigfft.encoders.nearest import NearestBag as NearestBag
     from sigfft.encoders.pretrained import Pretrained as Pretrained
     from sigfft.encoders.resnet import ResNet as ResNet
     from sigfft.encoders.text_cnn import TextCNN as TextCNN
     from sigfft.encoders.transformer import Transformer as Transformer
 
 ENCODERS: dict[str, type[nnx.Module]] = {
+    "nearest_bag": NearestBag,
     "bag": EmbeddingBag,
     "mlp": MLP,
     "text_cnn": TextCNN,

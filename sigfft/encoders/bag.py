@@ -35,7 +35,7 @@ class EmbeddingBag(nnx.Module):
       ValueError: `dim` is less than 1, or an unknown `dtype`.
     """
 
-    reads: ClassVar = ("feature_ids", "feature_values")
+    reads: ClassVar[tuple[str, ...]] = ("feature_ids", "feature_values")
     usual_dropout: ClassVar = 0.6
     usual_decay: ClassVar = 1.0
     learning_rate: ClassVar = 1.5e-3

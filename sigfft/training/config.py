@@ -70,6 +70,9 @@ class EncoderConfig:
     activation: str = "relu"  # of a "text_cnn", or "tanh"
     layers: int = 2  # of a "transformer"; of a "resnet", blocks of each of its 4 stages
     pooling: str = "mean"  # of a "transformer": the mean of all tokens' states, or "cls", the first one's
+    # of sparse examples, beside a DFT head: so many labels whose training examples are nearest start higher; 0: none.
+    # -1: 32 where labels are many and have few examples each, none elsewhere
+    nearest: int = 0
     dtype: str = "float32"  # that activations are computed in, or "bfloat16"; parameters and features are float32
     # what to start from: a folder with config.json and model.safetensors for a "transformer"; an .npy, .npz or
     # .safetensors file with a vector for each token for a "text_cnn"
@@ -122,7 +125,7 @@ class OptimConfig:
 
     loss: str = "bce"  # a name in `sigfft.losses.LOSSES`: "bce", "asymmetric" or "focal"
     loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
-    steps: int = 1000  # at most this many; 0: `epochs` says
+    steps: int = 1000  # at most this many; 0: `epochs` says; -1: what suits the encoder
     epochs: float = 0.0  # at most so many passes over the training examples; 0: `steps` says
     # examples of a step, over all devices of all machines; 0: a power of 2 from 64 to 256 by their number
     batch_size: int = 256

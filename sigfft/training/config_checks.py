@@ -16,7 +16,7 @@ _POSITIVE = (
 _NOT_NEGATIVE = (
     *("seed", "optim.batch_size", "optim.warmup_steps", "optim.weight_decay", "optim.clip_norm"),
     *("optim.step_timeout",),
-    *("optim.steps", "optim.epochs", "optim.learning_rate", "optim.head_learning_rate"),
+    *("optim.epochs", "optim.learning_rate", "optim.head_learning_rate"),
     *("optim.baseline_learning_rate", "eval.every", "eval.max_dev_examples", "tune.trials", "tune.share"),
     "checkpoint.every_minutes",
     *("encoder.feature_dropout", "data.max_features", "data.n_labels", "data.dev_share"),
@@ -24,7 +24,7 @@ _NOT_NEGATIVE = (
 # -1 leaves the choice to the data, or to the kind
 _CHOSEN = (
     *("encoder.dim", "encoder.dropout", "head.spread", "baseline.spread", "head.slack", "baseline.slack"),
-    *("optim.block_size", "optim.encoder_weight_decay", "eval.patience"),
+    *("encoder.nearest", "optim.steps", "optim.block_size", "optim.encoder_weight_decay", "eval.patience"),
 )
 _LARGEST = 2**31 - 1  # of whole numbers, which are 32-bit ones on devices
 _LARGEST_SEED = 2**63 - 1
@@ -72,7 +72,7 @@ def check_values(config: Config) -> None:
         raise ValueError("optim.steps=0 and optim.epochs=0 leave training without an end; set one of them")
     if not 0 < config.tune.share <= 1:
         raise ValueError(f"tune.share={config.tune.share} must be above 0 and at most 1")
-    if steps and warmup_steps >= steps:
+    if 0 < steps <= warmup_steps:
         raise ValueError(f"optim.warmup_steps={warmup_steps} must be less than optim.steps={steps}")
 
 

@@ -62,4 +62,4 @@ def export_run(
         threshold = asked_threshold(workdir, model.name, threshold)
     names = run.label_names() if names is None else names
     options |= {"threshold": threshold, "names": names}
-    serving.save(output, model.features, model.head, params, examples, **options)
+    serving.save(output, model.features, model.output, params, examples, **options)

@@ -45,6 +45,11 @@ class PureEncoder:
         return self._abstract.feature_dim
 
     @property
+    def offset_dim(self) -> int:
+        """How many numbers behind the features are added to the head's activation."""
+        return getattr(self._abstract, "offset_dim", 0)
+
+    @property
     def domain(self) -> DomainLike:
         """What each feature can be; see `sigfft.domains`."""
         return getattr(self._abstract, "domain", "any")
@@ -73,8 +78,11 @@ class PureEncoder:
 
     def features(
         self, params: EncoderParams, examples: Examples, key: Key[Array, ""] | None = None
-    ) -> Float[Array, "batch feature_dim"]:
-        """Features of examples; the key is for dropout, and None without."""
+    ) -> Float[Array, "batch entries"]:
+        """Features of examples, and behind them an offset of the head's activation where the encoder gives one.
+
+        The key is for dropout, and None without.
+        """
         if not self.frozen:
             return nnx.merge(self._graph, params)(examples, key)
         encoded = examples[ENCODED] if ENCODED in examples else nnx.merge(self._graph, params)(examples)
@@ -165,7 +173,7 @@ def _encoder_of(config: EncoderConfig, inputs: Inputs, n_features: int | None, f
     in_dim = feature_dim if n_features is None else n_features
     start = _read_start(config, encoder, kind, in_dim)
     part = dataclasses.replace(config, dim=WIDTH) if config.dim < 0 else config
-    apart = ("kind", "pretrained", "frozen", "cached")
+    apart = ("kind", "nearest", "pretrained", "frozen", "cached")
     given = {"in_dim": in_dim, "rngs": None, **start.arguments}
     arguments = arguments_for(encoder, part, "encoder", kind, apart=apart, **given)
     del arguments["rngs"]

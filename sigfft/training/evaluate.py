@@ -47,9 +47,9 @@ def make_evaluate(
         features, labels, mask = model.features(params["encoder"], batch), batch["labels"], batch["mask"]
         if block_size:
             options = {"top": metrics.top, "threshold": threshold, "block_size": block_size}
-            found = inference.predictions(model.head, params["head"], features, labels, mask, **options)
+            found = inference.predictions(model.output, params["head"], features, labels, mask, **options)
         else:
-            logits = model.head.logits(params["head"], features)
+            logits = model.output.logits(params["head"], features)
             found = predict(logits, labels, mask, top=metrics.top, threshold=threshold)
         return metrics.update_predictions(metrics.init(), found, labels, mask)
 
@@ -78,7 +78,7 @@ def with_loss(
         features, labels, mask = model.features(params["encoder"], batch), batch["labels"], batch["mask"]
         weights = mask.astype(features.dtype)
         options = {"reduction": "sum", "example_weights": weights}
-        return of_head(loss, model.head, params["head"], features, labels, block_size or None, **options), mask.sum()
+        return of_head(loss, model.output, params["head"], features, labels, block_size or None, **options), mask.sum()
 
     total = over_split(of_device, data, batch_size, max_examples)
 

@@ -5,16 +5,18 @@ import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sigfft.data.centroids import LabelCentroids
 from sigfft.data.dataset import (
     Batch,
     DenseFeatures,
     Features,
+    NearestLabels,
     SparseFeatures,
     TokenFeatures,
     keep_largest,
@@ -49,11 +51,29 @@ def batches_of(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple
             parts = _dense(path, data["feature_dim"], batch_size)
         else:
             parts = _sparse(path, data["n_features"], max_features)
+        nearest = _nearest_of(run)
         for part in parts:
+            near = nearest(part)
             for start in range(0, len(part), batch_size):
                 indices = np.arange(start, start + batch_size)
                 present = indices < len(part)
-                yield int(present.sum()), part.gather(np.minimum(indices, len(part) - 1), present)
+                rows = np.minimum(indices, len(part) - 1)
+                of_labels = {} if near is None else near.gather(rows, present)
+                yield int(present.sum()), part.gather(rows, present) | of_labels
+
+
+def _nearest_of(run: Workdir) -> Callable[[Features], NearestLabels | None]:
+    """What gives the features of a part the nearest labels of its examples; None where the run's encoder reads none."""
+    spec = run.read(run.report).get("encoder", {}).get("inputs", {}).get("nearest_ids")
+    if spec is None:
+        return lambda features: None
+    centroids, (n,) = LabelCentroids.load(run.centroids), spec["shape"]
+
+    def nearest(features: Features) -> NearestLabels:
+        assert isinstance(features, SparseFeatures), features
+        return centroids.nearest(features, n)
+
+    return nearest
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from sigfft.training.encoded import encoded_splits
 from sigfft.training.evaluate import LOSS, Checked, check_label_sets, make_evaluate, with_loss
 from sigfft.training.loop import train
 from sigfft.training.model import Model, guarantee_line, make_models
+from sigfft.training.nearest import nearest_line, with_nearest
 from sigfft.training.preemption import Notice
 from sigfft.training.processes import first_process_first, is_first_process, of_the_first
 from sigfft.training.report import Scores, content_of, entry_of, notes, table, threshold_table, write_report
@@ -94,7 +95,7 @@ def _run(
     agree_on_data(splits, data)
     if origin is not None:
         check_origin(folder, origin, data)
-    splits = with_dev(splits, config)
+    splits, centroids = with_nearest(with_dev(splits, config), config)
     models = make_models(config, splits["train"])
     metrics = metrics_of(config, splits["train"])
     parts = [config.head] if len(models) == 1 else [config.baseline, config.head]
@@ -109,8 +110,12 @@ def _run(
             folder.remove_parts()
             folder.write_config(config, data)
             folder.write_origin(splits["train"].origin)
+            if centroids is not None:
+                centroids.save(folder.centroids)
             if show and splits["train"].origin.about:
                 print(splits["train"].origin.about)
+            if show and centroids is not None:
+                print(nearest_line(splits["train"]))
             for model, part in zip(models, parts, strict=True):
                 if show and model.head.max_cardinality:
                     print(guarantee_line(part, splits["train"], model.head))

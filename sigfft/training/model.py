@@ -15,9 +15,11 @@ from sigfft.data import Dataset
 from sigfft.domains import DomainLike
 from sigfft.encoders import Examples
 from sigfft.heads import KINDS, Head, Service
+from sigfft.heads.dft import DFTHead
+from sigfft.heads.offset import OffsetHead
 from sigfft.seriation import label_order
 from sigfft.training.arguments import arguments_for, chosen, parameters_of
-from sigfft.training.config import Config, HeadConfig
+from sigfft.training.config import Config, EncoderConfig, HeadConfig
 from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +44,12 @@ class Model:
         return self.head.name
 
     @property
+    def output(self) -> Head:
+        """The head as it takes what `features` gives: features, and behind them an offset of z where there is one."""
+        offset_dim = self.encoder.offset_dim
+        return OffsetHead(self.head, offset_dim) if offset_dim else self.head
+
+    @property
     def domain(self) -> DomainLike:
         """What each feature can be; see `sigfft.domains`."""
         return self.encoder.domain
@@ -53,8 +61,8 @@ class Model:
 
     def features(
         self, encoder: Any, examples: Examples, key: Key[Array, ""] | None = None
-    ) -> Float[Array, "batch feature_dim"]:
-        """Features of examples by the encoder's parameters; the key is for dropout, and None without."""
+    ) -> Float[Array, "batch entries"]:
+        """What `output` takes, of examples, by the encoder's parameters; the key is for dropout, and None without."""
         return self.encoder.features(encoder, examples, key)
 
     def trained(self, params: ModelParams) -> ModelParams:
@@ -68,7 +76,7 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
     Raises:
       ValueError: an unknown kind, a value that a kind does not take, or sizes that its constructor refuses.
     """
-    encoder = make_encoder(config.encoder, data)
+    encoder = make_encoder(_with_code(config, data), data)
     if config.encoder.dim < 0:
         encoder = encoder.with_width(_width(config, data, encoder.domain))
     heads = [make_head(config.head, data, encoder.feature_dim)]
@@ -130,6 +138,17 @@ def make_head(
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
     return kind(**arguments)
+
+
+def _with_code(config: Config, data: Dataset) -> EncoderConfig:
+    """The encoder's config; one that reads nearest labels is told of the columns that code them in the head's z."""
+    if data.nearest is None:
+        return config.encoder
+    head = make_head(config.head, data, WIDTH)
+    assert isinstance(head, DFTHead), head  # `sigfft.training.nearest` refuses others
+    names = ("n_labels", "n_fft", "max_cardinality", "spread")
+    options = config.encoder.options | {name: getattr(head, name) for name in names}
+    return dataclasses.replace(config.encoder, kind="nearest_bag", options=options)
 
 
 def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:

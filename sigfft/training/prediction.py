@@ -75,9 +75,9 @@ def predict_file(
     def of_batch(params, batch):
         features = model.features(params["encoder"], batch)
         if logit is None:
-            best = inference.top_k(model.head, params["head"], features, top, block_size=block_size)
+            best = inference.top_k(model.output, params["head"], features, top, block_size=block_size)
             return inference.PredictedSets(best.labels, best.scores, jnp.full(len(features), top))
-        return inference.label_sets(model.head, params["head"], features, top, threshold=logit, block_size=block_size)
+        return inference.label_sets(model.output, params["head"], features, top, threshold=logit, block_size=block_size)
 
     points, cut = 0, 0
     with replacing(output) as part, part.open("w", encoding="utf-8") as file:

@@ -9,6 +9,7 @@ from sigfft.heads import KINDS
 from sigfft.training.arguments import parameters_of
 from sigfft.training.config import Config
 from sigfft.training.config_checks import flat
+from sigfft.training.settled import USUAL_STEPS
 from sigfft.training.workdir import FORMAT, Workdir, versions
 
 _LOG = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         )
     changed = differing(config, stored)
     steps, steps_before = changed.get("optim.steps", (0, 0))
-    longer = type(steps_before) is int and steps > steps_before > 0
+    at_most = USUAL_STEPS if steps_before == -1 else steps_before
+    longer = type(at_most) is int and steps > at_most > 0
     if longer:
         del changed["optim.steps"]
     if changed:
@@ -70,7 +72,7 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         _LOG.warning(
             "optim.steps is %d, and was %d: the cosine of the learning rate depends on it, so that the run does not "
             "end as one of %d steps would have from its start",
-            *(steps, steps_before, steps),
+            *(steps, at_most, steps),
         )
     return origin
 

@@ -13,6 +13,7 @@ from sigfft.training.model import Model
 _EVALUATIONS = 10  # of a run, where the config names no steps between them
 _PATIENCE = 5
 _LARGEST_K = 5
+USUAL_STEPS = 1500  # at most, where a config leaves them open
 _BATCHES = (64, 128, 256)
 _STEPS_OF_EPOCH = 64  # at least, where the data are so many
 _OFTEN = 2  # examples of a batch that have a feature: of rarer ones weights decay more, up to `_RAREST` times
@@ -36,7 +37,9 @@ def settle(config: Config, splits: Splits, model: Model, baseline: bool = False)
 
 
 def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool) -> OptimConfig:
-    n_train = len(train)
+    n_train, encoder = len(train), ENCODERS.get(model.encoder.kind)
+    if config.steps < 0:
+        config = dataclasses.replace(config, steps=getattr(encoder, "usual_steps", USUAL_STEPS))
     batch_size = config.batch_size or _batch_size(n_train)
     by_epochs = max(1, math.ceil(config.epochs * n_train / batch_size)) if config.epochs else math.inf
     steps, warmup_steps = config.steps or math.inf, config.warmup_steps
@@ -44,7 +47,6 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
         steps, warmup_steps = by_epochs, min(warmup_steps, int(by_epochs) // 10)
     own = config.baseline_learning_rate if baseline else 0.0
     scale = math.sqrt(batch_size / _RATES_AT)
-    encoder = ENCODERS.get(model.encoder.kind)
     usual = model.head.learning_rate
     most = min(usual, getattr(encoder, "learning_rate", math.inf))
     rate = own or config.learning_rate or _rounded(most * scale)

@@ -90,7 +90,7 @@ def make_device_step(
     `seed` is of dropout, which depends on the step and the place along `DATA` too, and not on that along `LABELS`.
     """
     optimizer, loss = make_optimizer(config), make_loss(config)
-    head = model.head
+    head = model.output
     tables = model.encoder.tables if config.lazy_embeddings else {}
     per_label = head.per_label if held is not None else frozenset[str]()
 

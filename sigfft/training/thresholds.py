@@ -71,7 +71,7 @@ def chosen_on_dev(
 
     def of_device(params: ModelParams, batch: dict[str, Any]) -> Curves:
         features, labels, mask = model.features(params["encoder"], batch), batch["labels"], batch["mask"]
-        of_head = functools.partial(inference.binned, model.head, params["head"], features, labels, mask)
+        of_head = functools.partial(inference.binned, model.output, params["head"], features, labels, mask)
         return curves_of(of_head(histograms=histograms, block_size=block_size), labels, mask)
 
     curves = over_split(of_device, dev, optim.batch_size)(params)

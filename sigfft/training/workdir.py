@@ -54,6 +54,7 @@ class Workdir:
         self.metrics = self.path / "metrics.jsonl"  # a line for each step that was logged
         self.names = self.path / "label_names.json"  # the labels' "names", if they have any
         self.intake = self.path / "intake.json"  # how raw examples become features, if the data were raw
+        self.centroids = self.path / "label_centroids.npz"  # by which examples get their nearest labels, if they do
         self.figures = self.path / "figures"
         self.tuning = self.path / "tuning.jsonl"  # a line for each trial of a search, with its score
         self.trials = self.path / "tuning"  # folders of those under way
@@ -165,7 +166,7 @@ class Workdir:
         """Removes files that a killed run had begun to write; for the process that holds the folder."""
         figures = self.figures / "*.png", self.figures / "*.svg"
         verdicts = self.verdicts("*"), self.verdicts_on_features("*")
-        for path in (self.config, self.report, self.page, self.metrics, *figures, *verdicts):
+        for path in (self.config, self.report, self.page, self.metrics, self.centroids, *figures, *verdicts):
             remove_parts(path)
 
     def _before_a_run(self) -> set[str]:

@@ -49,7 +49,7 @@ def test_a_value_that_a_kind_does_not_take_is_refused(dft_only, changes, message
     ("encoder", "message"),
     [
         ({"kind": "bag"}, "reads 'feature_(ids|values)' of an example; examples of this data set have features"),
-        ({"kind": "cnn"}, "encoder.kind='cnn' must be one of: bag, mlp, resnet, text_cnn, transformer"),
+        ({"kind": "cnn"}, "encoder.kind='cnn' must be one of: bag, mlp, nearest_bag, resnet, text_cnn, transformer"),
         ({"feature_dropout": 0.2}, "encoder.feature_dropout=0.2 is not for 'mlp', which takes dim, dropout"),
         ({"options": {"depth": 2}}, "encoder.options has 'depth', which is not for 'mlp'"),
     ],

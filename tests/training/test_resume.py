@@ -100,6 +100,15 @@ def test_what_does_not_change_results_may_differ_and_all_else_is_named(run, capl
         begun_run(run, other, "auto")
 
 
+def test_more_steps_than_those_that_a_config_left_open(tmp_path, caplog):
+    folder = Workdir(tmp_path / "open")
+    folder.write_config(changed(Config(), optim__steps=-1))
+    begun_run(folder, changed(Config(), optim__steps=2000), "auto")
+    assert "optim.steps is 2000, and was 1500" in caplog.text
+    with pytest.raises(ValueError, match=r"differs in optim.steps \(1400, not -1\)"):
+        begun_run(folder, changed(Config(), optim__steps=1400), "auto")
+
+
 def test_more_steps_are_taken_with_a_warning(run, caplog):
     begun_run(run, changed(Config(), optim__steps=2000), "auto")
     assert "optim.steps is 2000, and was 1000: the cosine of the learning rate depends on it" in caplog.text

@@ -8,11 +8,11 @@ import pytest
 
 import sigfft
 from sigfft import training
-from sigfft.data import Dataset, DenseFeatures, SparseFeatures
+from sigfft.data import Dataset, DenseFeatures, NearestLabels, SparseFeatures
 from sigfft.training.config import Config, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
 from sigfft.training.config_checks import check_values
 from sigfft.training.encoder import PureEncoder, make_encoder
-from sigfft.training.model import Model, guarantee_line, make_head
+from sigfft.training.model import Model, guarantee_line, make_head, make_models
 from sigfft.training.report import notes
 from sigfft.training.settled import settle
 
@@ -42,6 +42,17 @@ def settled(optim=None, evaluation=None, head="dft", baseline=False, splits=SPLI
 def test_steps_and_warm_up_from_epochs(steps, epochs, expected):
     optim = settled(OptimConfig(steps=steps, epochs=epochs, batch_size=10, warmup_steps=5)).optim
     assert (optim.steps, optim.warmup_steps) == expected
+
+
+def test_steps_that_a_config_leaves_open():
+    assert settled(OptimConfig(steps=-1, batch_size=10)).optim.steps == 1500
+    assert settled(OptimConfig(steps=-1, epochs=3, batch_size=10)).optim.steps == 30
+    near = NearestLabels(*(np.zeros((100, 3), dtype) for dtype in (np.int32, np.float32, np.float32)), 40)
+    sparse = SparseFeatures(np.arange(101), np.zeros(100, np.int32), np.ones(100, np.float32), 8, 1)
+    train = dataclasses.replace(SPLITS["train"], features=sparse, nearest=near)
+    (model,) = make_models(Config(head=HeadConfig(kind="dft", spread=2), encoder=EncoderConfig(dim=16)), train)
+    optim = OptimConfig(steps=-1, batch_size=10)
+    assert settle(Config(optim=optim), SPLITS | {"train": train}, model).optim.steps == 1000
 
 
 def test_training_without_an_end_is_refused():

@@ -39,6 +39,7 @@ def planned(config: Config, grid: Grid, path: Path) -> Sweep:
     """
     _check_grid(grid)
     _check_config(config)
+    config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, nearest=0))
     first = dataclasses.replace(config, seed=grid.seeds[0])
     given = load_splits(first)
     splits = with_dev(given, first)
@@ -132,6 +133,11 @@ def _check_config(config: Config) -> None:
     if config.eval.patience == 0:
         raise ValueError(
             "eval.patience=0 trains for fixed steps; a sweep trains until dev stops improving: set it to 5"
+        )
+    if config.encoder.nearest > 0:
+        raise ValueError(
+            f"encoder.nearest={config.encoder.nearest} is for one DFT head, and a sweep gives all heads the same "
+            "features; leave it at 0 or -1"
         )
     if config.tune.trials:
         raise ValueError(f"tune.trials={config.tune.trials} searches rates, as a sweep does itself; leave it at 0")

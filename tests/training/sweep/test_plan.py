@@ -149,6 +149,11 @@ def test_wrong_lists_are_refused(shared, tmp_path, lists, ways, message):
         ("synthetic", {"n_dev": 0}, "a sweep chooses rates on a dev split, .* set data.dev_share=0.1"),
         ("eval", {"patience": 0}, "eval.patience=0 trains for fixed steps; a sweep trains until dev stops improving"),
         ("eval", {"metric": "F2@5"}, "eval.metric='F2@5' is not one of"),
+        (
+            "encoder",
+            {"nearest": 8},
+            "encoder.nearest=8 is for one DFT head, and a sweep gives all heads the same features",
+        ),
         ("tune", {"trials": 3}, "tune.trials=3 searches rates, as a sweep does itself; leave it at 0"),
         ("encoder", {"dim": 16}, "16 features are fewer than the 53 dimensions of dft"),
         ("optim", {"loss": "hinge"}, "optim.loss='hinge' must be one of"),

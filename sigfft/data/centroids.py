@@ -1,0 +1,145 @@
+"""Which labels have training examples like a given one, by the centroids of labels: no training, and no low rank.
+
+Where labels have few examples each, this says more of a rare label than a model can learn of it. `NearestBag` starts
+the activation of a DFT head from it.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float32, Int32
+
+from sigfft.data.dataset import Dataset, NearestLabels, SparseFeatures
+from sigfft.files import replacing
+from sigfft.files.arrays import open_arrays
+
+_SCORES = 1 << 24  # of points and labels, held at a time
+_KEPT = ("data", "indices", "indptr", "shape", "counts")  # in a file
+_NONE = 1e-5  # squared length of a sum of unit vectors that is but rounding
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelCentroids:
+    """The sum over each label's training examples of their features at unit length: the direction of their centroid.
+
+    Reference: Rocchio's classifier; in extreme classification, "positive instance feature aggregation" (Yu et al.,
+    PECOS, 2022, section 3).
+    """
+
+    sums: scipy.sparse.csr_matrix  # float32 (n_labels, n_features)
+    counts: Int32[np.ndarray, " labels"]  # training examples of each label
+
+    @classmethod
+    def fit(cls, train: Dataset) -> "LabelCentroids":
+        """The centroids of a split of sparse features."""
+        assert isinstance(train.features, SparseFeatures), train.features
+        sums = (_label_matrix(train.labels, train.n_labels).T @ _unit_rows(train.features)).tocsr()
+        sums.sort_indices()
+        return cls(sums, train.label_counts().astype(np.int32))
+
+    @classmethod
+    def load(cls, path: Path) -> "LabelCentroids":
+        """What `save` wrote.
+
+        Raises:
+          ValueError: it is missing, damaged, or something else.
+        """
+        if not path.is_file():
+            raise ValueError(f"{path}, the centroids of a run's labels, is missing")
+        with open_arrays(path) as arrays:
+            if missing := [name for name in _KEPT if name not in arrays.shapes]:
+                raise ValueError(f"{path} holds no centroids of labels: {missing[0]!r} is missing")
+            own = {name: arrays.read(name) for name in _KEPT}
+        try:
+            sums = scipy.sparse.csr_matrix((own["data"], own["indices"], own["indptr"]), tuple(own["shape"].tolist()))
+            sums.check_format(full_check=True)
+            if own["counts"].shape != sums.shape[:1] or not np.isfinite(sums.data).all():
+                raise ValueError(
+                    f"{own['counts'].shape} counts, for {sums.shape[0]} labels, or sums that are not finite"
+                )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no centroids of labels: {error}") from error
+        return cls(sums.astype(np.float32), own["counts"].astype(np.int32))
+
+    def save(self, path: Path) -> None:
+        """Writes an .npz file, which appears when it is whole."""
+        own: dict[str, Any] = {name: getattr(self.sums, name) for name in _KEPT[:-1]} | {"counts": self.counts}
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez(file, **own)
+
+    def nearest(
+        self, features: SparseFeatures, n: int, active: Int32[np.ndarray, "points max_cardinality"] | None = None
+    ) -> NearestLabels:
+        """The `n` labels of each point whose centroids have the largest cosine with it, above 0, best first.
+
+        Args:
+          features: of the points.
+          n: labels, at most n_labels.
+          active: of training points, their labels, padded with n_labels: what a point itself gave to their centroids
+            and counts is taken out, so that it meets them as a new point would.
+        """
+        parts = [self._nearest(rows, own, n) for rows, own in self._chunks(features, active)]
+        ids, scores, counts = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return NearestLabels(ids, scores, counts, len(self.counts))
+
+    def _chunks(
+        self, features: SparseFeatures, active: Int32[np.ndarray, "points max_cardinality"] | None
+    ) -> Iterator[tuple[scipy.sparse.csr_matrix, scipy.sparse.csr_matrix | None]]:
+        points, size = _unit_rows(features), max(1, _SCORES // len(self.counts))
+        sets = None if active is None else _label_matrix(active, len(self.counts))
+        for start in range(0, max(1, len(features)), size):
+            part = slice(start, start + size)
+            yield points[part], None if sets is None else sets[part]
+
+    def _nearest(
+        self, points: scipy.sparse.csr_matrix, own: scipy.sparse.csr_matrix | None, n: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scores = (points @ self._directions).toarray()
+        own_at = None if own is None else own.tocoo()
+        if own_at is not None:
+            rows, labels = own_at.row, own_at.col
+            products, squares = scores[rows, labels] * self._lengths[labels], self._lengths[labels] ** 2
+            left = squares - 2 * products + 1  # of the centroid without the point: |c - x|²
+            directed = (self.counts[labels] > 1) & (left > _NONE)
+            scores[rows, labels] = np.where(directed, (products - 1) / np.sqrt(np.where(directed, left, 1)), 0)
+        best = np.argpartition(-scores, n - 1, axis=1)[:, :n]
+        best.sort(axis=1)
+        values = np.take_along_axis(scores, best, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
+        counts = self.counts[best].astype(np.float32)
+        if own is not None:
+            counts -= np.take_along_axis(own.toarray(), best, axis=1)
+        near = values > 0
+        ids = np.where(near, best, len(self.counts)).astype(np.int32)
+        return ids, np.where(near, values, 0).astype(np.float32), np.where(near, counts, 0)
+
+    @functools.cached_property
+    def _lengths(self) -> Float32[np.ndarray, " labels"]:
+        return np.sqrt(np.asarray(self.sums.multiply(self.sums).sum(axis=1))).ravel().astype(np.float32)
+
+    @functools.cached_property
+    def _directions(self) -> scipy.sparse.csr_matrix:
+        """Centroids of unit length as columns, (n_features, n_labels)."""
+        scale = 1 / np.where(self._lengths > 0, self._lengths, 1)
+        return (scipy.sparse.diags(scale.astype(np.float32)) @ self.sums).T.tocsr()
+
+
+def _unit_rows(features: SparseFeatures) -> scipy.sparse.csr_matrix:
+    shape = len(features), features.n_features
+    matrix = scipy.sparse.csr_matrix((features.values, features.ids, features.indptr), shape)
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
+    return (scipy.sparse.diags((1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)) @ matrix).tocsr()
+
+
+def _label_matrix(active: Int32[np.ndarray, "points max_cardinality"], n_labels: int) -> scipy.sparse.csr_matrix:
+    """Label sets as rows of 0 and 1."""
+    held = active < n_labels
+    indptr = np.concatenate([[0], np.cumsum(held.sum(axis=1))])
+    ids = active[held]
+    return scipy.sparse.csr_matrix((np.ones(len(ids), np.float32), ids, indptr), (len(active), n_labels))
