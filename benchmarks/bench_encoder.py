@@ -2,14 +2,15 @@
 
     python benchmarks/bench_encoder.py --data $SIGFFT_DATA
 
-The model of `configs/xmc.py` on tate (36 features of an example at most) and tibkat_en (1,373, on average 97). Input: a
-batch of 256 gathered and put on the device, which training does beside the steps; encoder: features, and the gradient
-of its parameters; head: loss, and the gradient of its parameters and of the features; optimiser: Adam, and of lazy
-steps also taking the rows out of their table and putting them back. Each part is compiled alone; the step is the whole
-one. Medians of interleaved rounds.
+The model of `configs/xmc.py`, as that config settles on it, on tate (36 features of an example at most) and tibkat_en
+(1,373, on average 97). Input: a batch of 256 gathered and put on the device, which training does beside the steps;
+encoder: features, and the gradient of its parameters; head: loss, and the gradient of its parameters and of the
+features; optimiser: Adam, and of lazy steps also taking the rows out of their table and putting them back. Each part is
+compiled alone; the step is the whole one. Medians of interleaved rounds.
 
 "Padded, dense" gathers a row of the table for each place of the padded batch and moves the whole table at each step;
-"entries, dense" passes over padding; "entries, lazy" moves the rows that the batch reads (`optim.lazy_embeddings`).
+"entries, dense" passes over padding; "entries, lazy" moves the rows that the batch reads (`optim.lazy_embeddings`);
+"entries, dense, nearest" is "entries, dense" with 32 nearest labels of each example, the default on tibkat_en.
 """
 
 import argparse
@@ -31,13 +32,21 @@ from sigfft.data import Dataset, batches
 from sigfft.encoders import bag
 from sigfft.losses import of_head
 from sigfft.training import lazy
-from sigfft.training.config import Config, DataConfig, EncoderConfig, HeadConfig
+from sigfft.training.config import Config
+from sigfft.training.config_files import config_of
 from sigfft.training.devices import on_devices
 from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
+from sigfft.training.nearest import with_nearest
+from sigfft.training.settled import settle
 from sigfft.training.step import DATA, make_loss, make_optimizer
 
-WAYS = {"padded, dense": (True, False), "entries, dense": (False, False), "entries, lazy": (False, True)}
+WAYS = {
+    "padded, dense": (True, False, 0),
+    "entries, dense": (False, False, 0),
+    "entries, dense, nearest": (False, False, 32),
+    "entries, lazy": (False, True, 0),
+}
 PARTS = ("input", "encoder", "head", "optimiser", "step")
 
 
@@ -56,7 +65,9 @@ def way_of_the_bag(is_padded: bool) -> Iterator[None]:
 
 def parts(config: Config, data: Dataset) -> dict[str, Callable[[], object]]:
     """Functions that take one part of a step each, compiled."""
-    model, loss, optimizer = make_models(config, data)[0], make_loss(config.optim), make_optimizer(config.optim)
+    model = make_models(config, data)[0]
+    config = settle(config, {"train": data}, model)
+    loss, optimizer = make_loss(config.optim), make_optimizer(config.optim)
     sizes = lazy.most_rows(model, config, data)
     tables = model.encoder.tables if config.optim.lazy_embeddings else {}
     devices, stream = (
@@ -80,9 +91,12 @@ def parts(config: Config, data: Dataset) -> dict[str, Callable[[], object]]:
         features, pull = jax.vjp(lambda params: model.features(params, examples, key), params)
         return features, pull(cotangent)
 
+    def of_batch(params, features, labels):
+        return of_head(loss, model.output, params, features, labels, config.optim.block_size or None)
+
     @jax.jit
     def head(params, features, labels):
-        return jax.value_and_grad(functools.partial(of_head, loss, model.head), (0, 1))(params, features, labels)
+        return jax.value_and_grad(of_batch, (0, 1))(params, features, labels)
 
     @functools.partial(jax.jit, donate_argnums=0)
     def optimise(carried, gradient):
@@ -90,7 +104,7 @@ def parts(config: Config, data: Dataset) -> dict[str, Callable[[], object]]:
         updates, moments = optimizer.update(gradient, moments, before)
         return lazy.put(carried, (optax.apply_updates(before, updates), moments), read.rows)
 
-    features = jnp.ones((256, model.encoder.feature_dim))
+    features = jnp.ones((256, model.output.feature_dim))
     carried = [jax.tree.map(jnp.array, (state.params, state.optimizer))]
     placed = [devices.place(state)]
     gradient = jax.tree.map(jnp.ones_like, own)
@@ -114,17 +128,16 @@ def parts(config: Config, data: Dataset) -> dict[str, Callable[[], object]]:
 
 def measure(folder: Path, name: str, rounds: int, steps: int) -> Iterator[list[object]]:
     """The lines of one data set."""
-    config = Config(
-        data=DataConfig(source="xmc", dir=str(folder / name)),
-        encoder=EncoderConfig(dim=-1, dropout=0.2),
-        head=HeadConfig(spread=-1, centred=True),
-    )
+    flags = [f"--config.data.dir={folder / name}", f"--config.optim.steps={steps}", "--config.optim.batch_size=256"]
+    config = config_of("xmc", flags)
     data = load_splits(config)["train"]
     functions: dict[str, Callable[[], object]] = {}
-    for way, (is_padded, is_lazy) in WAYS.items():
-        optim = dataclasses.replace(config.optim, lazy_embeddings=is_lazy, steps=steps)
+    for way, (is_padded, is_lazy, nearest) in WAYS.items():
+        optim = dataclasses.replace(config.optim, lazy_embeddings=is_lazy)
+        encoder = dataclasses.replace(config.encoder, nearest=nearest)
+        own = dataclasses.replace(config, optim=optim, encoder=encoder)
         with way_of_the_bag(is_padded):
-            for part, function in parts(dataclasses.replace(config, optim=optim), data).items():
+            for part, function in parts(own, with_nearest({"train": data}, own)[0]["train"]).items():
                 function()  # compiled now, in this way
                 functions[f"{way} {part}"] = function
     found = interleaved(functions, rounds)

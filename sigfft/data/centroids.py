@@ -20,7 +20,7 @@ from sigfft.files.arrays import open_arrays
 
 _SCORES = 1 << 24  # of points and labels, held at a time
 _KEPT = ("data", "indices", "indptr", "shape", "counts")  # in a file
-_NONE = 1e-5  # squared length of a sum of unit vectors that is but rounding
+_NONE = 1e-5  # squared length of a sum of unit vectors, or product with one, that is but rounding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,19 +36,25 @@ class LabelCentroids:
 
     @classmethod
     def fit(cls, train: Dataset) -> "LabelCentroids":
-        """The centroids of a split of sparse features."""
-        assert isinstance(train.features, SparseFeatures), train.features
+        """The centroids of a split.
+
+        Raises:
+          ValueError: its features are not sparse.
+        """
+        if not isinstance(train.features, SparseFeatures):
+            raise ValueError(f"centroids are of SparseFeatures; given {type(train.features).__name__}")
         sums = (_label_matrix(train.labels, train.n_labels).T @ _unit_rows(train.features)).tocsr()
         sums.sort_indices()
         return cls(sums, train.label_counts().astype(np.int32))
 
     @classmethod
-    def load(cls, path: Path) -> "LabelCentroids":
-        """What `save` wrote.
+    def load(cls, path: Path | str, n_labels: int | None = None, n_features: int | None = None) -> "LabelCentroids":
+        """What `save` wrote; perhaps with the sizes that it must have.
 
         Raises:
-          ValueError: it is missing, damaged, or something else.
+          ValueError: it is missing, damaged, of other sizes, or something else.
         """
+        path = Path(path)
         if not path.is_file():
             raise ValueError(f"{path}, the centroids of a run's labels, is missing")
         with open_arrays(path) as arrays:
@@ -58,13 +64,17 @@ class LabelCentroids:
         try:
             sums = scipy.sparse.csr_matrix((own["data"], own["indices"], own["indptr"]), tuple(own["shape"].tolist()))
             sums.check_format(full_check=True)
-            if own["counts"].shape != sums.shape[:1] or not np.isfinite(sums.data).all():
-                raise ValueError(
-                    f"{own['counts'].shape} counts, for {sums.shape[0]} labels, or sums that are not finite"
-                )
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} holds no centroids of labels: {error}") from error
-        return cls(sums.astype(np.float32), own["counts"].astype(np.int32))
+            counts = own["counts"]
+            if sums.dtype != np.float32 or not np.isfinite(sums.data).all():
+                raise ValueError(f"its sums must be finite and float32; they are {sums.dtype}")
+            if counts.shape != sums.shape[:1] or counts.dtype != np.int32 or counts.min(initial=0) < 0:
+                raise ValueError(f"its counts must be whole numbers from 0, one for each of {sums.shape[0]} labels")
+            for name, size, expected in zip(("labels", "features"), sums.shape, (n_labels, n_features), strict=True):
+                if not size or size != (expected or size):
+                    raise ValueError(f"it is of {size} {name}, and not of {expected or 'any'}")
+        except (TypeError, ValueError, OverflowError, MemoryError) as error:
+            raise ValueError(f"{path} holds no centroids of labels, as the run has them: {error}") from error
+        return cls(sums, counts)
 
     def save(self, path: Path) -> None:
         """Writes an .npz file, which appears when it is whole."""
@@ -82,7 +92,14 @@ class LabelCentroids:
           n: labels, at most n_labels.
           active: of training points, their labels, padded with n_labels: what a point itself gave to their centroids
             and counts is taken out, so that it meets them as a new point would.
+
+        Raises:
+          ValueError: `n` is not from 1 to n_labels, or the features are others than those of the centroids.
         """
+        if not 1 <= n <= len(self.counts):
+            raise ValueError(f"n={n} must be at least 1 and at most the number of labels, {len(self.counts)}")
+        if features.n_features != self.sums.shape[1]:
+            raise ValueError(f"points of {features.n_features} features; the centroids have {self.sums.shape[1]}")
         parts = [self._nearest(rows, own, n) for rows, own in self._chunks(features, active)]
         ids, scores, counts = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return NearestLabels(ids, scores, counts, len(self.counts))
@@ -105,7 +122,7 @@ class LabelCentroids:
             rows, labels = own_at.row, own_at.col
             products, squares = scores[rows, labels] * self._lengths[labels], self._lengths[labels] ** 2
             left = squares - 2 * products + 1  # of the centroid without the point: |c - x|²
-            directed = (self.counts[labels] > 1) & (left > _NONE)
+            directed = (self.counts[labels] > 1) & (left > _NONE) & (products > 1 + _NONE)
             scores[rows, labels] = np.where(directed, (products - 1) / np.sqrt(np.where(directed, left, 1)), 0)
         best = np.argpartition(-scores, n - 1, axis=1)[:, :n]
         best.sort(axis=1)

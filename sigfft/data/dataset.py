@@ -176,6 +176,8 @@ class Dataset:
     def __post_init__(self) -> None:
         if len(self.features) != len(self.labels):
             raise ValueError(f"{len(self.features)} rows of features do not match {len(self.labels)} label sets")
+        if self.nearest is not None and len(self.nearest.ids) != len(self.labels):
+            raise ValueError(f"nearest labels of {len(self.nearest.ids)} points do not match {len(self.labels)}")
         names = self.origin.names
         if names is not None and len(names) != self.n_labels:
             raise ValueError(f"{len(names)} names do not match n_labels={self.n_labels}; give one for each label")

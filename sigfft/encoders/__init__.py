@@ -18,8 +18,7 @@ state is parameters, and no example sees another one of its batch. What the clas
 - learning_rate: the highest that suits it, at 256 examples of a batch, where a config leaves its rate open; without it,
   what suits the head.
 - usual_steps: how many suit it, at most, where a config leaves them open; 1,500 without it.
-- offset_dim: of what the module gives, the last so many numbers are no features, but added to the first entries of the
-  head's activation; 0 without it.
+- raises_nearest: whether what the module gives ends with a raise of the logit of each of an example's nearest labels.
 - tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
   name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.
 - read_pretrained: (path, in_dim) -> `Pretrained`, where files can give its start.

@@ -1,4 +1,4 @@
-"""A bag of sparse features, beside the labels whose training examples are nearest."""
+"""A bag of sparse features, beside what the labels whose training examples are nearest are raised by."""
 
 import math
 from typing import ClassVar
@@ -8,34 +8,35 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Key
 
-from sigfft import spectrum
 from sigfft.encoders.bag import EmbeddingBag
 from sigfft.encoders.examples import Examples
 
 _RAISE = 6.0  # of the nearest label's logit, at the start
 _SHARPNESS = 20.0  # of cosines, at the start: a label that is 0.1 further is raised by e^-2 of that
 _PACE = 13.0  # in a step, raises move so much faster than weights of a bag, which are many for each of them
+_RANKS = 32
+_PAIRS = np.triu_indices(6)  # of the terms of a quadratic function of five numbers
 
 
 class NearestBag(EmbeddingBag):
-    """An `EmbeddingBag`, and an offset of a DFT head's activation, by which labels near to the example start higher.
+    """An `EmbeddingBag`, and for each of an example's nearest labels what its logit is raised by.
 
-    The fixed columns of a DFT head's W are known before any training. The sum u = Σ_j raise_j · w_j / |w_j|² over an
-    example's nearest labels, of their rows w_j, raises the logit of each of them by about raise_j, and of others by
-    little, since rows are nearly orthogonal: few labels among many come back from an activation of low rank, which is
-    what its guarantee says. What each is raised by is learned, in 23 numbers for all labels: a·exp(b·(score_j -
-    score_1)), and a quadratic function of cosines, of how many training examples the label has, and of its rank.
+    The model adds the labels' rows of W, as far as they are known before training, to the activation of its DFT head,
+    each times its raise over its squared length. Few raised labels come back from an activation of low rank; a linear
+    map of features, which keeps scores of all n labels at once, would lose them. What each label is raised by is
+    learned, in 23 numbers for all labels: a·exp(b·(score_j - score_1)), and a quadratic function of cosines, of how
+    many training examples the label has, and of its rank.
 
     Args:
-      in_dim: as `EmbeddingBag`, and `dim`, `normalise`, `dropout`, `feature_dropout`, `dense_ratio` and `dtype` too.
-      n_labels: of the head; `examples["nearest_ids"]` (batch, n), best first, is padded with it. `nearest_scores` are
-        cosines, 0 at the padding, and `nearest_counts` the training examples of these labels besides this one.
-      n_fft: of the head, and `max_cardinality` and `spread` too.
+      in_dim: as `EmbeddingBag`, and all others too. `examples["nearest_scores"]` (batch, n), best first, are cosines of
+        the labels `examples["nearest_ids"]`, 0 where there is none, and `examples["nearest_counts"]` says how many
+        training examples they have besides this one.
 
-    Source: ours. The centroids are Rocchio's; see `sigfft.data.centroids`.
+    Source: ours. The centroids are Rocchio's; see `sigfft.data.LabelCentroids`.
     """
 
     reads: ClassVar[tuple[str, ...]] = (*EmbeddingBag.reads, "nearest_ids", "nearest_scores", "nearest_counts")
+    raises_nearest: ClassVar = True
     usual_steps: ClassVar = 1000
 
     def __init__(
@@ -43,10 +44,6 @@ class NearestBag(EmbeddingBag):
         in_dim: int,
         *,
         dim: int,
-        n_labels: int,
-        n_fft: int,
-        max_cardinality: int,
-        spread: int,
         normalise: bool = True,
         dropout: float = 0.0,
         feature_dropout: float = 0.0,
@@ -64,28 +61,17 @@ class NearestBag(EmbeddingBag):
             dtype=dtype,
             rngs=rngs,
         )
-        self.n_labels = n_labels
-        self.n_fft = n_fft
-        self.max_cardinality = max_cardinality
-        self.spread = spread
-        self.offset_dim = 2 * (max_cardinality + spread) + 1
         self.exponential = nnx.Param(jnp.array([_RAISE, math.log(_SHARPNESS)]) / _PACE)
         self.quadratic = nnx.Param(jnp.zeros(len(_PAIRS[0])))
 
     def __call__(self, examples: Examples, key: Key[Array, ""] | None = None) -> Float[Array, "batch entries"]:
-        """Features (batch, feature_dim), followed by the offset (batch, offset_dim)."""
+        """Features (batch, feature_dim), followed by the raises (batch, n)."""
         features = super().__call__(examples, key)
-        ids = jnp.minimum(jnp.asarray(examples["nearest_ids"]), self.n_labels - 1)
-        low = spectrum.low_frequencies(self.max_cardinality)
-        scattered = spectrum.spread_frequencies(self.n_fft, self.max_cardinality, self.spread)
-        rows = spectrum.rows(ids.reshape(-1), np.concatenate([low, scattered]), self.n_fft, jnp.float32)
-        square = self.offset_dim / self.n_fft  # |w|² of every row
-        raised = self._raises(jnp.asarray(examples["nearest_scores"]), jnp.asarray(examples["nearest_counts"]))
-        offset = jnp.einsum("bn,bnd->bd", raised / square, rows.reshape(*ids.shape, self.offset_dim))
-        return jnp.concatenate([features, offset.astype(features.dtype)], axis=-1)
+        scores, counts = jnp.asarray(examples["nearest_scores"]), jnp.asarray(examples["nearest_counts"])
+        return jnp.concatenate([features, self._raises(scores, counts).astype(features.dtype)], axis=-1)
 
     def _raises(self, scores: Float[Array, "batch n"], counts: Float[Array, "batch n"]) -> Float[Array, "batch n"]:
-        first, ranks = scores[:, :1], jnp.arange(scores.shape[1]) / 32
+        first, ranks = scores[:, :1], jnp.arange(scores.shape[1]) / _RANKS
         near = scores > 0
         ratio = scores / jnp.where(first > 0, first, 1)
         terms = jnp.ones(()), 4 * scores, 4 * first, ratio, jnp.log1p(counts) / 4, ranks
@@ -93,7 +79,5 @@ class NearestBag(EmbeddingBag):
         most, sharpness = _PACE * self.exponential[...]
         one, other = _PAIRS
         quadratic = (of_label[..., one] * of_label[..., other]) @ (_RAISE * _PACE * self.quadratic[...])
-        return jnp.where(near, most * jnp.exp(jnp.exp(sharpness) * (scores - first)) + quadratic, 0)
-
-
-_PAIRS = np.triu_indices(6)  # of the terms of a quadratic function of five numbers
+        falling = jnp.exp(jnp.exp(jnp.minimum(sharpness, 20)) * (scores - first))
+        return jnp.where(near, most * falling + quadratic, 0)

@@ -183,9 +183,16 @@ class DFTHead(Head):
             logits = logits + matmul(z[..., self._fixed :], params["slack"].T) / self._gain
         return logits.astype(z.dtype)
 
-    def rows_of(self, own, labels, dtype=jnp.float32):
+    @property
+    def known_dim(self) -> int:  # type: ignore[override]
+        return self._fixed
+
+    def known_rows(self, labels, dtype=jnp.float32):
         at = labels if self._points is None else jnp.asarray(self._points)[labels]
-        fixed = spectrum.rows(at, self.frequencies, self.n_points, dtype)
+        return spectrum.rows(at, self.frequencies, self.n_points, dtype)
+
+    def rows_of(self, own, labels, dtype=jnp.float32):
+        fixed = self.known_rows(labels, dtype)
         return jnp.concatenate([fixed, own["slack"].astype(dtype) / self._gain], axis=1) if self.slack else fixed
 
     def blocks(self, block_size, held=None):

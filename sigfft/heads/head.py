@@ -58,6 +58,7 @@ class Head(abc.ABC):
         in blocks, has only their rows.
       circle: the part of W that guarantees label sets; None is no guarantee.
       centred: whether `project` subtracts from features their mean.
+      known_dim: of the columns of W, so many from the first on are known before training; `known_rows` has them.
       learning_rate: the peak of Adam's that suits a head of this kind, and an encoder trained with it.
     """
 
@@ -66,6 +67,7 @@ class Head(abc.ABC):
     per_label: frozenset[str] = frozenset()
     circle: Circle | None = None
     centred: bool = False
+    known_dim: int = 0
 
     if TYPE_CHECKING:  # fields of some heads, properties of others
 
@@ -113,6 +115,12 @@ class Head(abc.ABC):
           labels: their ids.
           dtype: of columns that are not learned.
         """
+
+    def known_rows(
+        self, labels: Int[Array, " m"], dtype: jax.typing.DTypeLike = jnp.float32
+    ) -> Float[Array, "m known_dim"]:
+        """Of the rows of some labels the first `known_dim` entries, which no parameter changes."""
+        return jnp.zeros((len(labels), 0), dtype)
 
     def bias_of(self, own: Params) -> Float[Array, " m"] | None:
         """Biases of the labels whose per-label params are `own`; None where the head has none."""

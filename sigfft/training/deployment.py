@@ -28,7 +28,9 @@ def export_run(
 
     The inputs of the file are batches of the run's examples: "features" (batch, feature_dim) of a dense model; of a
     sparse one "feature_ids" and "feature_values", both (batch, max_features), padded with n_features and with 0; of one
-    of texts "tokens" (batch, length), padded with 0, and perhaps "token_mask"; or "image" (batch, height, width, 3).
+    of texts "tokens" (batch, length), padded with 0, and perhaps "token_mask"; or "image" (batch, height, width, 3). Of
+    a run with nearest labels also "nearest_ids", padded with n_labels, "nearest_scores" and "nearest_counts", each
+    (batch, n): what `LabelCentroids.nearest` of its label_centroids.npz gives.
 
     Args:
       workdir: folder of the run.

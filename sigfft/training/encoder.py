@@ -45,9 +45,9 @@ class PureEncoder:
         return self._abstract.feature_dim
 
     @property
-    def offset_dim(self) -> int:
-        """How many numbers behind the features are added to the head's activation."""
-        return getattr(self._abstract, "offset_dim", 0)
+    def raises_nearest(self) -> bool:
+        """Whether it says behind the features what each nearest label is raised by."""
+        return getattr(ENCODERS[self.kind], "raises_nearest", False)
 
     @property
     def domain(self) -> DomainLike:
@@ -79,7 +79,7 @@ class PureEncoder:
     def features(
         self, params: EncoderParams, examples: Examples, key: Key[Array, ""] | None = None
     ) -> Float[Array, "batch entries"]:
-        """Features of examples, and behind them an offset of the head's activation where the encoder gives one.
+        """Features of examples, and behind them what nearest labels are raised by where the encoder says that.
 
         The key is for dropout, and None without.
         """

@@ -25,6 +25,7 @@ from sigfft.data.npy import float32_rows
 from sigfft.data.raw_examples import inputs_in
 from sigfft.files import xmc
 from sigfft.files.arrays import read_npy
+from sigfft.training.finished import as_written
 from sigfft.training.workdir import Workdir
 
 _ROWS = 4096  # of a table that become features together
@@ -64,10 +65,13 @@ def batches_of(workdir: Path, examples: Path, batch_size: int) -> Iterator[tuple
 
 def _nearest_of(run: Workdir) -> Callable[[Features], NearestLabels | None]:
     """What gives the features of a part the nearest labels of its examples; None where the run's encoder reads none."""
-    spec = run.read(run.report).get("encoder", {}).get("inputs", {}).get("nearest_ids")
-    if spec is None:
-        return lambda features: None
-    centroids, (n,) = LabelCentroids.load(run.centroids), spec["shape"]
+    report = run.read(run.report)
+    with as_written(run):
+        spec, data = report.get("encoder", {}).get("inputs", {}).get("nearest_ids"), report["data"]
+        if spec is None:
+            return lambda features: None
+        (n,), sizes = spec["shape"], (data["n_labels"], data["n_features"])
+    centroids = LabelCentroids.load(run.centroids, *sizes)
 
     def nearest(features: Features) -> NearestLabels:
         assert isinstance(features, SparseFeatures), features

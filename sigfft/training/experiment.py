@@ -119,6 +119,7 @@ def _run(
             for model, part in zip(models, parts, strict=True):
                 if show and model.head.max_cardinality:
                     print(guarantee_line(part, splits["train"], model.head))
+    del centroids  # which are large
     seen = _encoded(models[0], settled[0], splits) if config.encoder.frozen and config.encoder.cached else splits
 
     goes_on = origin is not None

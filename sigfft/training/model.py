@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
@@ -15,11 +16,10 @@ from sigfft.data import Dataset
 from sigfft.domains import DomainLike
 from sigfft.encoders import Examples
 from sigfft.heads import KINDS, Head, Service
-from sigfft.heads.dft import DFTHead
-from sigfft.heads.offset import OffsetHead
+from sigfft.heads.offset import OffsetHead, offset_of
 from sigfft.seriation import label_order
 from sigfft.training.arguments import arguments_for, chosen, parameters_of
-from sigfft.training.config import Config, EncoderConfig, HeadConfig
+from sigfft.training.config import Config, HeadConfig
 from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 
 _LOG = logging.getLogger(__name__)
@@ -46,8 +46,7 @@ class Model:
     @property
     def output(self) -> Head:
         """The head as it takes what `features` gives: features, and behind them an offset of z where there is one."""
-        offset_dim = self.encoder.offset_dim
-        return OffsetHead(self.head, offset_dim) if offset_dim else self.head
+        return OffsetHead(self.head) if self.encoder.raises_nearest else self.head
 
     @property
     def domain(self) -> DomainLike:
@@ -63,7 +62,12 @@ class Model:
         self, encoder: Any, examples: Examples, key: Key[Array, ""] | None = None
     ) -> Float[Array, "batch entries"]:
         """What `output` takes, of examples, by the encoder's parameters; the key is for dropout, and None without."""
-        return self.encoder.features(encoder, examples, key)
+        entries = self.encoder.features(encoder, examples, key)
+        if not self.encoder.raises_nearest:
+            return entries
+        features, raises = jnp.split(entries, [self.encoder.feature_dim], axis=-1)
+        offset = offset_of(self.head, jnp.asarray(examples["nearest_ids"]), raises)
+        return jnp.concatenate([features, offset.astype(features.dtype)], axis=-1)
 
     def trained(self, params: ModelParams) -> ModelParams:
         """The part of the parameters that training changes: all, or the head's where the encoder is frozen."""
@@ -76,7 +80,7 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
     Raises:
       ValueError: an unknown kind, a value that a kind does not take, or sizes that its constructor refuses.
     """
-    encoder = make_encoder(_with_code(config, data), data)
+    encoder = make_encoder(config.encoder, data)
     if config.encoder.dim < 0:
         encoder = encoder.with_width(_width(config, data, encoder.domain))
     heads = [make_head(config.head, data, encoder.feature_dim)]
@@ -138,17 +142,6 @@ def make_head(
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
     return kind(**arguments)
-
-
-def _with_code(config: Config, data: Dataset) -> EncoderConfig:
-    """The encoder's config; one that reads nearest labels is told of the columns that code them in the head's z."""
-    if data.nearest is None:
-        return config.encoder
-    head = make_head(config.head, data, WIDTH)
-    assert isinstance(head, DFTHead), head  # `sigfft.training.nearest` refuses others
-    names = ("n_labels", "n_fft", "max_cardinality", "spread")
-    options = config.encoder.options | {name: getattr(head, name) for name in names}
-    return dataclasses.replace(config.encoder, kind="nearest_bag", options=options)
 
 
 def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:

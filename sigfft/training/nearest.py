@@ -7,6 +7,8 @@ import time
 import numpy as np
 
 from sigfft.data import Dataset, LabelCentroids, SparseFeatures, Splits
+from sigfft.heads import KINDS
+from sigfft.training.arguments import chosen
 from sigfft.training.config import Config
 
 _LOG = logging.getLogger(__name__)
@@ -14,6 +16,8 @@ _NEAREST = 32
 _FROM_LABELS = 1000
 _FEW = 16  # training examples of a label, on average
 _MOST = 100_000_000  # entries of the centroids, before those of equal features are added up
+_MOST_SCORES = 20_000_000_000  # of points and labels, some minutes
+_BAGS = ("", "bag", "nearest_bag")
 
 
 def with_nearest(splits: Splits, config: Config) -> tuple[Splits, LabelCentroids | None]:
@@ -24,8 +28,12 @@ def with_nearest(splits: Splits, config: Config) -> tuple[Splits, LabelCentroids
     Raises:
       ValueError: the config asks for them where they cannot be.
     """
-    n = _how_many(config, splits["train"])
+    if given := [name for name, data in splits.items() if data.nearest is not None]:
+        raise ValueError(f"the {given[0]} split comes with nearest labels; leave them out, encoder.nearest makes them")
+    n = _how_many(config, splits)
     if not n:
+        if config.encoder.kind == "nearest_bag":
+            raise ValueError("encoder.kind='nearest_bag' takes nearest labels; set encoder.nearest=32, or take 'bag'")
         return splits, None
     begun, centroids = time.perf_counter(), LabelCentroids.fit(splits["train"])
     found = {name: near(data, centroids, n, name == "train") for name, data in splits.items()}
@@ -50,8 +58,8 @@ def near(data: Dataset, centroids: LabelCentroids, n: int, trained: bool) -> Dat
     return dataclasses.replace(data, nearest=nearest)
 
 
-def _how_many(config: Config, train: Dataset) -> int:
-    n = config.encoder.nearest
+def _how_many(config: Config, splits: Splits) -> int:
+    n, train = config.encoder.nearest, splits["train"]
     if not n:
         return 0
     unfit = _why_not(config, train)
@@ -66,21 +74,30 @@ def _how_many(config: Config, train: Dataset) -> int:
     sizes = (train.labels < train.n_labels).sum(axis=1).astype(np.int64)
     assert isinstance(train.features, SparseFeatures), train.features
     entries = int((sizes * np.diff(train.features.indptr)).sum())
-    many = train.n_labels >= _FROM_LABELS and sizes.sum() <= _FEW * train.n_labels
-    return min(_NEAREST, train.n_labels) if many and entries <= _MOST else 0
+    if train.n_labels < _FROM_LABELS or sizes.sum() > _FEW * train.n_labels:
+        return 0
+    scores = sum(map(len, splits.values())) * train.n_labels
+    if entries > _MOST or scores > _MOST_SCORES:
+        _LOG.info(
+            "no nearest labels: they would take %d entries and %d scores; encoder.nearest=32 asks", entries, scores
+        )
+        return 0
+    return min(_NEAREST, train.n_labels)
 
 
 def _why_not(config: Config, train: Dataset) -> str:
     """What nearest labels are for, where this config or data set is something else; "" where it is that."""
     if not isinstance(train.features, SparseFeatures):
         return "sparse features, as tf-idf is"
-    if config.encoder.kind not in ("", "bag", "nearest_bag"):
+    if config.encoder.kind not in _BAGS:
         return f"a bag of sparse features; encoder.kind={config.encoder.kind!r} reads none"
     if config.encoder.frozen:
         return "an encoder that is trained, and encoder.frozen=True"
-    if config.head.kind != "dft" or config.head.order:
-        given = f"head.kind={config.head.kind!r}" if config.head.kind != "dft" else f"head.order={config.head.order!r}"
-        return f"a DFT head whose labels are laid out as they come, and {given}"
+    if not getattr(chosen(KINDS, config.head.kind, "head.kind"), "known_dim", 0) or not config.head.spread:
+        return (
+            "a DFT head with spread, which keeps what raises a label from raising its neighbours, and "
+            f"head.kind={config.head.kind!r} head.spread={config.head.spread}"
+        )
     if config.baseline.kind != "none":
         return f"a run of one head, and baseline.kind={config.baseline.kind!r}"
     return ""

@@ -81,7 +81,7 @@ def table(entries: list[dict[str, Any]]) -> str:
 
 
 def notes(content: dict[str, Any]) -> list[str]:
-    """A line for each head whose best step, of those that the dev split chose among, is the first or the last."""
+    """What to know of the results, a line each: best steps that are the first or last, and what verdicts leave out."""
     lines = []
     for entry in content["heads"] if "dev" in content["data"]["examples"] else []:
         best, by = entry["best_step"], entry["trained_by"]
@@ -92,6 +92,11 @@ def notes(content: dict[str, Any]) -> list[str]:
         else:
             continue
         lines.append(f"{entry['name']}: the best step by {by['metric']}, {best}, is the {what}")
+    checked = any(entry.get("argmaxability_on_features") for entry in content["heads"])
+    if checked and "nearest_ids" in content["encoder"]["inputs"]:
+        lines.append(
+            "verdicts on features are of examples that have no near label; what near labels add to z is not in them"
+        )
     return lines
 
 

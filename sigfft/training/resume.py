@@ -56,7 +56,8 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         )
     changed = differing(config, stored)
     steps, steps_before = changed.get("optim.steps", (0, 0))
-    at_most = USUAL_STEPS if steps_before == -1 else steps_before
+    left_open = steps_before == -1
+    at_most = USUAL_STEPS if left_open else steps_before
     longer = type(at_most) is int and steps > at_most > 0
     if longer:
         del changed["optim.steps"]
@@ -70,9 +71,9 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         )
     if longer:
         _LOG.warning(
-            "optim.steps is %d, and was %d: the cosine of the learning rate depends on it, so that the run does not "
+            "optim.steps is %d, and was %s: the cosine of the learning rate depends on it, so that the run does not "
             "end as one of %d steps would have from its start",
-            *(steps, at_most, steps),
+            *(steps, "left open" if left_open else steps_before, steps),
         )
     return origin
 

@@ -38,11 +38,12 @@ def settle(config: Config, splits: Splits, model: Model, baseline: bool = False)
 
 def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool) -> OptimConfig:
     n_train, encoder = len(train), ENCODERS.get(model.encoder.kind)
-    if config.steps < 0:
-        config = dataclasses.replace(config, steps=getattr(encoder, "usual_steps", USUAL_STEPS))
     batch_size = config.batch_size or _batch_size(n_train)
     by_epochs = max(1, math.ceil(config.epochs * n_train / batch_size)) if config.epochs else math.inf
     steps, warmup_steps = config.steps or math.inf, config.warmup_steps
+    if config.steps < 0:
+        steps = getattr(encoder, "usual_steps", USUAL_STEPS)
+        warmup_steps = min(warmup_steps, steps // 10)
     if by_epochs < steps:
         steps, warmup_steps = by_epochs, min(warmup_steps, int(by_epochs) // 10)
     own = config.baseline_learning_rate if baseline else 0.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from sigfft.data import Dataset, SparseFeatures
+from sigfft.data import Dataset, DenseFeatures, SparseFeatures
 from sigfft.data.centroids import LabelCentroids
 
 N_LABELS, N_FEATURES = 12, 20
@@ -105,19 +105,54 @@ def test_kept_in_a_file(tmp_path):
             LabelCentroids.load(other)
     wrong = {
         "counts": np.zeros(3, np.int32),
+        "counts ": -kept["counts"],
+        "counts  ": kept["counts"].astype("U4"),
+        "shape ": np.array([2**64 - 1, N_FEATURES], np.uint64),
+        "data ": kept["data"].astype(np.float64),
         "indices": kept["indices"] + N_FEATURES,
         "shape": np.array([N_LABELS]),
         "data": np.full_like(kept["data"], np.nan),
     }
     for name, value in wrong.items():
-        np.savez(other, **kept | {name: value})
+        np.savez(other, **kept | {name.strip(): value})
         with pytest.raises(ValueError, match=r"other.npz holds no centroids of labels"):
             LabelCentroids.load(other)
     np.savez(other, **{name: value for name, value in kept.items() if name != "indptr"})
     with pytest.raises(ValueError, match="holds no centroids of labels: 'indptr' is missing"):
         LabelCentroids.load(other)
+    for sizes, message in {(13, None): "of 12 labels, and not of 13", (12, 7): "of 20 features, and not of 7"}.items():
+        with pytest.raises(ValueError, match=message):
+            LabelCentroids.load(path, *sizes)
     with pytest.raises(ValueError, match=r"nothing.npz, the centroids of a run's labels, is missing"):
         LabelCentroids.load(tmp_path / "nothing.npz")
+
+
+def test_an_own_label_that_shares_nothing_with_its_other_examples_is_not_near():
+    """Its cosine is 0, and what rounding leaves of it would tell that it is the example's own."""
+    rng = np.random.default_rng(0)
+    points, n_labels = 600, 300
+    ids = np.concatenate([np.sort(rng.choice(3000, 3, replace=False)) for _ in range(points)]).astype(np.int32)
+    values = rng.random(3 * points, np.float32) + 0.5
+    labels = rng.permutation(np.repeat(np.arange(n_labels), 2)).astype(np.int32)[:, None]
+    data = Dataset(SparseFeatures(3 * np.arange(points + 1), ids, values, 3000, 3), labels, n_labels)
+    found = LabelCentroids.fit(data).nearest(data.features, 32, labels)
+    assert (found.scores > 0).any()
+    assert found.scores[found.scores > 0].min() > 1e-3
+
+
+def test_what_cannot_be_asked():
+    train, _ = split(40)
+    centroids = LabelCentroids.fit(train)
+    for n in (0, -1, 13):
+        with pytest.raises(ValueError, match=f"n={n} must be at least 1 and at most the number of labels, 12"):
+            centroids.nearest(train.features, n)
+    with pytest.raises(ValueError, match="points of 21 features; the centroids have 20"):
+        centroids.nearest(dataclasses.replace(train.features, n_features=21, width=21), 2)
+    with pytest.raises(ValueError, match="centroids are of SparseFeatures; given DenseFeatures"):
+        LabelCentroids.fit(dataclasses.replace(train, features=DenseFeatures(np.ones((40, 2)))))
+    nearest = centroids.nearest(train.features, 2)
+    with pytest.raises(ValueError, match="nearest labels of 40 points do not match 39"):
+        Dataset(train.features.select(np.arange(39)), train.labels[:39], N_LABELS, nearest=nearest)
 
 
 def test_batches_hold_the_nearest_labels():

@@ -4,15 +4,18 @@ import dataclasses
 import gzip
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.sparse
 
 from sigfft import serving
 from sigfft.data import load
 from sigfft.data.centroids import LabelCentroids
 from sigfft.training import export_run, load_model, run
 from sigfft.training.config import DataConfig, EncoderConfig, HeadConfig, OptimConfig
+from sigfft.training.log import RunLog
 from sigfft.training.nearest import with_nearest
 from sigfft.training.prediction import predict_file
 
@@ -81,11 +84,23 @@ def test_a_run_starts_from_near_labels(config, finished, xmc_dir, tmp_path):
     np.testing.assert_allclose(served.logits(inputs), logits, rtol=1e-4, atol=1e-4)
 
 
-def test_a_run_is_gone_on_with(config, finished, tmp_path):
-    half = dataclasses.replace(config, eval=dataclasses.replace(config.eval, keep=9))
-    run(half, tmp_path / "again")
-    report = run(half, tmp_path / "again", resume=True)
-    assert report["heads"][0]["test"] == finished[0]["heads"][0]["test"]
+def test_a_run_that_was_broken_off_goes_on_to_the_same_parameters(config, finished, tmp_path, monkeypatch):
+    write = RunLog.write
+
+    def interrupted(self, step, values):
+        if step == 5:
+            raise KeyboardInterrupt
+        write(self, step, values)
+
+    often = dataclasses.replace(config, eval=dataclasses.replace(config.eval, log_every=1))
+    monkeypatch.setattr(RunLog, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(often, tmp_path / "parts")
+    monkeypatch.setattr(RunLog, "write", write)
+    resumed = run(often, tmp_path / "parts", resume="auto")
+    assert resumed["heads"][0]["test"] == finished[0]["heads"][0]["test"]
+    mine, other = (load_model(folder)[1] for folder in (tmp_path / "parts", finished[1]))
+    jax.tree.map(np.testing.assert_array_equal, mine, other)
 
 
 def test_raw_texts(config, tmp_path, capsys):
@@ -127,7 +142,11 @@ def test_a_run_without_its_centroids(finished, xmc_dir, tmp_path):
     (finished[1] / "label_centroids.npz").unlink()
     with pytest.raises(ValueError, match=r"label_centroids.npz, the centroids of a run's labels, is missing"):
         predict_file(finished[1], xmc_dir / "test.txt.gz", tmp_path / "top.jsonl")
-    assert not (tmp_path / "top.jsonl").exists()
+    other = LabelCentroids(scipy.sparse.csr_matrix(np.eye(61, N_FEATURES, dtype=np.float32)), np.ones(61, np.int32))
+    other.save(finished[1] / "label_centroids.npz")
+    with pytest.raises(ValueError, match="it is of 61 labels, and not of 60"):
+        predict_file(finished[1], xmc_dir / "test.txt.gz", tmp_path / "top.jsonl")
+    assert not list(tmp_path.glob("top*"))
 
 
 def test_left_open_they_are_for_many_labels_of_few_examples(config, xmc_dir, monkeypatch):
@@ -152,6 +171,13 @@ def test_left_open_they_are_for_many_labels_of_few_examples(config, xmc_dir, mon
     monkeypatch.setattr("sigfft.training.nearest._FROM_LABELS", N_LABELS)
     monkeypatch.setattr("sigfft.training.nearest._MOST", 1000)
     assert found(open_) == 0
+    monkeypatch.undo()
+    monkeypatch.setattr("sigfft.training.nearest._FROM_LABELS", N_LABELS)
+    assert found(open_) == 32
+    monkeypatch.setattr("sigfft.training.nearest._MOST_SCORES", 3 * POINTS * N_LABELS - 1)
+    assert found(open_) == 0
+    with pytest.raises(ValueError, match=r"the train split comes with nearest labels; leave them out, encoder.nearest"):
+        with_nearest(with_nearest(splits, config)[0], config)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +186,12 @@ def test_left_open_they_are_for_many_labels_of_few_examples(config, xmc_dir, mon
         ({"encoder": EncoderConfig(nearest=8, frozen=True)}, "is for an encoder that is trained, and encoder.frozen"),
         ({"encoder": EncoderConfig(nearest=8, kind="mlp")}, "is for a bag of sparse features; encoder.kind='mlp'"),
         ({"encoder": EncoderConfig(nearest=61)}, "encoder.nearest=61 must be at most the number of labels, 60"),
-        ({"head": HeadConfig(kind="bottleneck", dim=4)}, "is for a DFT head .*, and head.kind='bottleneck'"),
-        ({"head": HeadConfig(kind="dft", order="chains")}, "as they come, and head.order='chains'"),
+        ({"head": HeadConfig(kind="bottleneck", dim=4)}, "is for a DFT head with spread, .* head.kind='bottleneck'"),
+        (
+            {"head": HeadConfig(kind="dft", slack=4)},
+            "is for a DFT head with spread, .* head.spread=0; leave it at 0 or",
+        ),
+        ({"encoder": EncoderConfig(kind="nearest_bag")}, "takes nearest labels; set encoder.nearest=32, or take 'bag'"),
         ({"baseline": HeadConfig(kind="sigmoid")}, "is for a run of one head, and baseline.kind='sigmoid'"),
         ({"encoder": EncoderConfig(nearest=-2)}, "encoder.nearest=-2 must be at least -1"),
     ],

@@ -104,7 +104,7 @@ def test_more_steps_than_those_that_a_config_left_open(tmp_path, caplog):
     folder = Workdir(tmp_path / "open")
     folder.write_config(changed(Config(), optim__steps=-1))
     begun_run(folder, changed(Config(), optim__steps=2000), "auto")
-    assert "optim.steps is 2000, and was 1500" in caplog.text
+    assert "optim.steps is 2000, and was left open: the cosine" in caplog.text
     with pytest.raises(ValueError, match=r"differs in optim.steps \(1400, not -1\)"):
         begun_run(folder, changed(Config(), optim__steps=1400), "auto")
 

@@ -45,7 +45,8 @@ def test_steps_and_warm_up_from_epochs(steps, epochs, expected):
 
 
 def test_steps_that_a_config_leaves_open():
-    assert settled(OptimConfig(steps=-1, batch_size=10)).optim.steps == 1500
+    found = settled(OptimConfig(steps=-1, batch_size=10, warmup_steps=1200)).optim
+    assert (found.steps, found.warmup_steps) == (1500, 150)
     assert settled(OptimConfig(steps=-1, epochs=3, batch_size=10)).optim.steps == 30
     near = NearestLabels(*(np.zeros((100, 3), dtype) for dtype in (np.int32, np.float32, np.float32)), 40)
     sparse = SparseFeatures(np.arange(101), np.zeros(100, np.int32), np.ones(100, np.float32), 8, 1)
@@ -198,6 +199,16 @@ def test_a_best_step_at_an_end_is_said(best, told):
     assert len(lines) == len(told)
     assert all(part in line for part, line in zip(told, lines, strict=True))
     assert notes(content | {"data": {"examples": {"train": 9}}}) == []
+
+
+def test_what_verdicts_on_features_leave_out_is_said():
+    entry = {"argmaxability_on_features": {"checked": 3}}
+    content = {"heads": [entry], "data": {"examples": {"train": 9}}, "encoder": {"inputs": {"nearest_ids": {}}}}
+    assert notes(content) == [
+        "verdicts on features are of examples that have no near label; what near labels add to z is not in them"
+    ]
+    assert notes(content | {"encoder": {"inputs": {"feature_ids": {}}}}) == []
+    assert notes(content | {"heads": [{"argmaxability_on_features": None}]}) == []
 
 
 def test_what_is_settled_is_settled_for_good():
