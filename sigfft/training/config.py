@@ -125,7 +125,7 @@ class OptimConfig:
 
     loss: str = "bce"  # a name in `sigfft.losses.LOSSES`: "bce", "asymmetric" or "focal"
     loss_options: LossOptions = dataclasses.field(default_factory=LossOptions)  # its options
-    steps: int = 1000  # at most this many; 0: `epochs` says; -1: what suits the encoder
+    steps: int = 1000  # at most this many; 0: `epochs` says; -1: what suits the encoder, up to 1500
     epochs: float = 0.0  # at most so many passes over the training examples; 0: `steps` says
     # examples of a step, over all devices of all machines; 0: a power of 2 from 64 to 256 by their number
     batch_size: int = 256

@@ -42,7 +42,8 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
     by_epochs = max(1, math.ceil(config.epochs * n_train / batch_size)) if config.epochs else math.inf
     steps, warmup_steps = config.steps or math.inf, config.warmup_steps
     if config.steps < 0:
-        steps = getattr(encoder, "usual_steps", USUAL_STEPS)
+        read = getattr(encoder, "usual_examples", math.inf)
+        steps = math.ceil(min(USUAL_STEPS, read / batch_size))
         warmup_steps = min(warmup_steps, steps // 10)
     if by_epochs < steps:
         steps, warmup_steps = by_epochs, min(warmup_steps, int(by_epochs) // 10)

@@ -52,8 +52,9 @@ def test_steps_that_a_config_leaves_open():
     sparse = SparseFeatures(np.arange(101), np.zeros(100, np.int32), np.ones(100, np.float32), 8, 1)
     train = dataclasses.replace(SPLITS["train"], features=sparse, nearest=near)
     (model,) = make_models(Config(head=HeadConfig(kind="dft", spread=2), encoder=EncoderConfig(dim=16)), train)
-    optim = OptimConfig(steps=-1, batch_size=10)
-    assert settle(Config(optim=optim), SPLITS | {"train": train}, model).optim.steps == 1000
+    for batch_size, steps in {10: 1500, 256: 500, 300: 427}.items():
+        optim = OptimConfig(steps=-1, batch_size=batch_size)
+        assert settle(Config(optim=optim), SPLITS | {"train": train}, model).optim.steps == steps
 
 
 def test_training_without_an_end_is_refused():
