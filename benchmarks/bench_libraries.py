@@ -15,8 +15,8 @@ beam of 50, negatives of teacher and matcher (Yu et al. 2022).
 
 sigfft is `train.py --config.data.dir=FOLDER`. The check is left out (`check.max_sets=-1`): it comes after the test
 scores and changes none. A sigmoid head and bottlenecks are trained in the same way at three learning rates, of which
-the line shows the one of the best dev F1@5 (`data.dev_share=0.1` where a data set has no dev split). On tibkat_en, of
-whose labels each has five training examples on average, sigfft starts an example's nearest labels higher; others do not.
+the line shows the one of the best dev F1@5 (`data.dev_share=0.1` where a data set has no dev split). On tibkat_en, with
+five training examples of a label on average, sigfft starts an example's nearest labels higher; other heads do not.
 
 CPU seconds are user and system time of all threads: of a library in training + prediction, without imports and
 reading; of sigfft of the whole process, with its start, compilation, evaluations, checkpoints and figures; records of

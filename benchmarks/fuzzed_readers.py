@@ -18,12 +18,14 @@ import jax
 import jax.numpy as jnp
 import mutations
 import numpy as np
+import scipy.sparse
 from safetensors.numpy import save_file
 
 import sigfft
 from sigfft import serving
 from sigfft.argmaxability import Reach, check, reach, verify
 from sigfft.argmaxability.proofs.verdicts import read_lines
+from sigfft.data import LabelCentroids, SparseFeatures
 from sigfft.files import layers, xmc
 from sigfft.files.label_sets import load_label_sets
 from sigfft.heads.published import load_published
@@ -44,6 +46,8 @@ from sigfft.training.workdir import Workdir, slug
 Mutate = Callable[[bytes, random.Random], bytes]
 WEIGHT = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 EVERY_SET = [list(ids) for k in range(6) for ids in itertools.combinations(range(5), k)]
+SUMS = np.abs(np.random.default_rng(1).normal(size=(5, 4))).astype(np.float32)  # of 5 labels, of 4 features
+POINTS = SparseFeatures(np.array([0, 2, 2, 3]), np.array([0, 3, 1], np.int32), np.ones(3, np.float32), 4, 2)
 DATA = {"train": "0123456789abcdef", "test": "fedcba9876543210"}  # fingerprints of splits
 _PARTS = ("optim", "eval", "data", "head")
 _KEYS = [f"{part}.{own.name}" for part in _PARTS for own in dataclasses.fields(getattr(Config(), part))]
@@ -106,6 +110,11 @@ def readers(folder: Path) -> dict[str, Reader]:
         if chosen is not None and (chosen.shape not in ((), (6,)) or np.isnan(chosen).any()):
             raise AssertionError(f"these are no thresholds: {chosen}")
 
+    def near(path: Path) -> None:
+        found = LabelCentroids.load(path, *SUMS.shape).nearest(POINTS, 2)
+        if not (np.isfinite(found.scores).all() and (found.counts >= 0).all() and (found.ids <= len(SUMS)).all()):
+            raise AssertionError(f"these are no nearest labels: {found}")
+
     def published(path: Path) -> None:
         head, found = load_published(path)
         head.n_parameters(), [np.asarray(value) for value in found.values()]
@@ -127,6 +136,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         "import, order": (1, "order.txt", mutations.of_bytes, ids_in),
         "thresholds": (4, f"thresholds/thresholds/{slug(head.name)}.npz", _zipped, thresholds),
         "thresholds, report.json": (4, "chosen/report.json", _json_or_bytes, thresholds),
+        "centroids": (4, "label_centroids.npz", _zipped, near),
         "checkpoint, seal": (0.2, "checkpoints/1/seal/metadata", _json_or_bytes, restored),
         "lock": (2, "lock/lock", _json_or_bytes, held),
         "config.json": (6, "config/config.json", _json_or_bytes, resumed),
@@ -154,6 +164,7 @@ def _files(folder: Path, head: sigfft.heads.Head, params: dict[str, Any]) -> set
     (folder / "sets.txt.gz").write_bytes(gzip.compress(b"0,1,3\n\n4,2\n1\n"))
     np.save(folder / "w.npy", WEIGHT)
     np.savez(folder / "w.npz", weight=WEIGHT, bias=WEIGHT[:, 0])
+    LabelCentroids(scipy.sparse.csr_matrix(SUMS), np.arange(5, dtype=np.int32)).save(folder / "label_centroids.npz")
     save_file({"weight": WEIGHT, "bias": np.ones(5, np.float16)}, folder / "w.safetensors")
     check(WEIGHT, EVERY_SET[3:12]).save(folder / "verdicts.jsonl")
     reach(head, params, "nonnegative").save(folder / "reach.json")
