@@ -124,7 +124,7 @@ class LabelCentroids:
             left = squares - 2 * products + 1  # of the centroid without the point: |c - x|²
             directed = (self.counts[labels] > 1) & (left > _NONE) & (products > 1 + _NONE)
             scores[rows, labels] = np.where(directed, (products - 1) / np.sqrt(np.where(directed, left, 1)), 0)
-        best = np.argpartition(-scores, n - 1, axis=1)[:, :n]
+        best = np.argpartition(scores, -n, axis=1)[:, -n:]
         best.sort(axis=1)
         values = np.take_along_axis(scores, best, axis=1)
         order = np.argsort(-values, axis=1, kind="stable")

@@ -37,7 +37,7 @@ class NearestBag(EmbeddingBag):
 
     reads: ClassVar[tuple[str, ...]] = (*EmbeddingBag.reads, "nearest_ids", "nearest_scores", "nearest_counts")
     raises_nearest: ClassVar = True
-    usual_examples: ClassVar = 128_000
+    usual_examples: ClassVar = 100_000
 
     def __init__(
         self,
