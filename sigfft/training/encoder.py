@@ -128,6 +128,8 @@ def make_encoder(config: EncoderConfig, data: Dataset) -> PureEncoder:
         are not what it reads or do not fit the config.
     """
     inputs = inputs_of(data)
+    if data.nearest is not None:
+        config = dataclasses.replace(config, kind="nearest_bag")
     if config.dropout < 0:
         usual = getattr(ENCODERS.get(config.kind or _kind_for(inputs)), "usual_dropout", 0.0)
         config = dataclasses.replace(config, dropout=round(usual * min(1, math.sqrt(_FEW / len(data))), 3))

@@ -36,7 +36,11 @@ def with_nearest(splits: Splits, config: Config) -> tuple[Splits, LabelCentroids
             raise ValueError("encoder.kind='nearest_bag' takes nearest labels; set encoder.nearest=32, or take 'bag'")
         return splits, None
     begun, centroids = time.perf_counter(), LabelCentroids.fit(splits["train"])
-    found = {name: near(data, centroids, n, name == "train") for name, data in splits.items()}
+    found = {}
+    for name, data in splits.items():
+        assert isinstance(data.features, SparseFeatures), data.features  # as those of the training split
+        active = data.labels if name == "train" else None  # each training example is met without itself
+        found[name] = dataclasses.replace(data, nearest=centroids.nearest(data.features, n, active))
     _LOG.info("the %d nearest labels of each example: %.0f s", n, time.perf_counter() - begun)
     return found, centroids
 
@@ -49,13 +53,6 @@ def nearest_line(train: Dataset) -> str:
         f"each example comes with the {n} labels whose training examples are nearest (encoder.nearest): "
         f"{train.n_labels:,} labels have {mean:.1f} examples on average"
     )
-
-
-def near(data: Dataset, centroids: LabelCentroids, n: int, trained: bool) -> Dataset:
-    """A split with the nearest labels of each example; of the split that centroids are of, each without itself."""
-    assert isinstance(data.features, SparseFeatures), data.features
-    nearest = centroids.nearest(data.features, n, data.labels if trained else None)
-    return dataclasses.replace(data, nearest=nearest)
 
 
 def _how_many(config: Config, splits: Splits) -> int:

@@ -42,7 +42,7 @@ def config(dft_only, xmc_dir, cache_dir):
     return dataclasses.replace(
         dft_only,
         data=DataConfig(source="xmc", dir=str(xmc_dir), cache_dir=str(cache_dir)),
-        encoder=EncoderConfig(dim=32, nearest=8),
+        encoder=EncoderConfig(kind="bag", dim=32, nearest=8),
         head=HeadConfig(kind="dft", spread=20, slack=2),
         optim=OptimConfig(steps=6, batch_size=32, learning_rate=1e-3, warmup_steps=0),
         eval=dataclasses.replace(dft_only.eval, every=3, threshold="micro F1"),
