@@ -149,6 +149,15 @@ def test_a_run_without_its_centroids(finished, xmc_dir, tmp_path):
     assert not list(tmp_path.glob("top*"))
 
 
+def test_training_examples_are_met_without_themselves_and_others_as_they_are(config, xmc_dir):
+    splits = load("xmc", config.data.cache, dir=str(xmc_dir))
+    own, centroids = with_nearest(splits, config)
+    for name, active in {"train": splits["train"].labels, "dev": None, "test": None}.items():
+        expected = centroids.nearest(splits[name].features, 8, active)
+        np.testing.assert_array_equal(own[name].nearest.ids, expected.ids)
+        np.testing.assert_array_equal(own[name].nearest.scores, expected.scores)
+
+
 def test_left_open_they_are_for_many_labels_of_few_examples(config, xmc_dir, monkeypatch):
     open_ = dataclasses.replace(config, encoder=EncoderConfig(nearest=-1))
     splits = load("xmc", config.data.cache, dir=str(xmc_dir))
