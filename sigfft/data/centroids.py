@@ -100,26 +100,25 @@ class LabelCentroids:
             raise ValueError(f"n={n} must be at least 1 and at most the number of labels, {len(self.counts)}")
         if features.n_features != self.sums.shape[1]:
             raise ValueError(f"points of {features.n_features} features; the centroids have {self.sums.shape[1]}")
-        parts = [self._nearest(rows, own, n) for rows, own in self._chunks(features, active)]
+        parts = [self._nearest(points, own, n) for points, own in self._chunks(features, active)]
         ids, scores, counts = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return NearestLabels(ids, scores, counts, len(self.counts))
 
     def _chunks(
         self, features: SparseFeatures, active: Int32[np.ndarray, "points max_cardinality"] | None
-    ) -> Iterator[tuple[scipy.sparse.csr_matrix, scipy.sparse.csr_matrix | None]]:
+    ) -> Iterator[tuple[scipy.sparse.csr_matrix, Int32[np.ndarray, "chunk max_cardinality"] | None]]:
         points, size = _unit_rows(features), max(1, _SCORES // len(self.counts))
-        sets = None if active is None else _label_matrix(active, len(self.counts))
         for start in range(0, max(1, len(features)), size):
             part = slice(start, start + size)
-            yield points[part], None if sets is None else sets[part]
+            yield points[part], None if active is None else active[part]
 
     def _nearest(
-        self, points: scipy.sparse.csr_matrix, own: scipy.sparse.csr_matrix | None, n: int
+        self, points: scipy.sparse.csr_matrix, active: Int32[np.ndarray, "chunk max_cardinality"] | None, n: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         scores = (points @ self._directions).toarray()
-        own_at = None if own is None else own.tocoo()
-        if own_at is not None:
-            rows, labels = own_at.row, own_at.col
+        if active is not None:
+            rows, places = np.nonzero(active < len(self.counts))
+            labels = active[rows, places]
             products, squares = scores[rows, labels] * self._lengths[labels], self._lengths[labels] ** 2
             left = squares - 2 * products + 1  # of the centroid without the point: |c - x|²
             directed = (self.counts[labels] > 1) & (left > _NONE) & (products > 1 + _NONE)
@@ -130,8 +129,8 @@ class LabelCentroids:
         order = np.argsort(-values, axis=1, kind="stable")
         best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
         counts = self.counts[best].astype(np.float32)
-        if own is not None:
-            counts -= np.take_along_axis(own.toarray(), best, axis=1)
+        if active is not None:
+            counts -= (best[:, :, None] == active[:, None, :]).any(axis=2)
         near = values > 0
         ids = np.where(near, best, len(self.counts)).astype(np.int32)
         return ids, np.where(near, values, 0).astype(np.float32), np.where(near, counts, 0)
