@@ -12,7 +12,7 @@ from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig
 def get_config() -> Config:
     """An embedding bag and a DFT head that guarantees every set as large as the largest training set.
 
-    Where labels are many and have few examples each, nearest labels start higher (`sigfft.encoders.NearestBag`).
+    Where the nearest labels of an example tell much, they start higher (`sigfft.encoders.NearestBag`).
 
     The head has at least the spread with which the guarantee survives float32, learned columns for better scores, and
     the bag as many features as reach every z, which centring makes a property of the model and not of a lucky start.

@@ -1,7 +1,7 @@
 """Which labels have training examples like a given one, by the centroids of labels: no training, and no low rank.
 
-Where labels have few examples each, this says more of a rare label than a model can learn of it. `NearestBag` starts
-the activation of a DFT head from it.
+Where labels have words of their own, this says more of most of them than a bag of words learns in some epochs.
+`NearestBag` starts the activation of a DFT head from it.
 """
 
 import dataclasses

@@ -71,7 +71,7 @@ class EncoderConfig:
     layers: int = 2  # of a "transformer"; of a "resnet", blocks of each of its 4 stages
     pooling: str = "mean"  # of a "transformer": the mean of all tokens' states, or "cls", the first one's
     # of sparse examples, beside a DFT head: so many labels whose training examples are nearest start higher; 0: none.
-    # -1: 32 where labels are many and have few examples each, none elsewhere
+    # -1: 32 where they tell much that frequencies of labels do not, none elsewhere
     nearest: int = 0
     dtype: str = "float32"  # that activations are computed in, or "bfloat16"; parameters and features are float32
     # what to start from: a folder with config.json and model.safetensors for a "transformer"; an .npy, .npz or

@@ -120,8 +120,7 @@ def test_raw_texts(config, tmp_path, capsys):
     head = dataclasses.replace(config.head, spread=10)
     report = run(dataclasses.replace(config, data=data, head=head), tmp_path / "run", show=True)
     assert (
-        "each example comes with the 8 labels whose training examples are nearest (encoder.nearest): 30 labels have "
-        "3.0 examples on average"
+        "each example comes with the 8 labels whose training examples are nearest (encoder.nearest): the first 5 hit "
     ) in capsys.readouterr().out
     predict_file(tmp_path / "run", tmp_path / "test.jsonl", tmp_path / "top.jsonl", top=1)
     lines = [json.loads(line) for line in (tmp_path / "top.jsonl").read_text().splitlines()]
@@ -158,33 +157,36 @@ def test_training_examples_are_met_without_themselves_and_others_as_they_are(con
         np.testing.assert_array_equal(own[name].nearest.scores, expected.scores)
 
 
-def test_left_open_they_are_for_many_labels_of_few_examples(config, xmc_dir, monkeypatch):
+def test_left_open_they_are_where_they_tell_more_than_frequencies(config, xmc_dir, monkeypatch, caplog):
     open_ = dataclasses.replace(config, encoder=EncoderConfig(nearest=-1))
     splits = load("xmc", config.data.cache, dir=str(xmc_dir))
 
-    def found(config):
+    def found(config, splits=splits):
         own, centroids = with_nearest(splits, config)
         assert (centroids is None) == (own["train"].nearest is None) == (own["test"].nearest is None)
         return 0 if centroids is None else own["test"].nearest.ids.shape[1]
 
-    assert found(open_) == 0  # labels are few
-    monkeypatch.setattr("sigfft.training.nearest._FROM_LABELS", N_LABELS)
     assert found(open_) == 32
     assert found(dataclasses.replace(open_, encoder=EncoderConfig(nearest=-1, frozen=True))) == 0
     assert found(dataclasses.replace(open_, baseline=HeadConfig(kind="bottleneck", dim=5))) == 0
     assert found(dataclasses.replace(open_, head=HeadConfig(kind="sigmoid"))) == 0
     assert found(dataclasses.replace(open_, encoder=EncoderConfig())) == 0
-    monkeypatch.setattr("sigfft.training.nearest._FEW", 2)
-    assert found(open_) == 0  # these have 4 examples each
-    monkeypatch.undo()
-    monkeypatch.setattr("sigfft.training.nearest._FROM_LABELS", N_LABELS)
     monkeypatch.setattr("sigfft.training.nearest._MOST", 1000)
     assert found(open_) == 0
     monkeypatch.undo()
-    monkeypatch.setattr("sigfft.training.nearest._FROM_LABELS", N_LABELS)
     assert found(open_) == 32
     monkeypatch.setattr("sigfft.training.nearest._MOST_SCORES", 3 * POINTS * N_LABELS - 1)
     assert found(open_) == 0
+    monkeypatch.undo()
+
+    shuffled = np.random.default_rng(0).permutation(POINTS)
+    others = dataclasses.replace(splits["train"], labels=splits["train"].labels[shuffled])
+    with caplog.at_level("INFO", "sigfft"):
+        assert found(open_, splits | {"train": others}) == 0  # words tell nothing
+    assert "nearest labels hit" in caplog.text
+    alike = np.full_like(splits["train"].labels, N_LABELS)
+    alike[:, 0] = 7
+    assert found(open_, splits | {"train": dataclasses.replace(splits["train"], labels=alike)}) == 0
     with pytest.raises(ValueError, match=r"the train split comes with nearest labels; leave them out, encoder.nearest"):
         with_nearest(with_nearest(splits, config)[0], config)
 
