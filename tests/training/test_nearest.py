@@ -11,12 +11,12 @@ import pytest
 import scipy.sparse
 
 from sigfft import serving
-from sigfft.data import load
+from sigfft.data import Dataset, NearestLabels, SparseFeatures, load
 from sigfft.data.centroids import LabelCentroids
 from sigfft.training import export_run, load_model, run
 from sigfft.training.config import DataConfig, EncoderConfig, HeadConfig, OptimConfig
 from sigfft.training.log import RunLog
-from sigfft.training.nearest import with_nearest
+from sigfft.training.nearest import nearest_line, with_nearest
 from sigfft.training.prediction import predict_file
 
 N_FEATURES, N_LABELS, POINTS = 150, 60, 120
@@ -189,6 +189,17 @@ def test_left_open_they_are_where_they_tell_more_than_frequencies(config, xmc_di
     assert found(open_, splits | {"train": dataclasses.replace(splits["train"], labels=alike)}) == 0
     with pytest.raises(ValueError, match=r"the train split comes with nearest labels; leave them out, encoder.nearest"):
         with_nearest(with_nearest(splits, config)[0], config)
+
+
+def test_the_line_compares_them_with_the_most_frequent_labels():
+    """Labels 0 and 1 are in 3 and 2 of the 4 examples, which makes 5 hits; nearest labels have 2, and padding none."""
+    pad, features = 10, SparseFeatures(np.arange(5), np.zeros(4, np.int32), np.ones(4, np.float32), 3, 1)
+    labels = np.array([[0, 1, pad], [0, 1, pad], [0, pad, pad], [7, pad, pad]], np.int32)
+    ids = np.array([[1, pad], [3, 4], [5, pad], [2, 7]], np.int32)
+    nearest = NearestLabels(ids, np.ones((4, 2), np.float32), np.ones((4, 2), np.float32), pad)
+    line = nearest_line(Dataset(features, labels, pad, nearest=nearest))
+    assert line.startswith("each example comes with the 2 labels ")
+    assert line.endswith("the first 2 hit 0.4 times as many of its own as the 2 most frequent labels")
 
 
 @pytest.mark.parametrize(
