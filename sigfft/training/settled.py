@@ -14,6 +14,7 @@ _EVALUATIONS = 10  # of a run, where the config names no steps between them
 _PATIENCE = 5
 _LARGEST_K = 5
 USUAL_STEPS = 1500  # at most, where a config leaves them open
+_LEAST_EPOCHS = 2  # where those steps allow it
 _BATCHES = (64, 128, 256)
 _STEPS_OF_EPOCH = 64  # at least, where the data are so many
 _OFTEN = 2  # examples of a batch that have a feature: of rarer ones weights decay more, up to `_RAREST` times
@@ -42,7 +43,7 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
     by_epochs = max(1, math.ceil(config.epochs * n_train / batch_size)) if config.epochs else math.inf
     steps, warmup_steps = config.steps or math.inf, config.warmup_steps
     if config.steps < 0:
-        read = getattr(encoder, "usual_examples", math.inf)
+        read = max(getattr(encoder, "usual_examples", math.inf), _LEAST_EPOCHS * n_train)
         steps = math.ceil(min(USUAL_STEPS, read / batch_size))
         warmup_steps = min(warmup_steps, steps // 10)
     if by_epochs < steps:

@@ -44,7 +44,7 @@ def test_steps_and_warm_up_from_epochs(steps, epochs, expected):
     assert (optim.steps, optim.warmup_steps) == expected
 
 
-def test_steps_that_a_config_leaves_open():
+def test_steps_that_a_config_leaves_open(monkeypatch):
     found = settled(OptimConfig(steps=-1, batch_size=10, warmup_steps=1200)).optim
     assert (found.steps, found.warmup_steps) == (1500, 150)
     assert settled(OptimConfig(steps=-1, epochs=3, batch_size=10)).optim.steps == 30
@@ -55,6 +55,9 @@ def test_steps_that_a_config_leaves_open():
     for batch_size, steps in {10: 1500, 256: 391, 300: 334}.items():
         optim = OptimConfig(steps=-1, batch_size=batch_size)
         assert settle(Config(optim=optim), SPLITS | {"train": train}, model).optim.steps == steps
+    monkeypatch.setattr("sigfft.encoders.NearestBag.usual_examples", 150)
+    two_epochs = settle(Config(optim=OptimConfig(steps=-1, batch_size=10)), SPLITS | {"train": train}, model).optim
+    assert two_epochs.steps == 20
 
 
 def test_training_without_an_end_is_refused():
