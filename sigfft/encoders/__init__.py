@@ -17,8 +17,8 @@ state is parameters, and no example sees another one of its batch. What the clas
   exp(-usual_decay) times its start, and up to that to the fourth where features are rare; 0 without it.
 - learning_rate: the highest that suits it, at 256 examples of a batch, where a config leaves its rate open; without it,
   what suits the head.
-- usual_examples: what steps are to read together, where a config leaves them open, but for two epochs that may take
-  more, and they are 1,500 at most; as many as that takes without it.
+- usual_examples: what steps read together where a config leaves them open, or two epochs if those are more, in 1,500
+  steps at most; without it they are 1,500.
 - raises_nearest: whether what the module gives ends with a raise of the logit of each of an example's nearest labels.
 - tables: {parameter: name of an array of ids}, of parameters of which an example reads just the rows that these ids
   name; as many as there are rows, or more, is padding. It must take some rows alone, with ids among those, as well.

@@ -14,9 +14,9 @@ from sigfft.training.config import Config
 
 _LOG = logging.getLogger(__name__)
 _NEAREST = 32
-_FIRST = 5
-_TRIED = 1000  # training examples
-_GAIN = 5.0  # times as many hits as the most frequent labels
+_FIRST = 5  # of them are compared with as many of the most frequent labels
+_TRIED = 1000  # training examples are met as new ones
+_GAIN = 5.0  # times as many hits, or more, and they are used
 _MOST = 100_000_000  # entries of the centroids, before those of equal features are added up
 _MOST_SCORES = 20_000_000_000  # of points and labels, some minutes
 _BAGS = ("", "bag", "nearest_bag")

@@ -56,8 +56,8 @@ def test_steps_that_a_config_leaves_open(monkeypatch):
         optim = OptimConfig(steps=-1, batch_size=batch_size)
         assert settle(Config(optim=optim), SPLITS | {"train": train}, model).optim.steps == steps
     monkeypatch.setattr("sigfft.encoders.NearestBag.usual_examples", 150)
-    two_epochs = settle(Config(optim=OptimConfig(steps=-1, batch_size=10)), SPLITS | {"train": train}, model).optim
-    assert two_epochs.steps == 20
+    optim = OptimConfig(steps=-1, batch_size=10)
+    assert settle(Config(optim=optim), SPLITS | {"train": train}, model).optim.steps == 20  # two epochs
 
 
 def test_training_without_an_end_is_refused():
