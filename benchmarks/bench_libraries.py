@@ -118,6 +118,7 @@ def write_frequent(source: Path, folder: Path, least: int) -> None:
         own = {"label_indptr": labels.indptr, "label_ids": labels.indices}
         own |= {"feature_indptr": features.indptr, "feature_ids": features.indices, "feature_values": features.data}
         write_xmc(folder / f"{name}.txt.gz", xmc.XmcData(split.n_features, int(frequent.sum()), **own))
+        print(f"{folder.name}, {name}: {there.sum():,} examples, {frequent.sum():,} labels", flush=True)
 
 
 def write_matrices(folder: Path, path: Path) -> Dataset:
