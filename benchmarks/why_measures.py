@@ -106,10 +106,11 @@ def kinds_of(head: Head) -> dict[str, slice]:
     if not isinstance(head, DFTHead):
         return {"learned": slice(0, head.dim)}
     k, low = head.max_cardinality, 1 + 2 * head.max_cardinality
-    fixed = head.dim - head.slack
+    given = head.dim - head.embedding
+    fixed = given - head.slack
     kinds = {
         **{"lower half of 1..k": slice(1, 1 + k), "upper half of 1..k": slice(1 + k, low)},
-        **{"spread": slice(low, fixed), "slack": slice(fixed, head.dim)},
+        **{"spread": slice(low, fixed), "slack": slice(fixed, given), "embedding": slice(given, head.dim)},
     }
     return {name: columns for name, columns in kinds.items() if columns.start < columns.stop}
 

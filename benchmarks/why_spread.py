@@ -12,6 +12,8 @@ their example.
 - small start: slack a tenth as large at its start
 - start by co-occurrence: slack in the directions in which label sets differ most; rows alike: with rows of one length
 - scaled rows: a learned positive factor for each label
+- start by embedding: slack that starts as the first columns of `sigfft.label_embedding`, and is learned
+- spread + embedding: in place of slack columns of that which are not learned, and a quarter of the spread alone has
 - in groups: one row of slack for so many labels, neighbours in `sigfft.label_order`
 - labels ordered: that order on the circle
 
@@ -53,7 +55,7 @@ from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig
 from sigfft.training.encoder import make_encoder
 from sigfft.training.evaluate import make_evaluate
 from sigfft.training.loop import train
-from sigfft.training.model import Model
+from sigfft.training.model import Model, given_params
 from sigfft.training.settled import settle
 from sigfft.training.workdir import Workdir
 
@@ -127,6 +129,19 @@ def _started(sizes: Sizes, data: Dataset) -> Head:
     return StartedHead(**own_arguments(_dft(sizes, data)), start=start)
 
 
+def _embedded(sizes: Sizes, data: Dataset) -> Head:
+    """A quarter of the spread that alone has the parameters, and an embedding for the rest of its columns."""
+    alone = _widest(lambda spread: _dft(sizes, data, slack=0, spread=spread), budget(sizes, data))
+    assert isinstance(alone, DFTHead)
+    spread = alone.arguments["spread"]
+    return _dft(sizes, data, slack=0, spread=spread // 4, embedding=2 * (spread - spread // 4))
+
+
+def _started_embedded(sizes: Sizes, data: Dataset) -> Head:
+    given = given_params(_dft(sizes, data, slack=0, embedding=sizes.slack), data)
+    return StartedHead(**own_arguments(_dft(sizes, data)), start=given["embedding"])
+
+
 HEADS: dict[str, Callable[[Sizes, Dataset], Head]] = {
     "bottleneck": _bottleneck,
     "slack": lambda sizes, data: _widest(lambda slack: _dft(sizes, data, slack=slack, spread=0), budget(sizes, data)),
@@ -146,6 +161,8 @@ HEADS: dict[str, Callable[[Sizes, Dataset], Head]] = {
     "spread + slack, small start": lambda sizes, data: SmallHead(**own_arguments(_dft(sizes, data))),
     "spread + slack, start by co-occurrence": _started,
     "spread + slack, start by co-occurrence, rows alike": _started_alike,
+    "spread + slack, start by embedding": _started_embedded,
+    "spread + embedding": _embedded,
     "bottleneck, start by co-occurrence": _started_bottleneck,
 }
 
@@ -171,7 +188,8 @@ def trial(name: str, head: str, rate: float, seed: int, splits: Splits) -> dict[
         ),
         eval=EvalConfig(every=sizes.steps // 5, patience=0),
     )
-    model = Model(make_encoder(config.encoder, data), HEADS[head](sizes, data))
+    made = HEADS[head](sizes, data)
+    model = Model(make_encoder(config.encoder, data), made, given_params(made, data))
     config = settle(config, splits, model)
     counts = data.label_counts()
     metrics = make_metrics(data.n_labels, (1, 3, 5), propensities=propensities(counts, len(data)))

@@ -10,7 +10,7 @@ from why_measures import THIRDS
 Key = tuple[str, str, float, int]  # data, head, rate and seed
 Runs = Mapping[Key, dict[str, Any]]
 
-_COLUMNS = ("lower half of 1..k", "upper half of 1..k", "spread", "slack", "learned")
+_COLUMNS = ("lower half of 1..k", "upper half of 1..k", "spread", "slack", "embedding", "learned")
 _SCORES = ("data", "head", "dim", "parameters", "rate", "of rates", "P@5", "P@5 of each seed", "PSP@5")
 _RANKS = ("data", "head", "rank of logits", "rank of learned rows", "cosine with the start")
 

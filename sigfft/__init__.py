@@ -19,6 +19,7 @@ from sigfft.argmaxability import nearest as nearest
 from sigfft.argmaxability import plan as plan
 from sigfft.argmaxability import reach as reach
 from sigfft.argmaxability import verify as verify
+from sigfft.embedding import label_embedding as label_embedding
 from sigfft.explorer import explore as explore
 from sigfft.heads import Head as Head
 from sigfft.heads import bottleneck_head as bottleneck_head

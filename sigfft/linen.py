@@ -17,7 +17,9 @@ with needs("flax", "sigfft.linen"):
 class OutputHead(nn.Module):
     """Features to logits; its parameters have the names and shapes of `head.init`.
 
-    `variables["params"]` of this module is the `params` that every function of `head` takes.
+    `variables["params"]` of this module is the `params` that every function of `head` takes. What the head is given and
+    does not learn, such as the embedding of a `sigfft.dft_head`, is in `variables["given"]`; put it there, and `params`
+    are both together.
 
     Attributes:
       head: what `sigfft.dft_head`, `bottleneck_head` or `sigmoid_head` returned.
@@ -38,8 +40,13 @@ class OutputHead(nn.Module):
     def __call__(self, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
         """Logits (..., n_labels) of features (..., feature_dim)."""
         shapes = jax.eval_shape(self.head.init, jax.random.key(0))
-        params = {name: self.param(name, self._init(name, len(shape.shape))) for name, shape in shapes.items()}
+        params = {name: self._value(name, self._init(name, len(shape.shape))) for name, shape in shapes.items()}
         return self.head.logits(params, features if self.dtype is None else features.astype(self.dtype))
+
+    def _value(self, name: str, init: Callable[..., Any]) -> Array:
+        if name not in self.head.given:
+            return self.param(name, init)
+        return self.variable("given", name, lambda: init(self.make_rng("params"))).value
 
     def _init(self, name: str, ndim: int) -> Callable[..., Any]:
         def init(key: Array) -> Array:

@@ -13,8 +13,15 @@ with needs("flax", "sigfft.nnx"):
     from sigfft.metrics.flax_metric import Metrics as Metrics
 
 
+class Given(nnx.Variable):
+    """Values of a head that are given and not learned, such as the embedding of labels; no `nnx.Param`."""
+
+
 class OutputHead(nnx.Module):
     """Features to logits; each `nnx.Param` of it has the name and shape that `head.init` gives it.
+
+    What the head is given, such as the embedding of a `sigfft.dft_head`, is a `Given`, which optimisers of `nnx.Param`
+    leave alone: `layer.embedding[...] = sigfft.label_embedding(...)` puts it there.
 
     Args:
       head: what `sigfft.dft_head`, `bottleneck_head` or `sigmoid_head` returned.
@@ -39,12 +46,12 @@ class OutputHead(nnx.Module):
         self.head = head
         self.dtype = dtype
         for name, value in start(head, rngs.params(), param_dtype, kernel_init).items():
-            names = axes(head, name, value.ndim, label_axis)
-            setattr(self, name, nnx.Param(value) if names is None else nnx.Param(value, out_sharding=names))
+            names, kind = axes(head, name, value.ndim, label_axis), Given if name in head.given else nnx.Param
+            setattr(self, name, kind(value) if names is None else kind(value, out_sharding=names))
 
     def params(self) -> Params:
         """The current `params` that every function of `head` takes."""
-        return nnx.to_pure_dict(nnx.state(self, nnx.Param))
+        return nnx.to_pure_dict(nnx.state(self, (nnx.Param, Given)))
 
     def __call__(self, features: Num[Array, "*batch feature_dim"]) -> Float[Array, "*batch labels"]:
         """Logits (..., n_labels) of features (..., feature_dim)."""

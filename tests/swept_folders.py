@@ -64,7 +64,7 @@ class Trainer:
         monkeypatch.setattr("sigfft.training.sweep.runs.load_splits", lambda config: {"test": "the test split"})
         monkeypatch.setattr("sigfft.training.sweep.runs.check", self.check)
         monkeypatch.setattr(
-            "sigfft.training.sweep.measuring.load_model", lambda path: (_Model, {"w": np.zeros((7, 11))})
+            "sigfft.training.sweep.measuring.load_model", lambda path: (_Model, {"encoder": {"w": np.zeros((3, 9))}})
         )
         monkeypatch.setattr("sigfft.training.sweep.runs.keep_best_parameters", lambda folder: None)
         monkeypatch.setattr("sigfft.training.sweep.runs.jax.clear_caches", lambda: None)
@@ -72,7 +72,7 @@ class Trainer:
 
 
 class _Model:
-    head = types.SimpleNamespace(dim=3)
+    head = types.SimpleNamespace(dim=3, n_parameters=lambda: 50)
 
 
 def _report(config, metric):

@@ -24,7 +24,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
         "metrics",
         "encoders",
     },
-    {"heads", "data", "figures"},
+    {"heads", "data", "embedding", "figures"},
     {"losses", "inference", "predict", "visits", "linen", "nnx", "argmaxability", "serving"},
     {"", "training", "trained", "explorer"},
     {"inputs", "answers", "manual"},

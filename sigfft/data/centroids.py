@@ -147,8 +147,7 @@ class LabelCentroids:
 
 
 def _unit_rows(features: SparseFeatures) -> scipy.sparse.csr_matrix:
-    shape = len(features), features.n_features
-    matrix = scipy.sparse.csr_matrix((features.values, features.ids, features.indptr), shape)
+    matrix = features.matrix()
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
     return (scipy.sparse.diags((1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)) @ matrix).tocsr()
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from jaxtyping import Bool, Float32, Int, Int32, Real, Shaped, UInt8
 
 Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
@@ -30,6 +31,10 @@ class SparseFeatures:
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
+
+    def matrix(self) -> scipy.sparse.csr_matrix:
+        """The same as SciPy has it, (points, n_features), which shares the memory."""
+        return scipy.sparse.csr_matrix((self.values, self.ids, self.indptr), (len(self), self.n_features))
 
     def select(self, indices: Int[np.ndarray, " chosen"]) -> "SparseFeatures":
         """The points at `indices` alone."""

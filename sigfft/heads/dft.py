@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from sigfft import spectrum
 from sigfft.heads import dft_blocks
@@ -35,8 +35,8 @@ class DFTHead(Head):
     """A learned projection to a spectrum, whose inverse FFT holds the logits.
 
     z is one DC term, (cos, sin) pairs for the frequencies 1..k, pairs for `spread` scattered higher frequencies, and
-    `slack` further terms. W has no learned entry but the slack columns. The columns of the frequencies are
-    orthonormal for n_fft = n_labels.
+    `slack` and `embedding` further terms. W has no learned entry but the slack columns. The columns of the frequencies
+    are orthonormal for n_fft = n_labels.
 
     *Scale.* A row's entries are about √(2/n_fft), so logits of order 1 need a z of order √n_fft. `project` therefore
     multiplies by √n_fft, and slack columns are stored times √n_fft: all parameters are of order 1 or smaller, and the
@@ -63,6 +63,10 @@ class DFTHead(Head):
       spread: number of extra fixed frequencies: two dimensions of z each, no parameter per label. "auto": about as
         many as `sigfft.plan` finds to be enough for float32, by a formula (`sigfft.heads.enough_spread`).
       slack: learned columns of W, n_labels parameters each (the paper's slack).
+      embedding: columns of W that are given and not learned, in `params["embedding"]`, (n_labels, embedding), after the
+        slack ones: `sigfft.label_embedding` makes them of the training examples, and scores are better by them than by
+        as many of spread. No parameter per label, and no gradient; n_labels stored numbers each. `init` fills them with
+        N(0, 1), which tells nothing of labels.
       n_fft: points of the transform, at least n_labels; default: the next length that FFTs are fast at,
         `sigfft.spectrum.smooth_length(n_labels)`. The guarantee is the same. The paper has n_fft=n_labels. With
         spread="auto" the default also makes room for 2k + 1 columns, where k is more than half of the labels.
@@ -76,7 +80,7 @@ class DFTHead(Head):
     Raises:
       ValueError: a size below its least, 2k + 1 + 2·spread > n_fft, n_fft < n_labels, an order that is no permutation.
 
-    Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, n_fft > n, order and centring are ours.
+    Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, embedding, n_fft > n, order and centring are ours.
 
     Example:
       >>> head = DFTHead(n_labels=1000, max_cardinality=5, feature_dim=64, spread=10)
@@ -97,6 +101,7 @@ class DFTHead(Head):
     feature_dim: int
     spread: int | Literal["auto"] = 0
     slack: int = 0
+    embedding: int = 0
     n_fft: int | None = None
     order: Sequence[int] | np.ndarray | None = None
     prior: float | np.floating | None = None
@@ -112,7 +117,7 @@ class DFTHead(Head):
         if auto:
             enough = enough_spread(self.n_labels, self.max_cardinality, self.n_points)
             object.__setattr__(self, "spread", enough)
-        self._at_least(0, "spread", "slack")
+        self._at_least(0, "spread", "slack", "embedding")
         object.__setattr__(self, "order", None if self.order is None else _order(self.order, self.n_labels))
         prior_logit(self.prior, self.max_cardinality, self.n_labels)
         room = (self.n_points - 1) // 2
@@ -130,21 +135,27 @@ class DFTHead(Head):
 
     @property
     def dim(self) -> int:
-        return self._fixed + self.slack
+        return self._fixed + self.slack + self.embedding
 
     @property
     def name(self) -> str:
-        sizes = {"k": self.max_cardinality, "spread": self.spread, "slack": self.slack}
+        named = {"spread": self.spread, "slack": self.slack, "embedding": self.embedding}
+        sizes = {"k": self.max_cardinality, **named}
         shown = [f"{name}={size}" for name, size in sizes.items() if size]
         return " ".join(["dft", *shown, *(["ordered"] if self.order is not None else [])])
 
     @property
     def per_label(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({"slack"} if self.slack else ())
+        return frozenset({"slack"} if self.slack else ()) | self.given
+
+    @property
+    def given(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({"embedding"} if self.embedding else ())
 
     @property
     def circle(self) -> Circle:  # type: ignore[override]
-        return Circle(self._points, self.max_cardinality, self.n_points, 0, alone=not self.spread and not self.slack)
+        alone = self.dim == 2 * self.max_cardinality + 1
+        return Circle(self._points, self.max_cardinality, self.n_points, 0, alone)
 
     @property
     def n_points(self) -> int:
@@ -168,6 +179,8 @@ class DFTHead(Head):
         params = {"projection_kernel": kernel, "projection_bias": jnp.zeros((self.dim,)).at[0].set(start)}
         if self.slack:
             params["slack"] = jax.random.normal(slack_key, (self.n_labels, self.slack))
+        if self.embedding:
+            params["embedding"] = jax.random.normal(jax.random.fold_in(slack_key, 1), (self.n_labels, self.embedding))
         return params
 
     def activation_of(self, params, features):
@@ -179,8 +192,8 @@ class DFTHead(Head):
     def logits_of(self, params, z):
         logits = spectrum.synthesis(z[..., : self._fixed], self.frequencies, self.n_points)
         logits = logits[..., : self.n_labels] if self._points is None else logits[..., self._points]
-        if self.slack:
-            logits = logits + matmul(z[..., self._fixed :], params["slack"].T) / self._gain
+        for entries, columns in self._further(params, z):
+            logits = logits + matmul(entries, columns.T) / self._gain
         return logits.astype(z.dtype)
 
     @property
@@ -192,8 +205,8 @@ class DFTHead(Head):
         return spectrum.rows(at, self.frequencies, self.n_points, dtype)
 
     def rows_of(self, own, labels, dtype=jnp.float32):
-        fixed = self.known_rows(labels, dtype)
-        return jnp.concatenate([fixed, own["slack"].astype(dtype) / self._gain], axis=1) if self.slack else fixed
+        further = [own[name].astype(dtype) / self._gain for name in ("slack", "embedding") if name in self.per_label]
+        return jnp.concatenate([self.known_rows(labels, dtype), *further], axis=1)
 
     def blocks(self, block_size, held=None):
         if self.order is not None:
@@ -207,9 +220,17 @@ class DFTHead(Head):
 
         def decode(own, z, labels):
             logits = decode_spectrum(z[:, : self._fixed], labels[0])
-            return logits + product(z[:, self._fixed :], own["slack"], dtype) / self._gain if self.slack else logits
+            for entries, columns in self._further(own, z):
+                logits = logits + product(entries, columns, dtype) / self._gain
+            return logits
 
         return decode
+
+    def _further(self, own: Params, z: Float[Array, "*batch dim"]) -> list[tuple[Array, Array]]:
+        """Entries of z for the columns that are stored, with those: the learned ones, and the given ones."""
+        learned, given = jnp.split(z[..., self._fixed :], [self.slack], axis=-1)
+        found = [(learned, own["slack"])] if self.slack else []
+        return [*found, (given, jax.lax.stop_gradient(own["embedding"]))] if self.embedding else found
 
     @property
     def _folds(self) -> bool:

@@ -56,6 +56,7 @@ class Head(abc.ABC):
       kind: the name of the class in tables, files and configs.
       per_label: names of the params with one row a label; a device that holds some labels, or a loss that visits them
         in blocks, has only their rows.
+      given: names of the params that training leaves as they are; they have no gradient.
       circle: the part of W that guarantees label sets; None is no guarantee.
       centred: whether `project` subtracts from features their mean.
       known_dim: of the columns of W, so many from the first on are known before training; `known_rows` has them.
@@ -65,6 +66,7 @@ class Head(abc.ABC):
     kind: ClassVar[str]
     learning_rate: ClassVar[float] = 3e-3
     per_label: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
     circle: Circle | None = None
     centred: bool = False
     known_dim: int = 0
@@ -212,7 +214,8 @@ class Head(abc.ABC):
 
     def n_parameters(self) -> int:
         """Number of learned parameters."""
-        return sum(math.prod(p.shape) for p in jax.tree.leaves(jax.eval_shape(self.init, jax.random.key(0))))
+        shapes = jax.eval_shape(self.init, jax.random.key(0))
+        return sum(math.prod(p.shape) for name, p in shapes.items() if name not in self.given)
 
     @property
     def arguments(self) -> dict[str, Any]:

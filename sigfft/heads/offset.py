@@ -89,6 +89,10 @@ class OffsetHead(Head):
         return self.within.per_label
 
     @property
+    def given(self) -> frozenset[str]:  # type: ignore[override]
+        return self.within.given
+
+    @property
     def circle(self) -> Circle | None:  # type: ignore[override]
         return self.within.circle
 

@@ -3,17 +3,20 @@
 import dataclasses
 import logging
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jaxtyping import Array, Float, Key
 
 from sigfft import labels
-from sigfft.data import Dataset
+from sigfft.data import Dataset, DenseFeatures, SparseFeatures
 from sigfft.domains import DomainLike
+from sigfft.embedding import label_embedding
 from sigfft.encoders import Examples
 from sigfft.heads import KINDS, Head, Service
 from sigfft.heads.offset import OffsetHead, offset_of
@@ -37,6 +40,7 @@ class Model:
 
     encoder: PureEncoder  # from examples to features
     head: Head  # the output layer
+    given: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict, compare=False)  # params of the head
 
     @property
     def name(self) -> str:
@@ -56,7 +60,8 @@ class Model:
     def init(self, key: Key[Array, ""]) -> ModelParams:
         """{"encoder": params of the encoder, "head": params of the head}."""
         encoder_key, head_key = jax.random.split(key)
-        return {"encoder": self.encoder.init(encoder_key), "head": self.head.init(head_key)}
+        head = self.head.init(head_key) | {name: jnp.asarray(value) for name, value in self.given.items()}
+        return {"encoder": self.encoder.init(encoder_key), "head": head}
 
     def features(
         self, encoder: Any, examples: Examples, key: Key[Array, ""] | None = None
@@ -70,8 +75,13 @@ class Model:
         return jnp.concatenate([features, offset.astype(features.dtype)], axis=-1)
 
     def trained(self, params: ModelParams) -> ModelParams:
-        """The part of the parameters that training changes: all, or the head's where the encoder is frozen."""
-        return {"head": params["head"]} if self.encoder.frozen else params
+        """The part of the parameters that training changes: without a frozen encoder, and what the head is given."""
+        head = {name: value for name, value in params["head"].items() if name not in self.head.given}
+        return {"head": head} if self.encoder.frozen else params | {"head": head}
+
+    def with_trained(self, params: ModelParams, trained: ModelParams) -> ModelParams:
+        """The parameters with the part that `trained` gives of others."""
+        return params | trained | {"head": params["head"] | trained["head"]}
 
 
 def make_models(config: Config, data: Dataset) -> list[Model]:
@@ -88,7 +98,7 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
         arguments_for(lambda: None, config.baseline, "baseline", "none")  # which takes nothing
     else:
         heads.insert(0, make_head(config.baseline, data, encoder.feature_dim, "baseline", beside=heads[0]))
-    models = [Model(encoder, head) for head in heads]
+    models = [Model(encoder, head, given_params(head, data)) for head in heads]
     if len({model.name for model in models}) < len(models):
         raise ValueError(
             f"baseline and head are both {models[0].name!r}, and would share their checkpoints; "
@@ -113,6 +123,7 @@ def make_head(
     spread = 0 if config.spread == -1 and "spread" not in own else config.spread
     slack = 0 if config.slack == -1 and "slack" not in own else config.slack
     config = dataclasses.replace(config, spread=spread, slack=slack)
+    _check_embedding(config.embedding, data, key)
     if config.order not in ("", "chains"):
         raise ValueError(f"{key}.order={config.order!r} must be empty or chains")
     arguments = arguments_for(
@@ -142,6 +153,41 @@ def make_head(
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
     return kind(**arguments)
+
+
+def most_embedding(data: Dataset) -> int:
+    """The most columns of an embedding of a data set's labels: 0 where its features are no vectors."""
+    return max(0, min(data.n_labels, data.n_features or data.feature_dim or 0) - 2) if _has_vectors(data) else 0
+
+
+def _has_vectors(data: Dataset) -> bool:
+    return isinstance(data.features, SparseFeatures | DenseFeatures)
+
+
+def _check_embedding(size: int, data: Dataset, key: str) -> None:
+    """Raises ValueError where the features of a data set do not give labels so many columns."""
+    most = most_embedding(data)
+    if size > most and not _has_vectors(data):
+        raise ValueError(
+            f"{key}.embedding={size} is made of features that are vectors, which {type(data.features).__name__} are "
+            "not; leave it at 0"
+        )
+    if size > most:
+        given = f"{data.n_labels} labels and {data.n_features or data.feature_dim} features"
+        raise ValueError(f"{key}.embedding={size} must be at most {most}, with {given}")
+
+
+def given_params(head: Head, data: Dataset) -> dict[str, np.ndarray]:
+    """The params of a head that training leaves as they are: what the first of several processes makes of the data."""
+    size = head.arguments.get("embedding", 0)
+    if not size:
+        return {}
+    begun, features = time.perf_counter(), data.features
+    assert isinstance(features, SparseFeatures | DenseFeatures), features  # as `make_head` has seen
+    matrix = features.matrix() if isinstance(features, SparseFeatures) else features.values
+    embedding = label_embedding(matrix, data.labels, data.n_labels, size)
+    _LOG.info("%s: the embedding of %d labels: %.0f s", head.name, data.n_labels, time.perf_counter() - begun)
+    return {"embedding": np.asarray(multihost_utils.broadcast_one_to_all(embedding))}
 
 
 def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:

@@ -92,7 +92,7 @@ def make_device_step(
     optimizer, loss = make_optimizer(config), make_loss(config)
     head = model.output
     tables = model.encoder.tables if config.lazy_embeddings else {}
-    per_label = head.per_label if held is not None else frozenset[str]()
+    per_label = head.per_label - head.given if held is not None else frozenset[str]()
 
     def step(state: TrainState, examples: Examples) -> tuple[TrainState, StepInfo]:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), jax.lax.axis_index(DATA))
@@ -112,7 +112,8 @@ def make_device_step(
             return total / len(z)
 
         own = vary_like(before, key)  # each device's own gradient, which `pmean` averages
-        value, gradient = jax.value_and_grad(lambda trained: loss_of(own | trained))(model.trained(own))
+        loss_of_trained = lambda trained: loss_of(model.with_trained(own, trained))  # noqa: E731
+        value, gradient = jax.value_and_grad(loss_of_trained)(model.trained(own))
         if held is not None:
             value = jax.lax.psum(value, LABELS)
         value, gradient = jax.lax.pmean((value, gradient), DATA)
@@ -123,7 +124,7 @@ def make_device_step(
             gradient = jax.tree.map(lambda leaf: leaf * scale, gradient)
         trained = model.trained(before)
         updates, carried = optimizer.update(gradient, carried, trained)
-        after = before | optax.apply_updates(trained, updates), carried
+        after = model.with_trained(before, optax.apply_updates(trained, updates)), carried
         params, carried = lazy.put((state.params, state.optimizer), after, read.rows)
         value = jnp.where(read.whole, value, jnp.nan)
         return TrainState(state.step + 1, params, carried), StepInfo(value, norm)

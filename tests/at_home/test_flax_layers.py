@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
@@ -16,6 +17,7 @@ HEADS = {
     "sigmoid": sigfft.sigmoid_head(16, feature_dim=6),
     "bottleneck": sigfft.bottleneck_head(16, 3, feature_dim=6),
     "dft": sigfft.dft_head(16, 2, feature_dim=6, slack=2),
+    "dft embedding": sigfft.dft_head(16, 2, feature_dim=6, embedding=3),
     "retrofit": sigfft.retrofit_head(16, 6, 2, spread=3),
 }
 FEATURES = jax.random.normal(jax.random.key(1), (8, 6))
@@ -27,7 +29,7 @@ def both(head, **options):
     yield module.params(), module(FEATURES)
     layer = sigfft.linen.OutputHead(head, **options)
     variables = layer.init(jax.random.key(0), FEATURES)
-    yield variables["params"], layer.apply(variables, FEATURES)
+    yield {**variables["params"], **variables.get("given", {})}, layer.apply(variables, FEATURES)
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -57,7 +59,7 @@ def test_the_kernel_starts_as_asked(name):
     assert {shape[0] for shape in shapes} == {6}
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "bottleneck", "dft"])
+@pytest.mark.parametrize("name", ["sigmoid", "bottleneck", "dft", "dft embedding"])
 @pytest.mark.parametrize("types", [AxisType.Explicit, AxisType.Auto], ids=["explicit", "auto"])
 def test_rows_of_labels_are_sharded_by_annotation(name, types):
     head = HEADS[name]
@@ -87,3 +89,27 @@ def test_linen_tells_the_logical_axis_of_rows():
     plain = sigfft.linen.OutputHead(HEADS["dft"])
     expected = plain.apply(plain.init(jax.random.key(0), FEATURES), FEATURES)
     np.testing.assert_allclose(layer.apply(made, FEATURES), expected, atol=1e-5)
+
+
+def test_what_is_given_is_no_parameter_of_a_layer():
+    head, embedding = HEADS["dft embedding"], jnp.arange(48.0).reshape(16, 3)
+    module = sigfft.nnx.OutputHead(head, rngs=nnx.Rngs(0))
+    module.embedding[...] = embedding
+    assert set(nnx.to_pure_dict(nnx.state(module, nnx.Param))) == {"projection_kernel", "projection_bias"}
+    optimizer = nnx.Optimizer(module, optax.adamw(0.1, weight_decay=0.5), wrt=nnx.Param)
+    before = module(FEATURES)
+    gradient = nnx.grad(lambda m: jnp.square(m(FEATURES)).sum())(module)
+    with jax.numpy_dtype_promotion("standard"):  # for Optax
+        optimizer.update(module, gradient)
+    assert not np.allclose(module(FEATURES), before)
+    np.testing.assert_array_equal(module.params()["embedding"], embedding)
+    layer = sigfft.linen.OutputHead(head, label_axis="labels")
+    variables = nn.unbox(layer.init(jax.random.key(0), FEATURES))
+    assert {name: set(own) for name, own in variables.items()} == {
+        "params": {"projection_kernel", "projection_bias"},
+        "given": {"embedding"},
+    }
+    own = {**variables["params"], "embedding": embedding}
+    expected = head.logits(own, FEATURES)
+    found = layer.apply({"params": variables["params"], "given": {"embedding": embedding}}, FEATURES)
+    np.testing.assert_array_equal(found, expected)

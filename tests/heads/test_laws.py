@@ -101,7 +101,11 @@ def test_shapes_dtypes_and_leading_axes(head, params, features):
 
 def test_decode_gradient_matches_finite_differences(head, params):
     z = activations(head)[:2]
-    check_grads(lambda p, z: jnp.tanh(decode(head, p, z)), (params, z), order=1, modes=["rev"], eps=1e-2)
+    given = {name: params[name] for name in head.given}
+    learned = {name: params[name] for name in params.keys() - head.given}
+    check_grads(lambda p, z: jnp.tanh(decode(head, p | given, z)), (learned, z), order=1, modes=["rev"], eps=1e-2)
+    no_gradient = jax.grad(lambda own: jnp.tanh(decode(head, learned | own, z)).sum())(given)
+    assert not any(np.any(value) for value in no_gradient.values())
 
 
 def test_counts_are_features_too(head, params):
@@ -161,9 +165,10 @@ def test_equal_heads_are_one_to_a_compiler(head, params):
 def test_both_flax_layers_have_the_heads_parameters(head, features):
     shapes = jax.tree.map(jnp.shape, jax.eval_shape(head.init, jax.random.key(0)))
     linen = sigfft.linen.OutputHead(head)
-    params = jax.jit(linen.init)(jax.random.key(0), features)["params"]
+    variables = jax.jit(linen.init)(jax.random.key(0), features)
+    params = {**variables["params"], **variables.get("given", {})}
     assert jax.tree.map(jnp.shape, params) == shapes
-    np.testing.assert_array_equal(jax.jit(linen.apply)({"params": params}, features), logits(head, params, features))
+    np.testing.assert_array_equal(jax.jit(linen.apply)(variables, features), logits(head, params, features))
     module = sigfft.nnx.OutputHead(head, rngs=nnx.Rngs(0))
     assert jax.tree.map(jnp.shape, module.params()) == shapes
     np.testing.assert_array_equal(nnx.jit(lambda m: m(features))(module), logits(head, module.params(), features))

@@ -5,6 +5,7 @@ import jax
 import numpy as np
 import pytest
 
+from sigfft import label_embedding
 from sigfft.data import batches
 from sigfft.training import load_model, run
 from sigfft.training.checkpoint import Checkpoints, Progress
@@ -18,6 +19,7 @@ from sigfft.training.workdir import Workdir
 N_STEPS = 6
 HEADS = {
     "dft": HeadConfig(kind="dft", spread=10, slack=2),
+    "embedding": HeadConfig(kind="dft", spread=10, slack=2, embedding=3),
     "sigmoid": HeadConfig(kind="sigmoid"),
     "bottleneck": HeadConfig(kind="bottleneck", dim=5),
 }
@@ -61,7 +63,14 @@ def on_a_mesh(model, optim, data, shape):
 
 @pytest.mark.parametrize(
     ("setup", "shape"),
-    [("dft", (4, 2)), ("dft", (2, 4)), ("dft", (1, 8)), ("sigmoid", (2, 4)), ("bottleneck", (1, 8))],
+    [
+        ("dft", (4, 2)),
+        ("dft", (2, 4)),
+        ("dft", (1, 8)),
+        ("sigmoid", (2, 4)),
+        ("bottleneck", (1, 8)),
+        ("embedding", (1, 8)),
+    ],
     indirect=["setup"],
 )
 def test_a_mesh_takes_the_steps_of_one_device(setup, shape):
@@ -69,6 +78,21 @@ def test_a_mesh_takes_the_steps_of_one_device(setup, shape):
     np.testing.assert_allclose(infos, expected_infos, rtol=2e-5)
     assert max(norm for _, norm in infos) > setup[1].clip_norm  # clipping took part
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), params, expected)
+
+
+@pytest.mark.parametrize("setup", ["embedding"], indirect=True)
+def test_what_is_given_stays_as_it_is_and_has_no_optimiser_state(setup):
+    model, optim, data = setup
+    names = [
+        path[-1].key
+        for path, _ in jax.tree.leaves_with_path(make_data_parallel(model, optim, 0).init().optimizer)
+        if hasattr(path[-1], "key")
+    ]
+    assert "slack" in names
+    assert "embedding" not in names
+    expected = label_embedding(data.features.values, data.labels, data.n_labels, 3)
+    for params, _ in (on_one_device(*setup), on_a_mesh(*setup, (1, 8))):
+        np.testing.assert_array_equal(params["head"]["embedding"], expected)
 
 
 def test_each_device_owns_a_range_of_labels_and_no_label_space_travels(setup):

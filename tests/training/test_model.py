@@ -1,13 +1,15 @@
 import dataclasses
 
 import jax
+import numpy as np
 import pytest
 
+from sigfft.data import TokenFeatures
 from sigfft.heads import Service, enough_spread
 from sigfft.training.config import Config, EncoderConfig, HeadConfig
 from sigfft.training.config_checks import check_values
 from sigfft.training.experiment import load_splits
-from sigfft.training.model import make_models
+from sigfft.training.model import make_head, make_models
 
 
 def models(config, **changes):
@@ -57,6 +59,20 @@ def test_a_value_that_a_kind_does_not_take_is_refused(dft_only, changes, message
 def test_an_encoder_of_other_examples_or_options_is_refused(dft_only, encoder, message):
     with pytest.raises(ValueError, match=message):
         models(dft_only, encoder=dataclasses.replace(dft_only.encoder, **encoder))
+
+
+def test_an_embedding_is_made_of_vectors_and_no_larger_than_they_allow(dft_only):
+    (model,) = models(dft_only, head=HeadConfig(kind="dft", spread=4, embedding=10))
+    assert model.given["embedding"].shape == (60, 10)
+    np.testing.assert_array_equal(model.init(jax.random.key(5))["head"]["embedding"], model.given["embedding"])
+    with pytest.raises(ValueError, match=r"head\.embedding=11 must be at most 10, with 60 labels and 12 features"):
+        models(dft_only, head=HeadConfig(kind="dft", embedding=11))
+    with pytest.raises(ValueError, match=r"head\.embedding=2 is not for 'sigmoid'"):
+        models(dft_only, head=HeadConfig(kind="sigmoid", embedding=2))
+    texts = load_splits(dft_only)["train"]
+    tokens = TokenFeatures(np.arange(len(texts) + 1), np.ones(len(texts), np.int32), 5, 1)
+    with pytest.raises(ValueError, match=r"head\.embedding=2 is made of features that are vectors, which Token"):
+        make_head(HeadConfig(kind="dft", embedding=2), dataclasses.replace(texts, features=tokens), 64)
 
 
 def test_a_spread_left_open_is_enough_and_the_encoder_follows(dft_only, caplog):

@@ -9,15 +9,18 @@ from sigfft.training.config import HeadConfig
 
 
 class Sizes(NamedTuple):
-    """What all heads of a sweep share: numbers of labels, of labels that a DFT head guarantees, and of features."""
+    """What all heads of a sweep share."""
 
     n_labels: int
-    max_cardinality: int
+    max_cardinality: int  # that a DFT head guarantees
     feature_dim: int
+    most_embedding: int = 0  # columns that the data give labels
 
 
-def _dft(head: HeadConfig, sizes: Sizes, spread: int, slack: int) -> HeadConfig:
-    return dataclasses.replace(head, spread=spread, slack=slack, max_cardinality=sizes.max_cardinality)
+def _dft(head: HeadConfig, sizes: Sizes, spread: int, slack: int, embedding: int = 0) -> HeadConfig:
+    return dataclasses.replace(
+        head, spread=spread, slack=slack, embedding=embedding, max_cardinality=sizes.max_cardinality
+    )
 
 
 def _matching_slack(d: int, sizes: Sizes) -> int:
@@ -26,7 +29,7 @@ def _matching_slack(d: int, sizes: Sizes) -> int:
     Raises:
       ValueError: it has more without any.
     """
-    n_labels, k, feature_dim = sizes
+    n_labels, k, feature_dim, _ = sizes
     asked = sigfft.bottleneck_head(n_labels, d, feature_dim=feature_dim).n_parameters()
     none, one = (sigfft.dft_head(n_labels, k, feature_dim=feature_dim, slack=slack).n_parameters() for slack in (0, 1))
     slack = round((asked - none) / (one - none))
@@ -38,6 +41,18 @@ def _matching_slack(d: int, sizes: Sizes) -> int:
     return slack
 
 
+def _embedded(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
+    """As many columns as the spread of d: a quarter of that spread, and an embedding as far as the data give it.
+
+    Raises:
+      ValueError: they give none.
+    """
+    if not sizes.most_embedding:
+        raise ValueError("the features of this data set are no vectors, which give no embedding of labels")
+    pairs = min(d - d // 4, sizes.most_embedding // 2)
+    return _dft(head, sizes, d - pairs, 0, 2 * pairs)
+
+
 # By name, from a sweep's own head, its d and the sizes that heads share. A head without "d" stands for all of them.
 FAMILIES: dict[str, Callable[[HeadConfig, int, Sizes], HeadConfig]] = {
     "sigmoid": lambda head, d, sizes: HeadConfig(kind="sigmoid", random_start=head.random_start),
@@ -46,5 +61,6 @@ FAMILIES: dict[str, Callable[[HeadConfig, int, Sizes], HeadConfig]] = {
     "dft_slack": lambda head, d, sizes: _dft(head, sizes, 0, _matching_slack(d, sizes)),
     "dft_spread": lambda head, d, sizes: _dft(head, sizes, d, 0),
     "dft_spread_slack": lambda head, d, sizes: _dft(head, sizes, d, 10),
+    "dft_embedding": _embedded,
 }
 WITHOUT_SIZE = frozenset({"sigmoid"})

@@ -39,7 +39,7 @@ def measure(folder: Workdir) -> None:
     """Writes the record of a run that was trained: `is_finished` from here on."""
     model, params = load_model(folder.path)
     sizes = {
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
+        "parameters": model.head.n_parameters() + sum(leaf.size for leaf in jax.tree.leaves(params["encoder"])),
         "dim": model.head.dim,
         "numpy": np.__version__,
     }
@@ -114,7 +114,7 @@ def _row(
     row = {
         "head": entry["name"],
         "encoder": report["encoder"]["kind"],
-        **{name: arguments.get(name) for name in ("max_cardinality", "spread", "slack", "feature_dim")},
+        **{name: arguments.get(name) for name in ("max_cardinality", "spread", "slack", "embedding", "feature_dim")},
         "head_parameters": entry["parameters"],
         **sizes,
         "steps": entry["steps"],

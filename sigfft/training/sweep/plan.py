@@ -12,7 +12,7 @@ from sigfft.training.config import Config, HeadConfig
 from sigfft.training.config_checks import check_values
 from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 from sigfft.training.experiment import check_stopping, load_splits, metrics_of, with_dev
-from sigfft.training.model import Model, make_head
+from sigfft.training.model import Model, make_head, most_embedding
 from sigfft.training.settled import settle
 from sigfft.training.step import make_loss
 from sigfft.training.sweep.families import FAMILIES, WITHOUT_SIZE, Sizes
@@ -98,8 +98,8 @@ def _heads(
     config: Config, train: Dataset, feature_dim: int, names: list[tuple[str, int | None]]
 ) -> list[tuple[HeadConfig, Head]]:
     head = config.head if config.head.kind == "dft" else HeadConfig(random_start=config.head.random_start)
-    bare = make_head(dataclasses.replace(head, spread=0, slack=0), train, feature_dim)
-    sizes, made = Sizes(train.n_labels, bare.max_cardinality, feature_dim), []
+    bare = make_head(dataclasses.replace(head, spread=0, slack=0, embedding=0), train, feature_dim)
+    sizes, made = Sizes(train.n_labels, bare.max_cardinality, feature_dim, most_embedding(train)), []
     for family, d in names:
         try:
             own = FAMILIES[family](head, d or 0, sizes)

@@ -18,9 +18,10 @@ from sigfft.training.sweep.records import RatesOpenError, Record, Row, cell, cho
 # Before the metrics of the dev and the test split, and after them
 _FIRST = (
     *("run", "data", "family", "d", "head", "kind", "encoder", "start", "dim", "max_cardinality", "spread", "slack"),
-    *("feature_dim", "head_parameters", "parameters", "seed", "learning_rate", "head_learning_rate", "chosen"),
-    *("steps", "best_step", "stopped", "seconds", "seconds_to_best", "steps_to_bottleneck", "seconds_to_bottleneck"),
-    *("steps_to_random_bottleneck", "seconds_to_random_bottleneck", "dev_metric", "dev_score", "dev_loss"),
+    *("embedding", "feature_dim", "head_parameters", "parameters", "seed", "learning_rate", "head_learning_rate"),
+    *("chosen", "steps", "best_step", "stopped", "seconds", "seconds_to_best", "steps_to_bottleneck"),
+    *("seconds_to_bottleneck", "steps_to_random_bottleneck", "seconds_to_random_bottleneck"),
+    *("dev_metric", "dev_score", "dev_loss"),
 )
 _LAST = (*CHECKED, "device", "jax", "flax", "numpy", "sigfft", "note", "error")
 # Columns that other runs have a say in

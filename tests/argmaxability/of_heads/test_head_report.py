@@ -61,7 +61,7 @@ def test_the_ideal_verdict_has_a_witness_that_the_ideal_matrix_yields(head):
 def test_where_the_closed_form_is_silent():
     sets = labels.pad([[0, 1], [0, 3, 6]], 30)
     assert head_report.ideal(sigfft.bottleneck_head(30, 8, feature_dim=2), sets).tolist() == ["undecided"] * 2
-    for extra in ({"spread": 2}, {"slack": 2}):
+    for extra in ({"spread": 2}, {"slack": 2}, {"embedding": 2}):
         head = sigfft.dft_head(30, 2, feature_dim=2, **extra)
         assert head_report.ideal(head, sets).tolist() == ["argmaxable", "undecided"]
     assert head_report.ideal(sigfft.retrofit_head(30, 3, 2), sets).tolist() == ["argmaxable", "undecided"]

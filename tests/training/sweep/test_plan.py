@@ -35,7 +35,8 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     )
     sweep = planned(shared, ALL, tmp_path / "sweep")
     heads = {head.family: head for head in sweep.heads}
-    assert list(heads) == ["bottleneck", "bottleneck_random", "dft_slack", "dft_spread", "dft_spread_slack", "sigmoid"]
+    fixed = ["dft_slack", "dft_spread", "dft_spread_slack", "dft_embedding"]
+    assert list(heads) == ["bottleneck", "bottleneck_random", *fixed, "sigmoid"]
     assert sweep.config.encoder.dim == 512
     train = load_splits(shared)["train"]
     models = {
@@ -46,11 +47,22 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     assert {head.feature_dim for head in made.values()} == {512}
     assert made["bottleneck"].dim == made["bottleneck_random"].dim == 15
     assert (made["bottleneck"].random_start, made["bottleneck_random"].random_start) == (False, True)
-    assert [made[name].spread for name in ("dft_slack", "dft_spread", "dft_spread_slack")] == [0, 15, 15]
-    assert [made[name].slack for name in ("dft_spread", "dft_spread_slack")] == [0, 10]
-    assert {made[name].max_cardinality for name in ("dft_slack", "dft_spread", "dft_spread_slack")} == {6}
+    assert [made[name].spread for name in fixed] == [0, 15, 15, 10]  # 12 features give an embedding of 10 at most
+    assert [made[name].slack for name in fixed[1:]] == [0, 10, 0]
+    assert [made[name].embedding for name in fixed] == [0, 0, 0, 10]
+    assert made["dft_embedding"].n_parameters() == made["dft_spread"].n_parameters()
+    assert {made[name].max_cardinality for name in fixed} == {6}
     starts = [models[name].init(jax.random.key(3))["encoder"] for name in ("bottleneck", "dft_spread")]
     jax.tree.map(np.testing.assert_array_equal, *starts)
+
+
+def test_an_embedding_takes_three_quarters_of_a_spread():
+    own = FAMILIES["dft_embedding"](HeadConfig(centred=True), 50, Sizes(2000, 5, 64, 100))
+    assert (own.centred, own.spread, own.slack, own.embedding, own.max_cardinality) == (True, 12, 0, 76, 5)
+    few = FAMILIES["dft_embedding"](HeadConfig(), 50, Sizes(2000, 5, 64, 21))
+    assert (few.spread, few.embedding) == (40, 20)
+    with pytest.raises(ValueError, match="the features of this data set are no vectors"):
+        FAMILIES["dft_embedding"](HeadConfig(), 50, Sizes(2000, 5, 64, 0))
 
 
 def test_slack_as_many_parameters_as_the_bottleneck():
