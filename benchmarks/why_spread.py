@@ -13,7 +13,8 @@ their example.
 - start by co-occurrence: slack in the directions in which label sets differ most; rows alike: with rows of one length
 - scaled rows: a learned positive factor for each label
 - start by embedding: slack that starts as the first columns of `sigfft.label_embedding`, and is learned
-- spread + embedding: in place of slack columns of that which are not learned, and a quarter of the spread alone has
+- spread + embedding: columns of that which are not learned, in place of three quarters of spread alone, or of as much
+  as a third of all directions allows
 - in groups: one row of slack for so many labels, neighbours in `sigfft.label_order`
 - labels ordered: that order on the circle
 
@@ -51,12 +52,14 @@ from sigfft.data import Dataset, Splits
 from sigfft.data.xmc import load_xmc
 from sigfft.heads import DFTHead, Head
 from sigfft.metrics import make_metrics, propensities
-from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, OptimConfig
+from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
 from sigfft.training.encoder import make_encoder
 from sigfft.training.evaluate import make_evaluate
 from sigfft.training.loop import train
-from sigfft.training.model import Model, given_params
+from sigfft.training.model import Model, given_params, most_embedding
 from sigfft.training.settled import settle
+from sigfft.training.sweep.families import FAMILIES
+from sigfft.training.sweep.families import Sizes as FamilySizes
 from sigfft.training.workdir import Workdir
 
 RATES = (3e-3, 6e-3, 1.2e-2)  # of the head
@@ -130,11 +133,11 @@ def _started(sizes: Sizes, data: Dataset) -> Head:
 
 
 def _embedded(sizes: Sizes, data: Dataset) -> Head:
-    """A quarter of the spread that alone has the parameters, and an embedding for the rest of its columns."""
+    """As many columns as spread alone, of which the sweeps' family "dft_embedding" says how many are an embedding."""
     alone = _widest(lambda spread: _dft(sizes, data, slack=0, spread=spread), budget(sizes, data))
-    assert isinstance(alone, DFTHead)
-    spread = alone.arguments["spread"]
-    return _dft(sizes, data, slack=0, spread=spread // 4, embedding=2 * (spread - spread // 4))
+    shared = FamilySizes(data.n_labels, sizes.max_cardinality, sizes.features, most_embedding(data))
+    own = FAMILIES["dft_embedding"](HeadConfig(), alone.arguments["spread"], shared)
+    return _dft(sizes, data, slack=0, spread=own.spread, embedding=own.embedding)
 
 
 def _started_embedded(sizes: Sizes, data: Dataset) -> Head:

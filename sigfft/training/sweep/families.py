@@ -42,14 +42,16 @@ def _matching_slack(d: int, sizes: Sizes) -> int:
 
 
 def _embedded(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
-    """As many columns as the spread of d: a quarter of that spread, and an embedding as far as the data give it.
+    """As many columns as the spread of d: an embedding for three quarters of it, and spread for the rest.
+
+    Of the directions that the data give, the embedding has a third at most: the last ones are noise.
 
     Raises:
       ValueError: they give none.
     """
     if not sizes.most_embedding:
         raise ValueError("the features of this data set are no vectors, which give no embedding of labels")
-    pairs = min(d - d // 4, sizes.most_embedding // 2)
+    pairs = min(d - d // 4, max(1, sizes.most_embedding // 6))
     return _dft(head, sizes, d - pairs, 0, 2 * pairs)
 
 

@@ -47,9 +47,9 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     assert {head.feature_dim for head in made.values()} == {512}
     assert made["bottleneck"].dim == made["bottleneck_random"].dim == 15
     assert (made["bottleneck"].random_start, made["bottleneck_random"].random_start) == (False, True)
-    assert [made[name].spread for name in fixed] == [0, 15, 15, 10]  # 12 features give an embedding of 10 at most
+    assert [made[name].spread for name in fixed] == [0, 15, 15, 14]  # 12 features give an embedding of 10 at most
     assert [made[name].slack for name in fixed[1:]] == [0, 10, 0]
-    assert [made[name].embedding for name in fixed] == [0, 0, 0, 10]
+    assert [made[name].embedding for name in fixed] == [0, 0, 0, 2]
     assert made["dft_embedding"].n_parameters() == made["dft_spread"].n_parameters()
     assert {made[name].max_cardinality for name in fixed} == {6}
     starts = [models[name].init(jax.random.key(3))["encoder"] for name in ("bottleneck", "dft_spread")]
@@ -57,10 +57,10 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
 
 
 def test_an_embedding_takes_three_quarters_of_a_spread():
-    own = FAMILIES["dft_embedding"](HeadConfig(centred=True), 50, Sizes(2000, 5, 64, 100))
+    own = FAMILIES["dft_embedding"](HeadConfig(centred=True), 50, Sizes(2000, 5, 64, 300))
     assert (own.centred, own.spread, own.slack, own.embedding, own.max_cardinality) == (True, 12, 0, 76, 5)
-    few = FAMILIES["dft_embedding"](HeadConfig(), 50, Sizes(2000, 5, 64, 21))
-    assert (few.spread, few.embedding) == (40, 20)
+    few = FAMILIES["dft_embedding"](HeadConfig(), 50, Sizes(2000, 5, 64, 66))
+    assert (few.spread, few.embedding) == (39, 22)  # a third
     with pytest.raises(ValueError, match="the features of this data set are no vectors"):
         FAMILIES["dft_embedding"](HeadConfig(), 50, Sizes(2000, 5, 64, 0))
 
