@@ -141,8 +141,8 @@ def _embedded(sizes: Sizes, data: Dataset) -> Head:
 
 
 def _started_embedded(sizes: Sizes, data: Dataset) -> Head:
-    given = given_params(_dft(sizes, data, slack=0, embedding=sizes.slack), data)
-    return StartedHead(**own_arguments(_dft(sizes, data)), start=given["embedding"])
+    plain = _dft(sizes, data)
+    return StartedHead(**own_arguments(plain), start=given_params(plain, data, "embedding")["slack"])
 
 
 HEADS: dict[str, Callable[[Sizes, Dataset], Head]] = {

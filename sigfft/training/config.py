@@ -95,6 +95,9 @@ class HeadConfig:
     # transform has room, which score better
     spread: int = 0
     slack: int = 0  # learned columns of a DFT head; -1: 100, or as many as make its dim that of the labels
+    # what slack starts as: "embedding", the first columns of `sigfft.label_embedding` of the training split's features,
+    # as far as they give it; "": at random
+    slack_start: str = ""
     # columns of a DFT head that are given and not learned: `sigfft.label_embedding` of the training split's features
     embedding: int = 0
     n_fft: int = 0  # length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels

@@ -40,7 +40,8 @@ class Model:
 
     encoder: PureEncoder  # from examples to features
     head: Head  # the output layer
-    given: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict, compare=False)  # params of the head
+    # of params of the head, the first columns at their start, where the data say them
+    given: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -60,7 +61,8 @@ class Model:
     def init(self, key: Key[Array, ""]) -> ModelParams:
         """{"encoder": params of the encoder, "head": params of the head}."""
         encoder_key, head_key = jax.random.split(key)
-        head = self.head.init(head_key) | {name: jnp.asarray(value) for name, value in self.given.items()}
+        head = self.head.init(head_key)
+        head |= {name: head[name].at[:, : value.shape[1]].set(value) for name, value in self.given.items()}
         return {"encoder": self.encoder.init(encoder_key), "head": head}
 
     def features(
@@ -98,7 +100,11 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
         arguments_for(lambda: None, config.baseline, "baseline", "none")  # which takes nothing
     else:
         heads.insert(0, make_head(config.baseline, data, encoder.feature_dim, "baseline", beside=heads[0]))
-    models = [Model(encoder, head, given_params(head, data)) for head in heads]
+    parts = [config.head] if len(heads) == 1 else [config.baseline, config.head]
+    models = [
+        Model(encoder, head, given_params(head, data, part.slack_start))
+        for head, part in zip(heads, parts, strict=True)
+    ]
     if len({model.name for model in models}) < len(models):
         raise ValueError(
             f"baseline and head are both {models[0].name!r}, and would share their checkpoints; "
@@ -123,7 +129,6 @@ def make_head(
     spread = 0 if config.spread == -1 and "spread" not in own else config.spread
     slack = 0 if config.slack == -1 and "slack" not in own else config.slack
     config = dataclasses.replace(config, spread=spread, slack=slack)
-    _check_embedding(config.embedding, data, key)
     if config.order not in ("", "chains"):
         raise ValueError(f"{key}.order={config.order!r} must be empty or chains")
     arguments = arguments_for(
@@ -131,6 +136,7 @@ def make_head(
         config,
         key,
         config.kind,
+        apart=("kind", "slack_start"),
         n_labels=data.n_labels,
         feature_dim=feature_dim,
         prior=data.mean_cardinality / data.n_labels,
@@ -150,6 +156,7 @@ def make_head(
         arguments = _with_spread(kind, arguments)
     if config.slack == -1 and "slack" in arguments:
         arguments["slack"] = max(0, min(_SLACK, data.n_labels - kind(**arguments).dim))
+    _check_embedding(config, arguments.get("slack", 0), data, key)
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
     return kind(**arguments)
@@ -164,30 +171,41 @@ def _has_vectors(data: Dataset) -> bool:
     return isinstance(data.features, SparseFeatures | DenseFeatures)
 
 
-def _check_embedding(size: int, data: Dataset, key: str) -> None:
-    """Raises ValueError where the features of a data set do not give labels so many columns."""
-    most = most_embedding(data)
-    if size > most and not _has_vectors(data):
+def _check_embedding(config: HeadConfig, slack: int, data: Dataset, key: str) -> None:
+    """Raises ValueError where the features of a data set do not give labels what a head's config asks of them."""
+    size, start, most = config.embedding, config.slack_start, most_embedding(data)
+    if start not in ("", "embedding"):
+        raise ValueError(f"{key}.slack_start={start!r} must be empty or embedding")
+    if start and not slack:
         raise ValueError(
-            f"{key}.embedding={size} is made of features that are vectors, which {type(data.features).__name__} are "
-            "not; leave it at 0"
+            f"{key}.slack_start={start!r} is for a DFT head with slack, which this one lacks; leave it empty"
         )
-    if size > most:
+    asked = f"{key}.slack_start={start!r}" if start else f"{key}.embedding={size}"
+    if (start or size) and not _has_vectors(data):
+        kind = type(data.features).__name__
+        raise ValueError(f"{asked} is made of features that are vectors, which {kind} are not; leave it out")
+    if size > most or (start and size == most):
         given = f"{data.n_labels} labels and {data.n_features or data.feature_dim} features"
-        raise ValueError(f"{key}.embedding={size} must be at most {most}, with {given}")
+        beside = f", and less beside {asked}" if start else ""
+        raise ValueError(f"{key}.embedding={size} must be at most {most}, with {given}{beside}")
 
 
-def given_params(head: Head, data: Dataset) -> dict[str, np.ndarray]:
-    """The params of a head that training leaves as they are: what the first of several processes makes of the data."""
+def given_params(head: Head, data: Dataset, slack_start: str = "") -> dict[str, np.ndarray]:
+    """What the training split says of a head's params before training: its embedding, and what slack starts as.
+
+    The first columns are those of slack. Of several processes, all have what the first one made.
+    """
     size = head.arguments.get("embedding", 0)
-    if not size:
+    started = min(head.arguments["slack"], most_embedding(data) - size) if slack_start else 0
+    if not size + started:
         return {}
     begun, features = time.perf_counter(), data.features
     assert isinstance(features, SparseFeatures | DenseFeatures), features  # as `make_head` has seen
     matrix = features.matrix() if isinstance(features, SparseFeatures) else features.values
-    embedding = label_embedding(matrix, data.labels, data.n_labels, size)
+    columns = label_embedding(matrix, data.labels, data.n_labels, size + started)
     _LOG.info("%s: the embedding of %d labels: %.0f s", head.name, data.n_labels, time.perf_counter() - begun)
-    return {"embedding": np.asarray(multihost_utils.broadcast_one_to_all(embedding))}
+    slack, embedding = np.split(np.asarray(multihost_utils.broadcast_one_to_all(columns)), [started], axis=1)
+    return {name: own for name, own in {"slack": slack, "embedding": embedding}.items() if own.size}
 
 
 def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from sigfft import label_embedding
 from sigfft.data import TokenFeatures
 from sigfft.heads import Service, enough_spread
 from sigfft.training.config import Config, EncoderConfig, HeadConfig
@@ -70,9 +71,30 @@ def test_an_embedding_is_made_of_vectors_and_no_larger_than_they_allow(dft_only)
     with pytest.raises(ValueError, match=r"head\.embedding=2 is not for 'sigmoid'"):
         models(dft_only, head=HeadConfig(kind="sigmoid", embedding=2))
     texts = load_splits(dft_only)["train"]
+    with pytest.raises(ValueError, match=r"head\.slack_start='svd' must be empty or embedding"):
+        models(dft_only, head=HeadConfig(kind="dft", slack=2, slack_start="svd"))
+    for head in (HeadConfig(kind="dft", slack_start="embedding"), HeadConfig(kind="sigmoid", slack_start="embedding")):
+        with pytest.raises(ValueError, match=r"head\.slack_start='embedding' is for a DFT head with slack"):
+            models(dft_only, head=head)
+    with pytest.raises(ValueError, match=r"head\.embedding=10 must be at most 10.* and less beside head\.slack_start="):
+        models(dft_only, head=HeadConfig(kind="dft", slack=2, embedding=10, slack_start="embedding"))
     tokens = TokenFeatures(np.arange(len(texts) + 1), np.ones(len(texts), np.int32), 5, 1)
     with pytest.raises(ValueError, match=r"head\.embedding=2 is made of features that are vectors, which Token"):
         make_head(HeadConfig(kind="dft", embedding=2), dataclasses.replace(texts, features=tokens), 64)
+
+
+def test_slack_starts_as_the_first_columns_and_what_is_left_at_random(dft_only):
+    data = load_splits(dft_only)["train"]
+    columns = label_embedding(data.features.values, data.labels, 60, 10)
+    head = HeadConfig(kind="dft", spread=2, slack=9, embedding=4, slack_start="embedding")
+    (model,) = models(dft_only, head=head)
+    start = model.init(jax.random.key(0))["head"]
+    np.testing.assert_allclose(start["slack"][:, :6], columns[:, :6], atol=1e-4)
+    np.testing.assert_allclose(start["embedding"], columns[:, 6:], atol=1e-4)
+    at_random = model.head.init(jax.random.split(jax.random.key(0))[1])
+    np.testing.assert_array_equal(start["slack"][:, 6:], at_random["slack"][:, 6:])
+    baseline = HeadConfig(kind="dft", slack=3, slack_start="embedding")
+    assert [model.given.keys() for model in models(dft_only, baseline=baseline)] == [{"slack"}, set()]
 
 
 def test_a_spread_left_open_is_enough_and_the_encoder_follows(dft_only, caplog):

@@ -18,6 +18,7 @@ FAMILIES = {
     "dft_spread": "DFT + spread",
     "dft_spread_slack": "DFT + spread + slack",
     "dft_embedding": "DFT + spread + embedding",
+    "dft_slack_embedding": "DFT + slack, started as an embedding",
 }
 COLUMNS = ("run", "data", "family", "d", "head_parameters", "seed", "chosen")  # without which there is nothing to draw
 # By the start of the bottleneck that is raced against: its family, and what the race's columns end with

@@ -64,5 +64,8 @@ FAMILIES: dict[str, Callable[[HeadConfig, int, Sizes], HeadConfig]] = {
     "dft_spread": lambda head, d, sizes: _dft(head, sizes, d, 0),
     "dft_spread_slack": lambda head, d, sizes: _dft(head, sizes, d, 10),
     "dft_embedding": _embedded,
+    "dft_slack_embedding": lambda head, d, sizes: dataclasses.replace(
+        _dft(head, sizes, 0, _matching_slack(d, sizes)), slack_start="embedding"
+    ),
 }
 WITHOUT_SIZE = frozenset({"sigmoid"})

@@ -36,7 +36,7 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     sweep = planned(shared, ALL, tmp_path / "sweep")
     heads = {head.family: head for head in sweep.heads}
     fixed = ["dft_slack", "dft_spread", "dft_spread_slack", "dft_embedding"]
-    assert list(heads) == ["bottleneck", "bottleneck_random", *fixed, "sigmoid"]
+    assert list(heads) == ["bottleneck", "bottleneck_random", *fixed, "dft_slack_embedding", "sigmoid"]
     assert sweep.config.encoder.dim == 512
     train = load_splits(shared)["train"]
     models = {
@@ -50,6 +50,8 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     assert [made[name].spread for name in fixed] == [0, 15, 15, 14]  # 12 features give an embedding of 10 at most
     assert [made[name].slack for name in fixed[1:]] == [0, 10, 0]
     assert [made[name].embedding for name in fixed] == [0, 0, 0, 2]
+    assert made["dft_slack_embedding"] == made["dft_slack"]
+    assert [models[name].given.keys() for name in heads if models[name].given] == [{"embedding"}, {"slack"}]
     assert made["dft_embedding"].n_parameters() == made["dft_spread"].n_parameters()
     assert {made[name].max_cardinality for name in fixed} == {6}
     starts = [models[name].init(jax.random.key(3))["encoder"] for name in ("bottleneck", "dft_spread")]
