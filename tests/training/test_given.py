@@ -1,0 +1,62 @@
+"""Runs whose head is given an embedding of the labels: it is that of the training split, and stays so."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sigfft import label_embedding
+from sigfft.data import Dataset, SparseFeatures
+from sigfft.training import load_model, run
+from sigfft.training.config import EncoderConfig, HeadConfig
+from sigfft.training.experiment import load_splits
+
+HEAD = HeadConfig(kind="dft", spread=10, slack=2, embedding=4, slack_start="embedding")
+
+
+@pytest.fixture
+def given(config):
+    optim = dataclasses.replace(config.optim, weight_decay=0.1)
+    return dataclasses.replace(config, baseline=HeadConfig(kind="none"), head=HEAD, optim=optim)
+
+
+def test_a_run_trains_what_starts_as_an_embedding_and_not_what_is_one(given, tmp_path):
+    content = run(given, tmp_path / "run")
+    (entry,), (model, params) = content["heads"], load_model(tmp_path / "run")
+    train = load_splits(given)["train"]
+    columns = label_embedding(train.features.values, train.labels, train.n_labels, 6)
+    np.testing.assert_array_equal(params["head"]["embedding"], columns[:, 2:])
+    change = np.abs(params["head"]["slack"] - columns[:, :2]).max()
+    assert 0 < change < 2
+    assert entry["name"] == "dft k=6 spread=10 slack=2 embedding=4"
+    assert entry["parameters"] == model.head.n_parameters() == 17 * model.head.dim + 60 * 2
+    assert entry["argmaxability"]["deployed"] == entry["argmaxability"]["ideal"] == 30
+
+
+def test_a_run_goes_on_with_it(given, tmp_path):
+    shorter = dataclasses.replace(given, optim=dataclasses.replace(given.optim, schedule="constant", steps=20))
+    longer = dataclasses.replace(shorter, optim=dataclasses.replace(shorter.optim, steps=40))
+    run(shorter, tmp_path / "stopped")
+    run(longer, tmp_path / "stopped", resume=True)
+    run(longer, tmp_path / "whole")
+    (_, stopped), (_, whole) = load_model(tmp_path / "stopped"), load_model(tmp_path / "whole")
+    assert stopped["head"].keys() == {"projection_kernel", "projection_bias", "slack", "embedding"}
+    for name, value in whole["head"].items():
+        np.testing.assert_array_equal(stopped["head"][name], value)
+
+
+def sparse(data: Dataset) -> Dataset:
+    """The same features as compressed rows, without those below zero."""
+    rows, ids = np.nonzero(data.features.values > 0)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(data)))])
+    width = data.features.values.shape[1]
+    own = SparseFeatures(indptr, ids.astype(np.int32), data.features.values[rows, ids], width, width)
+    return dataclasses.replace(data, features=own)
+
+
+def test_sparse_features_give_one_too(given, tmp_path):
+    splits = {name: sparse(data) for name, data in load_splits(given).items()}
+    run(dataclasses.replace(given, encoder=EncoderConfig(dim=16)), tmp_path / "run", splits=splits)
+    dense = np.maximum(load_splits(given)["train"].features.values, 0)
+    columns = label_embedding(dense, splits["train"].labels, 60, 6)
+    np.testing.assert_allclose(load_model(tmp_path / "run")[1]["head"]["embedding"], columns[:, 2:], atol=1e-4)
