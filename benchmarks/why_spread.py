@@ -1,4 +1,4 @@
-"""Why spread, and what did not beat it: heads of equal parameters, ideas for better ones, and measurements of them.
+"""Why spread, and what beats it: heads of equal parameters, ideas for better ones, and measurements of them.
 
     python benchmarks/why_spread.py --data FOLDER [--datasets delicious] [--seeds 2] [--runs runs/why.jsonl]
 
@@ -55,8 +55,9 @@ from sigfft.metrics import make_metrics, propensities
 from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, OptimConfig
 from sigfft.training.encoder import make_encoder
 from sigfft.training.evaluate import make_evaluate
+from sigfft.training.given import given_params, most_embedding
 from sigfft.training.loop import train
-from sigfft.training.model import Model, given_params, most_embedding
+from sigfft.training.model import Model
 from sigfft.training.settled import settle
 from sigfft.training.sweep.families import FAMILIES
 from sigfft.training.sweep.families import Sizes as FamilySizes
@@ -247,7 +248,7 @@ def main() -> None:
         run_missing(name, args.heads, args.rates, args.seeds, args.data, args.runs)
     text = f"{scores(kept(args.runs))}\n\n{ranks(kept(args.runs))}"
     print(text)
-    write_section("Why spread, and what did not beat it", explained(__doc__), text)
+    write_section("Why spread, and what beats it", explained(__doc__), text)
 
 
 if __name__ == "__main__":

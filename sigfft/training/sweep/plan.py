@@ -12,7 +12,8 @@ from sigfft.training.config import Config, HeadConfig
 from sigfft.training.config_checks import check_values
 from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
 from sigfft.training.experiment import check_stopping, load_splits, metrics_of, with_dev
-from sigfft.training.model import Model, make_head, most_embedding
+from sigfft.training.given import most_embedding
+from sigfft.training.model import Model, make_head
 from sigfft.training.settled import settle
 from sigfft.training.step import make_loss
 from sigfft.training.sweep.families import FAMILIES, WITHOUT_SIZE, Sizes
