@@ -96,8 +96,8 @@ def test_a_head_keeps_its_looks_in_every_figure():
     ]
     assert looks == [looks[0]] * 4
     assert len(set(looks[0])) == 2
-    many = [tuple(line_style(index, markers=True).values()) for index in range(28)]
-    assert len(set(many)) == 28
+    many = [tuple(line_style(index, markers=True).values()) for index in range(32)]
+    assert len(set(many)) == 32
 
 
 def test_panels_fill_rows_and_leave_no_empty_axes():

@@ -19,7 +19,10 @@ SHARES = {
     "undecided": "undecided: no proof either way",
 }
 EPSILON_SHARES = {"epsilon_argmaxable_z": "by a ball of z, {}"}
-_D = "d: a bottleneck's dimensions; a DFT head's spread; with slack alone, that of the bottleneck of equal parameters."
+_D = (
+    "d: a bottleneck's dimensions; a DFT head's spread, or that of as many columns; with slack alone, the d of the "
+    "bottleneck of equal parameters."
+)
 _FRONT = "Pareto front: best score at no more parameters"
 _FRONT_STYLE: dict[str, Any] = {"color": "#D4D4D4", "linewidth": 5, "drawstyle": "steps-post"}
 _FRONT_STYLE |= {"marker": "o", "markersize": 13}
