@@ -10,6 +10,7 @@ import sigfft
 
 SETS = [[i % 12, (i + 1) % 12] for i in range(90)]
 FEATURES = np.random.default_rng(0).normal(size=(90, 10)) + np.arange(90)[:, None] % 3
+TWO_DIRECTIONS = np.repeat(FEATURES[:, :2], 5, axis=1)
 
 
 def reference(features, label_sets, n_labels, size):
@@ -55,13 +56,18 @@ def test_whole_numbers_are_features_too():
         (FEATURES * np.nan, SETS, 3, "features must be finite; those of example 0 are not"),
         (FEATURES * 0, SETS, 3, "no label has an example with a feature other than 0"),
         (FEATURES, [[]] * 90, 3, "no label has an example with a feature other than 0"),
-        (np.repeat(FEATURES[:, :2], 5, axis=1), SETS, 4, "size=4 is more than the 1 directions in which"),
+        (TWO_DIRECTIONS, SETS, 4, "size=4 is more than the 1 directions in which"),
+        (TWO_DIRECTIONS, SETS, 2, "size=2 is more than the 1 directions in which"),
         (FEATURES, [[12]] * 90, 3, "12"),
     ],
 )
 def test_what_gives_no_embedding_is_refused(features, label_sets, size, message):
     with pytest.raises(ValueError, match=message):
         sigfft.label_embedding(features, label_sets, 12, size)
+
+
+def test_the_last_direction_is_one():
+    assert sigfft.label_embedding(TWO_DIRECTIONS, SETS, 12, 1).shape == (12, 1)
 
 
 def test_a_head_uses_it_and_gives_it_no_gradient():

@@ -10,7 +10,7 @@ from sigfft.heads.offset import OffsetHead, offset_of
 from sigfft.losses import binary_cross_entropy, of_head
 
 
-@pytest.fixture(params=["dft slack", "dft centred", "dft order", "dft folding, longer"], scope="module")
+@pytest.fixture(params=["dft slack", "dft embedding", "dft centred", "dft order", "dft folding, longer"], scope="module")
 def head(request):
     return OffsetHead(HEADS[request.param])
 
@@ -47,8 +47,8 @@ def test_losses_and_predictions_by_blocks(head, params, entries):
 def test_in_all_else_it_is_the_head_within(head, params):
     within = head.within
     for name in (
-        *("kind", "name", "arguments", "n_labels", "dim", "max_cardinality", "per_label", "known_dim"),
-        *("learning_rate", "centred", "circle"),
+        *("kind", "name", "arguments", "n_labels", "dim", "max_cardinality", "per_label", "given"),
+        *("known_dim", "learning_rate", "centred", "circle"),
     ):
         assert getattr(head, name) is getattr(within, name) or getattr(head, name) == getattr(within, name)
     assert head.n_parameters() == within.n_parameters()
