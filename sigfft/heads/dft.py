@@ -65,8 +65,8 @@ class DFTHead(Head):
       slack: learned columns of W, n_labels parameters each (the paper's slack).
       embedding: columns of W that are given and not learned, in `params["embedding"]`, (n_labels, embedding), after the
         slack ones: `sigfft.label_embedding` makes them of the training examples, and where columns are few, scores are
-        better by them than by as many of spread. No parameter per label, and no gradient; n_labels stored numbers each. `init` fills them with
-        N(0, 1), which tells nothing of labels.
+        better by them than by as many of spread. No parameter per label, and no gradient; n_labels stored numbers
+        each. `init` fills them with N(0, 1), which tells nothing of labels.
       n_fft: points of the transform, at least n_labels; default: the next length that FFTs are fast at,
         `sigfft.spectrum.smooth_length(n_labels)`. The guarantee is the same. The paper has n_fft=n_labels. With
         spread="auto" the default also makes room for 2k + 1 columns, where k is more than half of the labels.

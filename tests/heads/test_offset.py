@@ -10,7 +10,9 @@ from sigfft.heads.offset import OffsetHead, offset_of
 from sigfft.losses import binary_cross_entropy, of_head
 
 
-@pytest.fixture(params=["dft slack", "dft embedding", "dft centred", "dft order", "dft folding, longer"], scope="module")
+@pytest.fixture(
+    params=["dft slack", "dft embedding", "dft centred", "dft order", "dft folding, longer"], scope="module"
+)
 def head(request):
     return OffsetHead(HEADS[request.param])
 
