@@ -28,8 +28,8 @@ def run_sweep(
     that was ended, however that was, is gone on with by the same call, and the tables come out the same but for times.
 
     Args:
-      config: what all runs share; its `head` says what DFT heads have beside spread and slack. -1 as `encoder.dim` is
-        as many features as the widest head needs.
+      config: what all runs share; its `head` says what DFT heads have beside spread, slack and embedding. -1 as
+        `encoder.dim` is as many features as the widest head needs.
       workdir: folder of the sweep, with one below it for each run.
       grid: families, dims, seeds and rates. Lists may be longer than before, and not shorter.
       processes: so many train side by side.

@@ -17,10 +17,11 @@ class Sizes(NamedTuple):
     most_embedding: int = 0  # columns that the data give labels
 
 
-def _dft(head: HeadConfig, sizes: Sizes, spread: int, slack: int, embedding: int = 0) -> HeadConfig:
-    return dataclasses.replace(
-        head, spread=spread, slack=slack, embedding=embedding, max_cardinality=sizes.max_cardinality
-    )
+def _dft(
+    head: HeadConfig, sizes: Sizes, spread: int, slack: int, embedding: int = 0, slack_start: str = ""
+) -> HeadConfig:
+    head = dataclasses.replace(head, embedding=embedding, slack_start=slack_start)
+    return dataclasses.replace(head, spread=spread, slack=slack, max_cardinality=sizes.max_cardinality)
 
 
 def _matching_slack(d: int, sizes: Sizes) -> int:
@@ -64,8 +65,8 @@ FAMILIES: dict[str, Callable[[HeadConfig, int, Sizes], HeadConfig]] = {
     "dft_spread": lambda head, d, sizes: _dft(head, sizes, d, 0),
     "dft_spread_slack": lambda head, d, sizes: _dft(head, sizes, d, 10),
     "dft_embedding": _embedded,
-    "dft_slack_embedding": lambda head, d, sizes: dataclasses.replace(
-        _dft(head, sizes, 0, _matching_slack(d, sizes)), slack_start="embedding"
+    "dft_slack_embedding": lambda head, d, sizes: _dft(
+        head, sizes, 0, _matching_slack(d, sizes), slack_start="embedding"
     ),
 }
 WITHOUT_SIZE = frozenset({"sigmoid"})

@@ -99,7 +99,7 @@ def _heads(
     config: Config, train: Dataset, feature_dim: int, names: list[tuple[str, int | None]]
 ) -> list[tuple[HeadConfig, Head]]:
     head = config.head if config.head.kind == "dft" else HeadConfig(random_start=config.head.random_start)
-    bare = make_head(dataclasses.replace(head, spread=0, slack=0, embedding=0), train, feature_dim)
+    bare = make_head(dataclasses.replace(head, spread=0, slack=0, embedding=0, slack_start=""), train, feature_dim)
     sizes, made = Sizes(train.n_labels, bare.max_cardinality, feature_dim, most_embedding(train)), []
     for family, d in names:
         try:

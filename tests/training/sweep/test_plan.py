@@ -58,6 +58,17 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, *starts)
 
 
+def test_families_say_what_is_given_and_not_the_config(shared, tmp_path):
+    """A head of a config with an embedding, or slack that starts as one, says nothing of other families."""
+    head = HeadConfig(kind="dft", slack=3, embedding=4, slack_start="embedding")
+    sweep = planned(dataclasses.replace(shared, head=head), ALL, tmp_path / "sweep")
+    found = {own.family: (own.config.embedding, own.config.slack_start) for own in sweep.heads}
+    assert found == dict.fromkeys(FAMILIES, (0, "")) | {
+        "dft_embedding": (2, ""),
+        "dft_slack_embedding": (0, "embedding"),
+    }
+
+
 def test_an_embedding_takes_three_quarters_of_a_spread():
     own = FAMILIES["dft_embedding"](HeadConfig(centred=True), 50, Sizes(2000, 5, 64, 300))
     assert (own.centred, own.spread, own.slack, own.embedding, own.max_cardinality) == (True, 12, 0, 76, 5)
