@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import swept
 from drawn_text import assert_apart
+from matplotlib.text import Text
 
 from sigfft.figures import sweeps
 from sigfft.figures.sweeps.cells import share_told
@@ -141,9 +142,19 @@ def test_races_are_ratios_within_a_seed(tmp_path):
     crosses = [line for line in steps.lines if line.get_marker() == "x"]
     assert len(crosses) == 1
     assert steps.get_ylim()[0] < 0.25 < 1 < steps.get_ylim()[1]
-    assert (steps.get_title(loc="left"), seconds.get_title(loc="left")) == (
-        *("tate: steps, bottleneck from our start", "tate: seconds, bottleneck from our start"),
-    )
+    assert [axis.get_title(loc="left") for axis in (steps, seconds)] == ["tate: bottleneck from our start"] * 2
+    assert [axis.get_ylabel().split()[0] for axis in (steps, seconds)] == ["steps", "seconds"]
+
+
+def test_titles_of_races_end_within_the_picture(tmp_path):
+    rows = swept.rows("openimages_shaped", families=("bottleneck", "bottleneck_random", "dft_spread"), dims=(50,))
+    figure = sweeps.race_against_d(read(tmp_path, rows))
+    figure.canvas.draw()
+    titles = [
+        text for axis in figure.axes for text in axis.get_children() if isinstance(text, Text) and text.get_text()
+    ]
+    assert len(titles) == 4
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in titles)
 
 
 def test_radii_in_training_have_room_for_zero(full, tmp_path):

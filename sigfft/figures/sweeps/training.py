@@ -168,7 +168,7 @@ def race_against_d(sweep: Sweep) -> Figure:
             axis = next(panels)
             _draw_race(figure, axis, races[data, unit, start], looks)
             axis.set_ylabel(f"{unit} to its best, over its own")
-            title(axis, f"{data}: {unit}, bottleneck from {_STARTS[start]}")
+            title(axis, f"{data}: bottleneck from {_STARTS[start]}")
     figure.suptitle(_RACE, fontsize=9)
     legend(figure, *axes, columns=2)
     return figure
