@@ -20,8 +20,14 @@ class Sizes(NamedTuple):
 def _dft(
     head: HeadConfig, sizes: Sizes, spread: int, slack: int, embedding: int = 0, slack_start: str = ""
 ) -> HeadConfig:
-    head = dataclasses.replace(head, embedding=embedding, slack_start=slack_start)
-    return dataclasses.replace(head, spread=spread, slack=slack, max_cardinality=sizes.max_cardinality)
+    return dataclasses.replace(
+        head,
+        max_cardinality=sizes.max_cardinality,
+        spread=spread,
+        slack=slack,
+        embedding=embedding,
+        slack_start=slack_start,
+    )
 
 
 def _matching_slack(d: int, sizes: Sizes) -> int:
