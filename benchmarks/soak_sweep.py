@@ -1,8 +1,8 @@
 """A tiny sweep that is killed at drawn moments, and must end with the tables of one that nothing disturbed.
 
-    python benchmarks/soak_sweep.py --kills 10            # about 10 minutes on 2 cores
+    python benchmarks/soak_sweep.py --kills 10            # about 2 minutes on 2 cores
 
-`sigfft sweep` of three heads of 60 labels, 20 steps each: two rates and three seeds, one rate so large that its runs
+`sigfft sweep` of three heads of 60 labels, 20 steps each: two rates and six seeds, one rate so large that its runs
 fail; in two processes. All of them are ended by SIGKILL together, at a drawn moment after a drawn number of further
 lines of the logs, or the one that started them alone, whose workers must then end by themselves; then the same command
 goes on. *differ*: cells of the two tables, columns of seconds left out, that are not those of the calm sweep, character
@@ -23,7 +23,7 @@ import numpy as np
 from results import explained, table, write_section
 from soak_runs import FLAGS
 
-LISTS = ["--families=bottleneck,bottleneck_random,dft_spread", "--dims=4", "--seeds=0,1,2", "--rates=1,1e30"]
+LISTS = ["--families=bottleneck,bottleneck_random,dft_spread", "--dims=4", "--seeds=0,1,2,3,4,5", "--rates=1,1e30"]
 OWN = ["--config.encoder.dim=64", "--config.optim.steps=20", "--config.eval.every=5", "--config.eval.patience=3"]
 HANG = 300.0  # seconds
 
@@ -58,9 +58,11 @@ def members(group: int) -> list[int]:
     return [int(pid) for pid, state in rows if not state.startswith("Z")]
 
 
-def killed(folder: Path, compiled: Path, number: int, random: np.random.Generator) -> list[object] | None:
+def killed(
+    folder: Path, compiled: Path, number: int, random: np.random.Generator, longest: float
+) -> list[object] | None:
     """What one kill came to; None where the sweep ended before it."""
-    before, further, delay = lines(folder), int(random.integers(0, 12)), float(random.uniform(0, 1.5))
+    before, further, delay = lines(folder), int(random.integers(0, 12)), float(random.uniform(0, longest))
     alone = number % 3 == 2
     with started(folder, compiled) as process:
         while lines(folder) < before + further:
@@ -108,14 +110,16 @@ def main() -> None:
     random = np.random.default_rng(args.seed)
     with tempfile.TemporaryDirectory() as root:
         calm, disturbed, compiled = (Path(root) / name for name in ("calm", "disturbed", "compiled"))
+        begun = time.monotonic()
         with started(calm, compiled) as process:
             if process.wait():
                 sys.exit(f"soak_sweep: the sweep that nothing disturbs ends with {process.returncode}")
+        longest = (time.monotonic() - begun) / (3 * args.kills)  # so that all kills come before the sweep's end
         rows = []
         for number in range(args.kills):
-            row = killed(disturbed, compiled, number, random)
+            row = killed(disturbed, compiled, number, random, longest)
             if row is None:
-                break
+                sys.exit(f"soak_sweep: the sweep ended after {number} of {args.kills} kills; ask for fewer")
             rows.append([*row[:3], f"{row[3]:.1f} s"])
             print(*rows[-1], sep=", ", flush=True)
         with started(disturbed, compiled) as process:
