@@ -102,7 +102,7 @@ def main() -> None:
                     drawn[name] = draw()
                 except sweeps.NothingMeasured as nothing:
                     print(f"{name}: left out, {nothing}")
-            tables = sweeps.tables(sweep)
+            tables = [*sweeps.claims(sweep, args.metrics[0]), *sweeps.tables(sweep)]
             texts["tables.md"] = "\n".join(map(sweeps.markdown, tables))
             texts["tables.tex"] = "\n".join(map(sweeps.latex, tables))
         if args.labels:

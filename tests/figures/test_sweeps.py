@@ -231,6 +231,42 @@ def test_races_in_tables(full):
     assert "2 (1 failed)" in [row[1] for row in other.rows]
 
 
+def swept_head(family, d, scores, parameters=100, **changes):
+    """A run a seed: of that dev score at step 100, after which the curve rises further, and of a higher test score."""
+    best = 1 - math.exp(-4)
+    return [
+        swept.row("tate", family, d, seed, **{"test F1@5": score / best, "dev_score": score, "best_step": 100})
+        | {"head_parameters": parameters, "argmaxable_z": 1.0}
+        | changes
+        for seed, score in enumerate(scores)
+    ]
+
+
+def test_claims_take_the_head_that_dev_prefers_among_those_of_no_more_parameters(tmp_path):
+    runs = [
+        *swept_head("bottleneck", 50, (0.50, 0.40), argmaxable_z=0.9),
+        *swept_head("bottleneck_random", 50, (0.30, 0.30)),
+        *swept_head("dft_slack", 50, (0.80, 0.80), parameters=101),  # too large
+        *swept_head("dft_spread", 200, (0.60, 0.45), parameters=57, **{"test F1@5": 0.47}),
+        *swept_head("dft_spread", 50, (0.50, 0.40), **{"test F1@5": 0.9}),  # better on test alone
+        *swept_head("dft_embedding", 50, (0.90,)),  # of one seed
+        *swept_head("sigmoid", None, (0.70, 0.70), parameters=900),
+        *swept_head("bottleneck", 25, (0.20, 0.20), parameters=50),
+    ]
+    (table,) = sweeps.claims(read(tmp_path, runs))
+    smaller, row = (dict(zip(table.header, cells, strict=True)) for cells in table.rows)
+    assert row["data set, bottleneck's d"] == "tate, d = 50"
+    assert (row["that DFT head"], row["its parameters"]) == ("DFT + spread, d = 200", "57 %")
+    assert (row["F1@5, DFT head"], row["F1@5, full rank"]) == ("0.470", f"{0.7 / (1 - math.exp(-4)):.3f}")
+    assert (row["sets, bottleneck"], row["sets, DFT head"]) == ("90.0 %", "100 %")
+    # Its scores at steps of 50 are the test score times 0.865, 0.982: only seed 1 gets to 0.40, at the first
+    assert row["steps to bottleneck"] == "0.50, 1 of 2 runs"
+    assert row["steps to paper's start"] == "0.50"
+    assert (smaller["that DFT head"], smaller["F1@5, DFT head"], smaller["steps to bottleneck"]) == ("–", "–", "–")
+    assert smaller["F1@5, bottleneck, paper's start"] == "–"
+    assert sweeps.claims(read(tmp_path, swept_head("dft_spread", 50, (0.5,)))) == []
+
+
 def test_a_rate_at_the_end_of_its_list_is_marked(tmp_path):
     noted = swept.row("tate", "dft_slack", 50, 0, note="the chosen rate is the smallest of those tried")
     table, _ = sweeps.tables(read(tmp_path, [noted, swept.row("tate", "dft_spread", 50, 0, note="")]))

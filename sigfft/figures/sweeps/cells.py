@@ -64,8 +64,8 @@ def latex(table: Table) -> str:
 def _of_data(sweep: Sweep, data: str, metrics: Sequence[str]) -> list[Table]:
     heads = sweep.of(data)
 
-    def column(name: str, told: Callable[[float], str]) -> list[str]:
-        return [_cell(head, name, told) for head in heads]
+    def column(name: str, show: Callable[[float], str]) -> list[str]:
+        return [told(head, name, show) for head in heads]
 
     sizes = {"head parameters": column("head_parameters", _whole)}
     scores = {metric: column(f"test {metric}", "{:.3f}".format) for metric in metrics}
@@ -75,7 +75,7 @@ def _of_data(sweep: Sweep, data: str, metrics: Sequence[str]) -> list[Table]:
     }
     for start, name in (("prior", "bottleneck"), ("random", "bottleneck, paper's start")):
         for unit in ("steps", "seconds"):
-            course[f"{unit} to {name}"] = [_race(sweep.race(head, unit, start)) for head in heads]
+            course[f"{unit} to {name}"] = [race_told(sweep.race(head, unit, start)) for head in heads]
     means = "Mean over runs, a seed each, with the lowest and highest in brackets."
     if any(head.edged for head in heads):
         means += " An asterisk: the chosen rate is the smallest or the largest of those that were tried."
@@ -96,26 +96,28 @@ def _of_data(sweep: Sweep, data: str, metrics: Sequence[str]) -> list[Table]:
     return found
 
 
-def _cell(head: Head, column: str, told: Callable[[float], str]) -> str:
-    mean = head.mean(column)
-    if mean is None:
+def told(head: Head | None, column: str, show: Callable[[float], str]) -> str:
+    """A cell: the mean of a head's column, with its range, and with the number of runs where some lack it."""
+    mean = None if head is None else head.mean(column)
+    if head is None or mean is None:
         return UNKNOWN
     fewer = f", {mean.runs} of {len(head.runs)} runs" if mean.runs < len(head.runs) else ""
-    return _ranged(mean, told) + fewer
+    return _ranged(mean, show) + fewer
 
 
-def _ranged(mean: Mean, told: Callable[[float], str]) -> str:
-    middle, low, high = map(told, mean[:3])
-    return middle if low == high else f"{middle} ({low}–{high})"
-
-
-def _race(race: Race | None) -> str:
+def race_told(race: Race | None) -> str:
+    """A cell: the ratio with its range, how many runs get there where not all do, or that none does."""
     if race is None:
         return UNKNOWN
     if race.ratio is None:
         return f"never, {race.runs} runs" if race.runs != 1 else "never, 1 run"
     fewer = f", {race.ratio.runs} of {race.runs} runs" if race.ratio.runs < race.runs else ""
     return _ranged(race.ratio, "{:.2f}".format) + fewer
+
+
+def _ranged(mean: Mean, show: Callable[[float], str]) -> str:
+    middle, low, high = map(show, mean[:3])
+    return middle if low == high else f"{middle} ({low}–{high})"
 
 
 def _whole(value: float) -> str:

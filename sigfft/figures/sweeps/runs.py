@@ -126,10 +126,7 @@ class Sweep:
         if head.d is None:
             return None
         raced = [(run, goal) for run in head.runs if (goal := goals.get(run.row.values["seed"]))]
-        taken = [(run.value(f"{unit}_{ending}"), goal) for run, goal in raced]
-        logs = mean_of(math.log(mine / goal) for mine, goal in taken if mine)
-        ratio = logs and Mean(math.exp(logs.mean), math.exp(logs.low), math.exp(logs.high), logs.runs)
-        return Race(ratio, len(raced)) if raced else None
+        return race_of((run.value(f"{unit}_{ending}"), goal) for run, goal in raced)
 
 
 def read_sweep(paths: Sequence[str | Path]) -> Sweep:
@@ -182,6 +179,14 @@ def mean_of(values: Iterable[float | None]) -> Mean | None:
     """Mean and range of the values that are there; None if none is."""
     known = [value for value in values if value is not None]
     return Mean(math.fsum(known) / len(known), min(known), max(known), len(known)) if known else None
+
+
+def race_of(pairs: Iterable[tuple[float | None, float]]) -> Race | None:
+    """The race of what runs took, None where they do not get there, and what the bottlenecks did; None without runs."""
+    pairs = list(pairs)
+    logs = mean_of(math.log(taken / goal) for taken, goal in pairs if taken)
+    ratio = logs and Mean(math.exp(logs.mean), math.exp(logs.low), math.exp(logs.high), logs.runs)
+    return Race(ratio, len(pairs)) if pairs else None
 
 
 def family_name(family: str) -> str:
