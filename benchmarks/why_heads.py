@@ -92,9 +92,8 @@ def directions(label_sets: labels.LabelSets, n_labels: int, count: int) -> Float
     Right singular vectors of the 0/1 matrix of the label sets whose column of a label is divided by √(count + 20), but
     for the first, which says how frequent labels are.
     """
-    indptr, indices = labels.to_csr(labels.pad(label_sets, n_labels), n_labels)
-    member = scipy.sparse.csr_array((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1, n_labels))
-    counts = np.bincount(indices, minlength=n_labels)
+    member = labels.to_sparse(labels.pad(label_sets, n_labels), n_labels)
+    counts = member.sum(axis=0)
     weighted = scipy.sparse.csr_array(member @ scipy.sparse.diags_array(1 / np.sqrt(counts + _RARE)))
     *_, right = scipy.sparse.linalg.svds(weighted, count + 1, rng=np.random.default_rng(0))
     return np.asarray(right[::-1][1:].T * np.sqrt(n_labels), np.float32)

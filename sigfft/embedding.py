@@ -56,8 +56,7 @@ def label_embedding(
         raise ValueError(
             f"size={size} must be at most {most}: {n_labels} labels by {n_features} features have no more directions"
         )
-    indptr, ids = labels.to_csr(active, n_labels)
-    member = scipy.sparse.csr_array((np.ones(len(ids)), ids, indptr), shape=(n_examples, n_labels))
+    member = labels.to_sparse(active, n_labels)
     matrix = np.asarray(features, np.float64) if isinstance(features, np.ndarray) else scipy.sparse.csr_array(features)
     squares = np.square(matrix) if isinstance(matrix, np.ndarray) else matrix.multiply(matrix)
     lengths = np.sqrt(np.asarray(squares.sum(axis=1), np.float64)).ravel()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse
 from jaxtyping import Array, Bool, Int, Int32, Shaped
 
 _SURELY_MULTI_HOT = 64  # labels: so wide an array that is traced is no array of ids
@@ -157,6 +158,17 @@ def to_csr(
     """The (indptr, indices) of padded label sets: the inverse of `from_csr`."""
     active = padded < n_labels
     return np.concatenate([[0], np.cumsum(active.sum(axis=1))]), padded[active].astype(np.int64)
+
+
+def to_sparse(
+    padded: Int[np.ndarray, "sets width"], n_labels: int, dtype: np.typing.DTypeLike = np.float64
+) -> scipy.sparse.csr_array:
+    """Padded label sets as rows of 0 and 1, (sets, n_labels), of which ones alone are stored."""
+    indptr, indices = to_csr(padded, n_labels)
+    places = (
+        array.astype(scipy.sparse.get_index_dtype(maxval=max(len(indices), n_labels))) for array in (indices, indptr)
+    )
+    return scipy.sparse.csr_array((np.ones(len(indices), dtype), *places), shape=(len(padded), n_labels))
 
 
 def check(

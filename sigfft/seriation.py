@@ -37,8 +37,7 @@ def label_order(label_sets: labels.LabelSets, n_labels: int) -> Int32[np.ndarray
 
 def co_occurrence(label_sets: labels.LabelSets, n_labels: int) -> scipy.sparse.csr_array:
     """How many label sets have both labels, (n_labels, n_labels), with a zero diagonal."""
-    indptr, indices = labels.to_csr(labels.pad(label_sets, n_labels), n_labels)
-    member = scipy.sparse.csr_array((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1, n_labels))
+    member = labels.to_sparse(labels.pad(label_sets, n_labels), n_labels)
     together = scipy.sparse.csr_array(member.T @ member)
     together.setdiag(0)
     together.eliminate_zeros()

@@ -31,6 +31,15 @@ def test_round_trips():
     np.testing.assert_array_equal(labels.cardinality(padded, 5), [2, 0, 2, 3])
 
 
+def test_sparse_rows_are_those_of_the_dense_matrix():
+    padded = labels.pad(SETS, 5)
+    sparse = labels.to_sparse(padded, 5, np.float32)
+    assert sparse.dtype == np.float32
+    assert sparse.nnz == sum(map(len, SETS))
+    np.testing.assert_array_equal(sparse.toarray(), labels.to_multi_hot(padded, 5))
+    assert labels.to_sparse(labels.pad([], 5), 5).shape == (0, 5)
+
+
 def test_dedupe_keeps_first_appearance():
     padded = labels.pad([[2], [0, 1], [2], [], [1, 0]], 3)
     distinct, inverse, counts = labels.dedupe(padded)

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Int32
 
+from sigfft import labels
 from sigfft.data.dataset import Dataset, NearestLabels, SparseFeatures
 from sigfft.files import replacing
 from sigfft.files.arrays import open_arrays
@@ -43,7 +44,8 @@ class LabelCentroids:
         """
         if not isinstance(train.features, SparseFeatures):
             raise ValueError(f"centroids are of SparseFeatures; given {type(train.features).__name__}")
-        sums = (_label_matrix(train.labels, train.n_labels).T @ _unit_rows(train.features)).tocsr()
+        member = labels.to_sparse(train.labels, train.n_labels, np.float32)
+        sums = scipy.sparse.csr_matrix(member.T @ _unit_rows(train.features))
         sums.sort_indices()
         return cls(sums, train.label_counts().astype(np.int32))
 
@@ -118,11 +120,11 @@ class LabelCentroids:
         scores = (points @ self._directions).toarray()
         if active is not None:
             rows, places = np.nonzero(active < len(self.counts))
-            labels = active[rows, places]
-            products, squares = scores[rows, labels] * self._lengths[labels], self._lengths[labels] ** 2
+            own = active[rows, places]
+            products, squares = scores[rows, own] * self._lengths[own], self._lengths[own] ** 2
             left = squares - 2 * products + 1  # of the centroid without the point: |c - x|²
-            directed = (self.counts[labels] > 1) & (left > _NONE) & (products > 1 + _NONE)
-            scores[rows, labels] = np.where(directed, (products - 1) / np.sqrt(np.where(directed, left, 1)), 0)
+            directed = (self.counts[own] > 1) & (left > _NONE) & (products > 1 + _NONE)
+            scores[rows, own] = np.where(directed, (products - 1) / np.sqrt(np.where(directed, left, 1)), 0)
         best = np.argpartition(scores, -n, axis=1)[:, -n:]
         best.sort(axis=1)
         values = np.take_along_axis(scores, best, axis=1)
@@ -150,11 +152,3 @@ def _unit_rows(features: SparseFeatures) -> scipy.sparse.csr_matrix:
     matrix = features.matrix()
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
     return (scipy.sparse.diags((1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)) @ matrix).tocsr()
-
-
-def _label_matrix(active: Int32[np.ndarray, "points max_cardinality"], n_labels: int) -> scipy.sparse.csr_matrix:
-    """Label sets as rows of 0 and 1."""
-    held = active < n_labels
-    indptr = np.concatenate([[0], np.cumsum(held.sum(axis=1))])
-    ids = active[held]
-    return scipy.sparse.csr_matrix((np.ones(len(ids), np.float32), ids, indptr), (len(active), n_labels))

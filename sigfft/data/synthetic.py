@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse
 from jaxtyping import Float32, Int, Int32
 
 from sigfft import labels
@@ -99,10 +98,7 @@ def features_of(
     spec: SyntheticSpec, sets: Int32[np.ndarray, "points max_cardinality"], rng: np.random.Generator
 ) -> Float32[np.ndarray, "points feature_dim"]:
     """The sum of one standard normal vector per label, over the root of the mean cardinality, plus noise."""
-    indptr, ids = labels.to_csr(sets, spec.n_labels)
-    active = scipy.sparse.csr_array(
-        (np.ones(len(ids), np.float32), ids, indptr), shape=(len(sets), spec.n_labels), dtype=np.float32
-    )
+    active = labels.to_sparse(sets, spec.n_labels, np.float32)
     vectors = rng.standard_normal((spec.n_labels, spec.feature_dim), np.float32)
     noise = rng.standard_normal((len(sets), spec.feature_dim), np.float32)
     return active @ vectors / np.float32(np.sqrt(spec.mean_cardinality)) + np.float32(spec.noise) * noise
