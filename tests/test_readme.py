@@ -41,6 +41,13 @@ def test_it_is_short():
     assert all(len(code.strip().splitlines()) <= 21 for code in EXAMPLES)
 
 
+def test_the_table_of_claims_is_the_one_that_is_made_of_all_runs():
+    made = (written.ROOT / "benchmarks" / "results" / "tables.md").read_text(encoding="utf-8").splitlines()
+    claims = made[2 : made.index("", 2)]
+    assert claims[0].startswith("| data set, d | full rank |")
+    assert [line for line in claims if line not in TEXT.splitlines()] == []
+
+
 def test_the_two_commands_stand():
     start = "python3 -m venv .venv && .venv/bin/pip install -e '.[{}]' && .venv/bin/python {}"
     first, second = (block.strip() for block in written.blocks(written.README, "bash")[:2])

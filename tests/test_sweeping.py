@@ -22,8 +22,9 @@ def test_flags_become_a_grid(monkeypatch, capsys):
     assert grid == Grid(["sigmoid", "dft_spread"], [25, 50], [3], [0.5, 1.0])
     assert ways == {"processes": 2, "shard": (1, 2), "csv": Path("s.csv"), "retry": False}
     assert cli.main(["sweep", "--dims=25"]) == 0
-    assert list(FAMILIES)[-2:] == ["dft_embedding", "dft_slack_embedding"]  # which want features that are vectors
-    assert calls[1][0][2] == Grid(list(FAMILIES)[:-2], [25], [0, 1, 2], [0.25, 0.5, 1.0, 2.0, 4.0])
+    vectors = ["dft_embedding", "dft_embedding_slack", "dft_slack_embedding"]  # which want features that are such
+    assert list(FAMILIES)[-3:] == vectors
+    assert calls[1][0][2] == Grid(list(FAMILIES)[:-3], [25], [0, 1, 2], [0.25, 0.5, 1.0, 2.0, 4.0])
     assert capsys.readouterr().out.splitlines()[:4] == [
         "sigmoid: no rate finished",
         "still to be trained: dft_spread_d50",

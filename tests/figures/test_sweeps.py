@@ -255,15 +255,15 @@ def test_claims_take_the_head_that_dev_prefers_among_those_of_no_more_parameters
     ]
     (table,) = sweeps.claims(read(tmp_path, runs))
     smaller, row = (dict(zip(table.header, cells, strict=True)) for cells in table.rows)
-    assert row["data set, bottleneck's d"] == "tate, d = 50"
+    assert row["data set, d"] == "tate, d = 50"
     assert (row["that DFT head"], row["its parameters"]) == ("DFT + spread, d = 200", "57 %")
-    assert (row["F1@5, DFT head"], row["F1@5, full rank"]) == ("0.470", f"{0.7 / (1 - math.exp(-4)):.3f}")
-    assert (row["sets, bottleneck"], row["sets, DFT head"]) == ("90.0 %", "100 %")
+    assert (row["DFT"], row["full rank"]) == ("0.470", f"{0.7 / (1 - math.exp(-4)):.3f}")
+    assert (row["bottleneck's sets"], row["DFT's sets"]) == ("90.0 %", "100 %")
     # Its scores at steps of 50 are the test score times 0.865, 0.982: only seed 1 gets to 0.40, at the first
-    assert row["steps to bottleneck"] == "0.50, 1 of 2 runs"
-    assert row["steps to paper's start"] == "0.50"
-    assert (smaller["that DFT head"], smaller["F1@5, DFT head"], smaller["steps to bottleneck"]) == ("–", "–", "–")
-    assert smaller["F1@5, bottleneck, paper's start"] == "–"
+    assert row["steps"] == "0.50, 1 of 2 runs"
+    assert row["steps, paper's start"] == "0.50"
+    assert (smaller["that DFT head"], smaller["DFT"], smaller["steps"]) == ("–", "–", "–")
+    assert smaller["bottleneck, paper's start"] == "–"
     assert sweeps.claims(read(tmp_path, swept_head("dft_spread", 50, (0.5,)))) == []
 
 

@@ -5,7 +5,7 @@ cells that `markdown` and `latex` write. No mean is shown without the number of 
 """
 
 from sigfft.figures.sweeps.cells import Table, latex, markdown, tables
-from sigfft.figures.sweeps.claims import claims
+from sigfft.figures.sweeps.paper import claims
 from sigfft.figures.sweeps.runs import NothingMeasured, Sweep, read_sweep
 from sigfft.figures.sweeps.sizes import score_against_d, score_against_parameters, share_against_d
 from sigfft.figures.sweeps.training import dev_curves, race_against_d, radius_curves

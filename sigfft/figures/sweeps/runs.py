@@ -18,6 +18,7 @@ FAMILIES = {
     "dft_spread": "DFT + spread",
     "dft_spread_slack": "DFT + spread + slack",
     "dft_embedding": "DFT + spread + embedding",
+    "dft_embedding_slack": "DFT + embedding + slack",
     "dft_slack_embedding": "DFT + slack, started as an embedding",
 }
 COLUMNS = ("run", "data", "family", "d", "head_parameters", "seed", "chosen")  # without which there is nothing to draw

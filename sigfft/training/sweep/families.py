@@ -30,22 +30,32 @@ def _dft(
     )
 
 
-def _matching_slack(d: int, sizes: Sizes) -> int:
-    """The slack with which a DFT head has nearest to as many parameters as the bottleneck of d, each column as many.
+def _parameters(d: int, sizes: Sizes) -> tuple[int, int, int]:
+    """Of the bottleneck of d, of a DFT head without more than k asks for, and of a column of slack.
 
     Raises:
-      ValueError: it has more without any.
+      ValueError: that DFT head has more than the bottleneck.
     """
     n_labels, k, feature_dim, _ = sizes
     asked = sigfft.bottleneck_head(n_labels, d, feature_dim=feature_dim).n_parameters()
     none, one = (sigfft.dft_head(n_labels, k, feature_dim=feature_dim, slack=slack).n_parameters() for slack in (0, 1))
-    slack = round((asked - none) / (one - none))
-    if slack < 0:
+    if none - asked > (one - none) / 2:
         raise ValueError(
             f"a DFT head for {k} labels has {none:,} parameters without slack, more than the bottleneck's {asked:,}; "
             "leave out this d, or the family"
         )
-    return slack
+    return asked, none, one - none
+
+
+def _matching_slack(d: int, sizes: Sizes) -> int:
+    """The slack with which a DFT head has nearest to as many parameters as the bottleneck of d, each column as many."""
+    asked, none, column = _parameters(d, sizes)
+    return max(0, round((asked - none) / column))
+
+
+def _check_vectors(sizes: Sizes) -> None:
+    if not sizes.most_embedding:
+        raise ValueError("the features of this data set are no vectors, which give no embedding of labels")
 
 
 def _embedded(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
@@ -56,10 +66,26 @@ def _embedded(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
     Raises:
       ValueError: they give none.
     """
-    if not sizes.most_embedding:
-        raise ValueError("the features of this data set are no vectors, which give no embedding of labels")
+    _check_vectors(sizes)
     pairs = min(d - d // 4, max(1, sizes.most_embedding // 6))
     return _dft(head, sizes, d - pairs, 0, 2 * pairs)
+
+
+def _embedded_with_slack(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
+    """No more parameters than the bottleneck of d: given columns as those of d/2 that are embedded, and slack.
+
+    Slack has half of what the bottleneck has beyond the least DFT head, or more: where that is little, given columns
+    are fewer than those of d/2, or none.
+
+    Raises:
+      ValueError: the features give no embedding, or that least head has more parameters than the bottleneck.
+    """
+    _check_vectors(sizes)
+    asked, none, column = _parameters(d, sizes)
+    pair = 2 * (sizes.feature_dim + 1)
+    pairs = max(0, min(d // 2, (asked - none) // (2 * pair)))
+    own = _embedded(head, pairs, sizes) if pairs else _dft(head, sizes, 0, 0)
+    return dataclasses.replace(own, slack=max(0, asked - none - pairs * pair) // column)
 
 
 # By name, from a sweep's own head, its d and the sizes that heads share. A head without "d" stands for all of them.
@@ -71,6 +97,7 @@ FAMILIES: dict[str, Callable[[HeadConfig, int, Sizes], HeadConfig]] = {
     "dft_spread": lambda head, d, sizes: _dft(head, sizes, d, 0),
     "dft_spread_slack": lambda head, d, sizes: _dft(head, sizes, d, 10),
     "dft_embedding": _embedded,
+    "dft_embedding_slack": _embedded_with_slack,
     "dft_slack_embedding": lambda head, d, sizes: _dft(
         head, sizes, 0, _matching_slack(d, sizes), slack_start="embedding"
     ),

@@ -36,7 +36,8 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     sweep = planned(shared, ALL, tmp_path / "sweep")
     heads = {head.family: head for head in sweep.heads}
     fixed = ["dft_slack", "dft_spread", "dft_spread_slack", "dft_embedding"]
-    assert list(heads) == ["bottleneck", "bottleneck_random", *fixed, "dft_slack_embedding", "sigmoid"]
+    learned = ["dft_embedding_slack", "dft_slack_embedding"]
+    assert list(heads) == ["bottleneck", "bottleneck_random", *fixed, *learned, "sigmoid"]
     assert sweep.config.encoder.dim == 512
     train = load_splits(shared)["train"]
     models = {
@@ -51,7 +52,8 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     assert [made[name].slack for name in fixed[1:]] == [0, 10, 0]
     assert [made[name].embedding for name in fixed] == [0, 0, 0, 2]
     assert made["dft_slack_embedding"] == made["dft_slack"]
-    assert [models[name].given.keys() for name in heads if models[name].given] == [{"embedding"}, {"slack"}]
+    given = [{"embedding"}, {"embedding"}, {"slack"}]
+    assert [models[name].given.keys() for name in heads if models[name].given] == given
     assert made["dft_embedding"].n_parameters() == made["dft_spread"].n_parameters()
     assert {made[name].max_cardinality for name in fixed} == {6}
     starts = [models[name].init(jax.random.key(3))["encoder"] for name in ("bottleneck", "dft_spread")]
@@ -64,7 +66,7 @@ def test_families_say_what_is_given_and_not_the_config(shared, tmp_path):
     sweep = planned(dataclasses.replace(shared, head=head), ALL, tmp_path / "sweep")
     found = {own.family: (own.config.embedding, own.config.slack_start) for own in sweep.heads}
     assert found == dict.fromkeys(FAMILIES, (0, "")) | {
-        "dft_embedding": (2, ""),
+        **dict.fromkeys(("dft_embedding", "dft_embedding_slack"), (2, "")),
         "dft_slack_embedding": (0, "embedding"),
     }
 
@@ -76,6 +78,22 @@ def test_an_embedding_takes_three_quarters_of_a_spread():
     assert (few.spread, few.embedding) == (39, 22)  # a third
     with pytest.raises(ValueError, match="the features of this data set are no vectors"):
         FAMILIES["dft_embedding"](HeadConfig(), 50, Sizes(2000, 5, 64, 0))
+
+
+def test_an_embedding_and_slack_share_the_parameters_of_the_bottleneck():
+    family = FAMILIES["dft_embedding_slack"]
+    for d, k, feature_dim, columns in ((50, 5, 64, 50), (50, 5, 1900, 38), (6, 5, 64, 6), (4, 5, 1900, 0)):
+        own = family(HeadConfig(centred=True), d, Sizes(2000, k, feature_dim, 300))
+        head = {"spread": own.spread, "embedding": own.embedding, "slack": own.slack}
+        asked = sigfft.bottleneck_head(2000, d, feature_dim=feature_dim).n_parameters()
+        made = sigfft.dft_head(2000, k, feature_dim=feature_dim, **head).n_parameters()
+        assert abs(made - asked) <= (2000 + feature_dim + 1) / 2, head
+        assert (own.centred, 2 * own.spread + own.embedding) == (True, columns)
+        assert (own.spread + own.embedding // 2) // 4 == own.spread  # as the family without slack
+    with pytest.raises(ValueError, match="the features of this data set are no vectors"):
+        family(HeadConfig(), 50, Sizes(2000, 5, 64, 0))
+    with pytest.raises(ValueError, match="more than the bottleneck's 20,640; leave out this d"):
+        family(HeadConfig(), 10, Sizes(2000, 200, 64, 300))
 
 
 def test_slack_as_many_parameters_as_the_bottleneck():
