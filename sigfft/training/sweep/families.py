@@ -72,10 +72,10 @@ def _embedded(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
 
 
 def _embedded_with_slack(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
-    """No more parameters than the bottleneck of d: given columns as those of d/2 that are embedded, and slack.
+    """The embedded head of d, and slack for what the bottleneck of d has of further parameters.
 
-    Slack has half of what the bottleneck has beyond the least DFT head, or more: where that is little, given columns
-    are fewer than those of d/2, or none.
+    Slack has half of what the bottleneck has beyond the least DFT head, or more: where that is little, the embedded
+    head is one of fewer columns, or of none.
 
     Raises:
       ValueError: the features give no embedding, or that least head has more parameters than the bottleneck.
@@ -83,7 +83,7 @@ def _embedded_with_slack(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
     _check_vectors(sizes)
     asked, none, column = _parameters(d, sizes)
     pair = 2 * (sizes.feature_dim + 1)
-    pairs = max(0, min(d // 2, (asked - none) // (2 * pair)))
+    pairs = max(0, min(d, (asked - none) // (2 * pair)))
     own = _embedded(head, pairs, sizes) if pairs else _dft(head, sizes, 0, 0)
     return dataclasses.replace(own, slack=max(0, asked - none - pairs * pair) // column)
 
