@@ -15,8 +15,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sigfft.files import replacing
 
 # Okabe and Ito's palette without its yellow, which is too pale for lines on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C564B")
-MARKERS = "osD^vPX*"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C564B", "#999933")
+MARKERS = "osD^vPX*p"
 LINE_STYLES = ("-", "--", "-.", ":")
 
 
@@ -122,10 +122,10 @@ def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
 
 def line_style(index: int, *, markers: bool) -> dict[str, Any]:
     """Colour, dashes and, where points are marked, marker of the head at a place in the comparison."""
-    again = index // len(COLOURS)  # the same colour with other dashes
+    again, place = divmod(index, len(COLOURS))  # the same colour with other dashes
     style = {
-        "color": COLOURS[index % len(COLOURS)],
-        "linestyle": LINE_STYLES[(index + again) % len(LINE_STYLES)],
+        "color": COLOURS[place],
+        "linestyle": LINE_STYLES[(place + again) % len(LINE_STYLES)],
         "linewidth": 1.6,
     }
     return style | ({"marker": MARKERS[index % len(MARKERS)], "markersize": 5} if markers else {})

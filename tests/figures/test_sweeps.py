@@ -9,8 +9,9 @@ import swept
 from drawn_text import assert_apart
 from matplotlib.text import Text
 
-from sigfft.figures import sweeps
+from sigfft.figures import style, sweeps
 from sigfft.figures.sweeps.cells import share_told
+from sigfft.figures.sweeps.runs import FAMILIES
 from sigfft.figures.sweeps.sizes import pareto_front
 
 
@@ -60,6 +61,11 @@ def test_scores_and_parameters_against_d(full):
     assert "dft mixed x (3 runs)" in legend(figure)  # a family that nobody knew of
     assert (beside(f1), beside(other)) == ([], ["2 runs"])
     assert_apart(figure, "x")
+
+
+def test_every_family_has_a_colour_and_a_marker_of_its_own():
+    looks = [style.line_style(index, markers=True) for index in range(len(FAMILIES))]
+    assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == len(FAMILIES)
 
 
 def test_a_band_spans_the_seeds(full):
