@@ -114,9 +114,8 @@ def main() -> None:
         with started(calm, compiled) as process:
             if process.wait():
                 sys.exit(f"soak_sweep: the sweep that nothing disturbs ends with {process.returncode}")
-        longest = (time.monotonic() - begun) / (
-            10 * args.kills
-        )  # compilation is a part of it, which kills do not repeat
+        # Far from all of the calm sweep's time: that has compilation in it, which is not done again.
+        longest = (time.monotonic() - begun) / (10 * args.kills)
         rows = []
         for number in range(args.kills):
             row = killed(disturbed, compiled, number, random, longest)

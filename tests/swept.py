@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from sigfft.figures import sweeps
+
 FAMILIES = ("sigmoid", "bottleneck", "bottleneck_random", "dft_slack", "dft_spread", "dft_spread_slack")
 # By family: parameters of a head of d = 100 and 0, the score of large ones, what a small one lacks, steps of training
 SHAPES = {
@@ -75,3 +77,8 @@ def rows(data="tate", families=FAMILIES, dims=(25, 50, 100, 200, 400), seeds=(0,
     chosen = [row(data, family, d, seed) for family, d in heads for seed in seeds]
     lost = [row(data, family, d, 0, chosen=0, run=f"{data}-{family}-{d}-lost") for family, d in heads]
     return chosen + [one | {"test F1@5": 0.001} for one in lost]
+
+
+def read(folder, rows, **options):
+    """The sweep of these runs, from tables in a folder."""
+    return sweeps.read_sweep([write(folder / "runs.csv", rows, **options)])

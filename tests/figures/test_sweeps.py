@@ -10,25 +10,8 @@ from drawn_text import assert_apart
 from matplotlib.text import Text
 
 from sigfft.figures import style, sweeps
-from sigfft.figures.sweeps.cells import share_told
 from sigfft.figures.sweeps.runs import FAMILIES
 from sigfft.figures.sweeps.sizes import pareto_front
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    """Two data sets, six families and another one, three seeds; on the second a run failed."""
-    folder = tmp_path_factory.mktemp("sweeps")
-    tate = swept.rows() + [swept.row("tate", "dft_mixed_x", 50, seed) for seed in range(3)]
-    other = swept.rows("a_b&c", dims=(25, 50))
-    for one in other:
-        if (one["family"], one["d"], one["seed"]) == ("dft_slack", 50, 2):
-            one.update({column: "" for column in one if "test" in column or "argmax" in column}, error="not finite")
-    return sweeps.read_sweep([swept.write(folder / "tate.csv", tate), swept.write(folder / "other.csv", other)])
-
-
-def read(folder, rows, **options):
-    return sweeps.read_sweep([swept.write(folder / "runs.csv", rows, **options)])
 
 
 def lines(axis):
@@ -101,11 +84,13 @@ def test_shares_of_test_label_sets(full, tmp_path):
     assert lines(features)["bottleneck"] == pytest.approx(0.98 * np.array(expected))
     titles = [axis.get_title(loc="left") for axis in sweeps.share_against_d(full, epsilon=True).axes]
     assert titles[0] == "tate: by a ball of z, radius 1e-08"
-    (z, _, undecided) = sweeps.share_against_d(read(tmp_path, [swept.row("tate", "dft", 50, 0, undecided=0.1)])).axes
+    (z, _, undecided) = sweeps.share_against_d(
+        swept.read(tmp_path, [swept.row("tate", "dft", 50, 0, undecided=0.1)])
+    ).axes
     assert lines(undecided)["dft"].tolist() == [0.1]
     row = swept.row("tate", "dft", 50, 0, argmaxable_z="", argmaxable_features="")
     with pytest.raises(sweeps.NothingMeasured, match="no run has a share of argmaxable label sets"):
-        sweeps.share_against_d(read(tmp_path, [row]))
+        sweeps.share_against_d(swept.read(tmp_path, [row]))
 
 
 def test_curves_are_means_at_the_steps_that_all_seeds_have(full):
@@ -133,7 +118,7 @@ def test_races_are_ratios_within_a_seed(tmp_path):
     runs = [swept.row("tate", "dft_spread", 50, seed, steps_to_bottleneck=steps) for seed, steps in ((0, 25), (1, 200))]
     runs += [swept.row("tate", "dft_slack", 50, seed, steps_to_bottleneck="") for seed in (0, 1)]
     runs += [swept.row("tate", "dft_mixed", 50, seed, steps_to_bottleneck=steps) for seed, steps in ((0, ""), (1, 100))]
-    sweep = read(
+    sweep = swept.read(
         tmp_path, [*goals, *runs, swept.row("tate", "dft_spread", 100, 0), swept.row("tate", "sigmoid", None, 0)]
     )
     races = {head.name: sweep.race(head, "steps", "prior") for head in sweep.heads}
@@ -154,7 +139,7 @@ def test_races_are_ratios_within_a_seed(tmp_path):
 
 def test_titles_of_races_end_within_the_picture(tmp_path):
     rows = swept.rows("openimages_shaped", families=("bottleneck", "bottleneck_random", "dft_spread"), dims=(50,))
-    figure = sweeps.race_against_d(read(tmp_path, rows))
+    figure = sweeps.race_against_d(swept.read(tmp_path, rows))
     figure.canvas.draw()
     titles = [
         text for axis in figure.axes for text in axis.get_children() if isinstance(text, Text) and text.get_text()
@@ -185,109 +170,12 @@ def test_one_run_all_equal_and_missing_cells_can_be_drawn(tmp_path):
         [swept.row("tate", "bottleneck", 25, 0), swept.row("delicious", "bottleneck", 25, 0, **{"test F1@5": ""})],
     ]
     for runs in cases:
-        sweep = read(tmp_path, runs)
+        sweep = swept.read(tmp_path, runs)
         for figure in (sweeps.score_against_d(sweep, ["F1@5"]), sweeps.score_against_parameters(sweep)):
             figure.draw_without_rendering()  # a warning fails
     assert beside(sweeps.score_against_d(sweep, ["F1@5"]).axes[2]) == ["no run has F1@5"]
     with pytest.raises(sweeps.NothingMeasured, match=r"no run has 'test F1@7'; expected one of test F1@5, test P@1"):
         sweeps.score_against_d(sweep, ["F1@7"])
-
-
-def test_cells_are_means_with_ranges_and_numbers_of_runs(tmp_path):
-    scores = {"test P@1": 0.5, "test P@5": "", "test PSP@5": "", "argmaxable_z": 0.99996, "best_step": 1200}
-    runs = [swept.row("a_b", "dft_spread", 50, seed, **scores | {"test F1@5": 0.4 + 0.01 * seed}) for seed in range(3)]
-    runs[1]["argmaxable_features"] = ""
-    failed = {column: "" for column in runs[0] if "test" in column} | {"error": "loss is nan"}
-    runs.append(swept.row("a_b", "dft_spread", 50, 3, **failed))
-    table, course = sweeps.tables(read(tmp_path, runs))
-    row = {"head": "DFT + spread, d = 50", "head parameters": "53,500", "runs": "3 (1 failed)"}
-    scores = {"P@1": "0.500", "F1@5": "0.410 (0.400–0.420)", "best step": "1,200"}
-    shares = {"argmaxable, z": "99.9 %", "argmaxable, features": "98.0 %, 2 of 3 runs"}
-    assert dict(zip(table.header, *table.rows, strict=True)) == row | scores
-    assert dict(zip(course.header, *course.rows, strict=True)) == {"head": row["head"], "runs": row["runs"]} | shares
-    text = sweeps.markdown(table).splitlines()
-    assert text[2:] == [
-        "| head | head parameters | runs | P@1 | F1@5 | best step |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-        "| " + " | ".join(table.rows[0]) + " |",
-    ]
-    code = sweeps.latex(table)
-    assert r"\caption{a\_b: test scores" in code
-    assert r"DFT + spread, d = 50 & 53,500 & 3 (1 failed) & 0.500 & 0.410 (0.400--0.420) & " in code
-    assert r"\shortstack{argmaxable,\\z} & \shortstack{argmaxable,\\features} \\" in sweeps.latex(course)
-    assert r"DFT + spread, d = 50 & 3 (1 failed) & 99.9 \% & " in sweeps.latex(course)
-    assert code.count(r" \\") == 2
-    assert [code.index(rf"\{rule}rule") for rule in ("top", "mid", "bottom")] == sorted(
-        code.index(rf"\{rule}rule") for rule in ("top", "mid", "bottom")
-    )
-
-
-def test_races_in_tables(full):
-    _, tate, _, other = sweeps.tables(full)
-    rows = {row[0]: dict(zip(tate.header, row, strict=True)) for row in tate.rows}
-    assert len(rows) == 27
-    assert rows["bottleneck, d = 50"]["steps to bottleneck"] == "1.00"
-    assert rows["full rank"]["steps to bottleneck"] == "–"
-    seeds = [
-        [swept.row("tate", f, 50, s)["seconds_to_bottleneck"] for s in range(3)] for f in ("dft_slack", "bottleneck")
-    ]
-    ratios = np.divide(*seeds)
-    told = f"{math.exp(np.log(ratios).mean()):.2f} ({ratios.min():.2f}–{ratios.max():.2f})"
-    assert rows["DFT + slack, d = 50"]["seconds to bottleneck"] == told
-    assert "2 (1 failed)" in [row[1] for row in other.rows]
-
-
-def swept_head(family, d, scores, parameters=100, **changes):
-    """A run a seed: of that dev score at step 100, after which the curve rises further, and of a higher test score."""
-    best = 1 - math.exp(-4)
-    return [
-        swept.row("tate", family, d, seed, **{"test F1@5": score / best, "dev_score": score, "best_step": 100})
-        | {"head_parameters": parameters, "argmaxable_z": 1.0}
-        | changes
-        for seed, score in enumerate(scores)
-    ]
-
-
-def test_claims_take_the_head_that_dev_prefers_among_those_of_no_more_parameters(tmp_path):
-    runs = [
-        *swept_head("bottleneck", 50, (0.50, 0.40), argmaxable_z=0.9),
-        *swept_head("bottleneck_random", 50, (0.30, 0.30)),
-        *swept_head("dft_slack", 50, (0.80, 0.80), parameters=101),  # too large
-        *swept_head("dft_spread", 200, (0.60, 0.45), parameters=57, **{"test F1@5": 0.47}),
-        *swept_head("dft_spread", 50, (0.50, 0.40), **{"test F1@5": 0.9}),  # better on test alone
-        *swept_head("dft_embedding", 50, (0.90,)),  # of one seed
-        *swept_head("sigmoid", None, (0.70, 0.70), parameters=900),
-        *swept_head("bottleneck", 25, (0.20, 0.20), parameters=50),
-    ]
-    (table,) = sweeps.claims(read(tmp_path, runs))
-    smaller, row = (dict(zip(table.header, cells, strict=True)) for cells in table.rows)
-    assert row["data set, d"] == "tate, d = 50"
-    assert (row["that DFT head"], row["its parameters"]) == ("DFT + spread, d = 200", "57 %")
-    assert (row["DFT"], row["full rank"]) == ("0.470", f"{0.7 / (1 - math.exp(-4)):.3f}")
-    assert (row["bottleneck's sets"], row["DFT's sets"]) == ("90.0 %", "100 %")
-    # Its scores at steps of 50 are the test score times 0.865, 0.982: only seed 1 gets to 0.40, at the first
-    assert row["steps"] == "0.50, 1 of 2 runs"
-    assert row["steps, paper's start"] == "0.50"
-    assert (smaller["that DFT head"], smaller["DFT"], smaller["steps"]) == ("–", "–", "–")
-    assert smaller["bottleneck, paper's start"] == "–"
-    assert sweeps.claims(read(tmp_path, swept_head("dft_spread", 50, (0.5,)))) == []
-
-
-def test_a_rate_at_the_end_of_its_list_is_marked(tmp_path):
-    noted = swept.row("tate", "dft_slack", 50, 0, note="the chosen rate is the smallest of those tried")
-    table, _ = sweeps.tables(read(tmp_path, [noted, swept.row("tate", "dft_spread", 50, 0, note="")]))
-    assert [row[0] for row in table.rows] == ["DFT + slack, d = 50*", "DFT + spread, d = 50"]
-    assert "An asterisk: the chosen rate is the smallest or the largest" in table.caption
-    table, _ = sweeps.tables(read(tmp_path, [swept.row("tate", "dft_spread", 50, 0)]))
-    assert "asterisk" not in table.caption
-
-
-@pytest.mark.parametrize(
-    ("share", "told"),
-    [(1.0, "100 %"), (0.0, "0 %"), (0.99999, "99.9 %"), (0.00001, "0.1 %"), (0.7, "70.0 %"), (0.598, "59.8 %")],
-)
-def test_a_share_is_all_or_nothing_only_where_it_is(share, told):
-    assert share_told(share) == told
 
 
 def test_two_tables_of_one_data_set_are_told_apart(tmp_path):
