@@ -30,6 +30,7 @@ from sigfft.heads import retrofit as retrofit
 from sigfft.heads import retrofit_head as retrofit_head
 from sigfft.heads import save_head as save_head
 from sigfft.heads import sigmoid_head as sigmoid_head
+from sigfft.priors import label_priors as label_priors
 from sigfft.seriation import label_order as label_order
 from sigfft.trained import load_weights as load_weights
 

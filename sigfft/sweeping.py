@@ -16,8 +16,8 @@ def options(add: Any) -> None:
     add(
         "--families",
         default="sigmoid,bottleneck,bottleneck_random,dft_slack,dft_spread,dft_spread_slack",
-        help="of heads; for features that are vectors also dft_embedding, dft_embedding_slack, dft_slack_embedding "
-        "(default: %(default)s)",
+        help="of heads; also bottleneck_priors and dft_spread_priors, and, for features that are vectors, "
+        "dft_embedding, dft_embedding_priors, dft_embedding_slack, dft_slack_embedding (default: %(default)s)",
     )
     add("--dims", default="", metavar="D,D", help="sizes of each family: of a bottleneck, or spread")
     add("--seeds", default="0,1,2", metavar="S,S", help="rates are tried with the first (default: %(default)s)")

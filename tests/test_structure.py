@@ -15,6 +15,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
         "terminal",
         "projection",
         "precision",
+        "priors",
         "varying",
         "fourier",
         "meshes",

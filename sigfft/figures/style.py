@@ -15,8 +15,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sigfft.files import replacing
 
 # Okabe and Ito's palette without its yellow, which is too pale for lines on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C564B", "#999933")
-MARKERS = "osD^vPX*p"
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C564B", "#999933"),
+    *("#882255", "#5E4FA2", "#A6761D"),
+)
+MARKERS = "osD^vPX*p<>h"
 LINE_STYLES = ("-", "--", "-.", ":")
 
 

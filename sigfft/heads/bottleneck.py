@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from sigfft.heads.head import Head, Params, affine, prior_logit
+from sigfft.heads.head import Head, Params, affine
 from sigfft.precision import matmul
+from sigfft.priors import prior_logit
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -73,6 +74,11 @@ class BottleneckHead(Head):
             "projection_bias": jnp.zeros((dim,)).at[0].set(prior_logit(self.prior, 1, n_labels)),
             "weight": weight.at[:, 0].set(1.0),
         }
+
+    def priors_of(self, params, log_odds):
+        if self.random_start:
+            return super().priors_of(params, log_odds)
+        return {"weight": params["weight"].at[:, 0].set(log_odds / params["projection_bias"][0])}
 
     def activation_of(self, params, features):
         return affine(params, features)

@@ -13,9 +13,10 @@ from jaxtyping import Array, Float, Int, Key
 
 from sigfft import spectrum
 from sigfft.heads import dft_blocks
-from sigfft.heads.head import Circle, Head, Params, affine, prior_logit, whole
+from sigfft.heads.head import Circle, Head, Params, affine, whole
 from sigfft.heads.sizes import enough_spread
 from sigfft.precision import compute_dtype, matmul, product
+from sigfft.priors import prior_logit
 
 
 class Order(tuple[int, ...]):
@@ -35,8 +36,8 @@ class DFTHead(Head):
     """A learned projection to a spectrum, whose inverse FFT holds the logits.
 
     z is one DC term, (cos, sin) pairs for the frequencies 1..k, pairs for `spread` scattered higher frequencies, and
-    `slack` and `embedding` further terms. W has no learned entry but the slack columns. The columns of the frequencies
-    are orthonormal for n_fft = n_labels.
+    `slack`, `embedding` and `label_priors` further terms. W has no learned entry but the slack columns. The columns of
+    the frequencies are orthonormal for n_fft = n_labels.
 
     *Scale.* A row's entries are about √(2/n_fft), so logits of order 1 need a z of order √n_fft. `project` therefore
     multiplies by √n_fft, and slack columns are stored times √n_fft: all parameters are of order 1 or smaller, and the
@@ -48,7 +49,7 @@ class DFTHead(Head):
     drowns another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the
     prior's.
 
-    *Features.* The guarantee is about z. Fewer than dim = 2k + 1 + 2·spread + slack features cannot reach every z;
+    *Features.* The guarantee is about z. Fewer than dim features cannot reach every z;
     `sigfft.reach` says what they reach, and `sigfft.check_head` what they yield. Nonnegative ones, after a ReLU, reach
     a cone: twice as many fill the space at the start of training, and often not at its end, since what lowers nearly
     all logits is learned with one sign. A centred head subtracts their mean from features before it projects them.
@@ -67,6 +68,9 @@ class DFTHead(Head):
         slack ones: `sigfft.label_embedding` makes them of the training examples, and where columns are few, scores are
         better by them than by as many of spread. No parameter per label, and no gradient; n_labels stored numbers
         each. `init` fills them with N(0, 1), which tells nothing of labels.
+      label_priors: one more such column, the last, in `params["label_priors"]`, (n_labels, 1), for how frequent labels
+        are: without it a head that learns no column has no bias per label. Its entry of z starts at 1, so that
+        `head.with_priors(params, sigfft.label_priors(...))` starts each label at its own prior. `init` fills it with 0.
       n_fft: points of the transform, at least n_labels; default: the next length that FFTs are fast at,
         `sigfft.spectrum.smooth_length(n_labels)`. The guarantee is the same. The paper has n_fft=n_labels. With
         spread="auto" the default also makes room for 2k + 1 columns, where k is more than half of the labels.
@@ -80,7 +84,8 @@ class DFTHead(Head):
     Raises:
       ValueError: a size below its least, 2k + 1 + 2·spread > n_fft, n_fft < n_labels, an order that is no permutation.
 
-    Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, embedding, n_fft > n, order and centring are ours.
+    Reference: Grivas, Vergari, Lopez (AAAI 2024), section 4. Spread, embedding, label priors, n_fft > n, order and
+    centring are ours.
 
     Example:
       >>> head = DFTHead(n_labels=1000, max_cardinality=5, feature_dim=64, spread=10)
@@ -102,6 +107,7 @@ class DFTHead(Head):
     spread: int | Literal["auto"] = 0
     slack: int = 0
     embedding: int = 0
+    label_priors: bool = False
     n_fft: int | None = None
     order: Sequence[int] | np.ndarray | None = None
     prior: float | np.floating | None = None
@@ -118,6 +124,9 @@ class DFTHead(Head):
             enough = enough_spread(self.n_labels, self.max_cardinality, self.n_points)
             object.__setattr__(self, "spread", enough)
         self._at_least(0, "spread", "slack", "embedding")
+        if not isinstance(self.label_priors, bool):
+            given = type(self.label_priors).__name__
+            raise ValueError(f"label_priors must be True or False, and is of {given}; with_priors takes the values")
         object.__setattr__(self, "order", None if self.order is None else _order(self.order, self.n_labels))
         prior_logit(self.prior, self.max_cardinality, self.n_labels)
         room = (self.n_points - 1) // 2
@@ -135,22 +144,23 @@ class DFTHead(Head):
 
     @property
     def dim(self) -> int:
-        return self._fixed + self.slack + self.embedding
+        return self._fixed + sum(self._stored.values())
 
     @property
     def name(self) -> str:
         named = {"spread": self.spread, "slack": self.slack, "embedding": self.embedding}
         sizes = {"k": self.max_cardinality, **named}
         shown = [f"{name}={size}" for name, size in sizes.items() if size]
-        return " ".join(["dft", *shown, *(["ordered"] if self.order is not None else [])])
+        words = {"priors": self.label_priors, "ordered": self.order is not None}
+        return " ".join(["dft", *shown, *(word for word, said in words.items() if said)])
 
     @property
     def per_label(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({"slack"} if self.slack else ()) | self.given
+        return frozenset(self._stored)
 
     @property
     def given(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({"embedding"} if self.embedding else ())
+        return self.per_label - {"slack"}
 
     @property
     def circle(self) -> Circle:  # type: ignore[override]
@@ -181,7 +191,15 @@ class DFTHead(Head):
             params["slack"] = jax.random.normal(slack_key, (self.n_labels, self.slack))
         if self.embedding:
             params["embedding"] = jax.random.normal(jax.random.fold_in(slack_key, 1), (self.n_labels, self.embedding))
+        if self.label_priors:
+            params["label_priors"] = jnp.zeros((self.n_labels, 1))
+            params["projection_bias"] = params["projection_bias"].at[-1].set(1.0)
         return params
+
+    def priors_of(self, params, log_odds):
+        if not self.label_priors:
+            return super().priors_of(params, log_odds)
+        return {"label_priors": (log_odds - params["projection_bias"][0])[:, None]}
 
     def activation_of(self, params, features):
         if self.centred:
@@ -205,7 +223,7 @@ class DFTHead(Head):
         return spectrum.rows(at, self.frequencies, self.n_points, dtype)
 
     def rows_of(self, own, labels, dtype=jnp.float32):
-        further = [own[name].astype(dtype) / self._gain for name in ("slack", "embedding") if name in self.per_label]
+        further = [own[name].astype(dtype) / self._gain for name in self._stored]
         return jnp.concatenate([self.known_rows(labels, dtype), *further], axis=1)
 
     def blocks(self, block_size, held=None):
@@ -227,10 +245,17 @@ class DFTHead(Head):
         return decode
 
     def _further(self, own: Params, z: Float[Array, "*batch dim"]) -> list[tuple[Array, Array]]:
-        """Entries of z for the columns that are stored, with those: the learned ones, and the given ones."""
-        learned, given = jnp.split(z[..., self._fixed :], [self.slack], axis=-1)
-        found = [(learned, own["slack"])] if self.slack else []
-        return [*found, (given, jax.lax.stop_gradient(own["embedding"]))] if self.embedding else found
+        """Entries of z for the columns that are stored, with those."""
+        ends = np.cumsum([self._fixed, *self._stored.values()])
+        entries = jnp.split(z, ends[:-1], axis=-1)[1:]
+        columns = [jax.lax.stop_gradient(own[name]) if name in self.given else own[name] for name in self._stored]
+        return list(zip(entries, columns, strict=True))
+
+    @property
+    def _stored(self) -> dict[str, int]:
+        """How many columns each param holds, in their order behind the fixed ones."""
+        sizes = {"slack": self.slack, "embedding": self.embedding, "label_priors": int(self.label_priors)}
+        return {name: size for name, size in sizes.items() if size}
 
     @property
     def _folds(self) -> bool:

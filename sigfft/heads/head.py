@@ -98,6 +98,10 @@ class Head(abc.ABC):
     def init(self, key: Key[Array, ""]) -> Params:
         """Parameters at their start: a flat dict of float32 arrays (float64 under `jax_enable_x64`)."""
 
+    def priors_of(self, params: Params, log_odds: Float[Array, " labels"]) -> Params:
+        """The params that `with_priors` changes."""
+        raise ValueError(f"{self!r} has no priors of labels: a DFT head takes label_priors, others no random_start")
+
     @abc.abstractmethod
     def activation_of(self, params: Params, features: Float[Array, "*batch feature_dim"]) -> Float[Array, "*batch dim"]:
         """What `project` computes."""
@@ -127,6 +131,23 @@ class Head(abc.ABC):
     def bias_of(self, own: Params) -> Float[Array, " m"] | None:
         """Biases of the labels whose per-label params are `own`; None where the head has none."""
         return own.get("bias")
+
+    def with_priors(self, params: Params, log_odds: Float[Array | np.ndarray, "..."]) -> Params:
+        """Params at their start, from which each label has its own prior, where `init` gives all the same.
+
+        What holds them is learned, a full-rank layer's bias and the first column of a bottleneck's W, or stays as it
+        is: the column of a DFT head with `label_priors`.
+
+        Args:
+          params: as `init` gives them.
+          log_odds: (n_labels,), as `sigfft.label_priors` gives them.
+
+        Raises:
+          ValueError: log_odds of another shape, or a head that has no place for them or starts at random.
+        """
+        if np.shape(log_odds) != (self.n_labels,):
+            raise ValueError(f"log_odds of {self!r} must be ({self.n_labels},); given shape {np.shape(log_odds)}")
+        return params | self.priors_of(params, jnp.asarray(log_odds, jnp.float32))
 
     def project(self, params: Params, features: Features) -> Float[Array, "*batch dim"]:
         """Activations (..., dim) of features (..., feature_dim), in their dtype, or float32 for integers.
@@ -269,22 +290,6 @@ def whole(name: str, size: Any, least: int, meaning: str = "", most: int = 2**31
     if value > most:
         raise ValueError(f"{name}={reprlib.repr(value)} must be at most {most}")
     return value
-
-
-def prior_logit(prior: float | np.floating | None, expected_cardinality: int, n_labels: int) -> float:
-    """The logit at which every label starts: log(p / (1 - p)) for the share p of labels that is active.
-
-    Args:
-      prior: the share, strictly between 0 and 1; None: expected_cardinality / n_labels, at most a half.
-      expected_cardinality: labels of a typical example.
-      n_labels: number of labels.
-    """
-    share = min(expected_cardinality / n_labels, 0.5) if prior is None else prior
-    if not 0 < share < 1:
-        raise ValueError(
-            f"prior={prior!r} must lie strictly between 0 and 1: it is the mean number of active labels / n_labels"
-        )
-    return math.log(float(share) / (1 - float(share)))
 
 
 def affine(

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from sigfft.heads.head import Head, Params, prior_logit
+from sigfft.heads.head import Head, Params
 from sigfft.precision import add, matmul
+from sigfft.priors import prior_logit
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -68,6 +69,11 @@ class SigmoidHead(Head):
             "weight": jax.random.normal(weight_key, shape) * (0.1 * bound),
             "bias": jnp.full(shape[:1], start, jnp.float32),
         }
+
+    def priors_of(self, params, log_odds):
+        if self.random_start:
+            return super().priors_of(params, log_odds)
+        return {"bias": log_odds}
 
     def activation_of(self, params, features):
         return features

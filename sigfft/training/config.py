@@ -100,6 +100,9 @@ class HeadConfig:
     slack_start: str = ""
     # columns of a DFT head that are given and not learned: `sigfft.label_embedding` of the training split's features
     embedding: int = 0
+    # start every label at its own log-odds in the training split, and not all at their mean: a DFT head by one more
+    # column that is given and not learned, others by what they learn
+    label_priors: bool = False
     n_fft: int = 0  # length of the transform of a DFT head; 0: the head's default. The paper's is the number of labels
     # how labels are laid on the circle of a DFT head: "chains", by `sigfft.label_order` of the training split; "": as
     # they come

@@ -17,6 +17,7 @@ from sigfft.domains import DomainLike
 from sigfft.encoders import Examples
 from sigfft.heads import KINDS, Head, Service
 from sigfft.heads.offset import OffsetHead, offset_of
+from sigfft.priors import label_priors
 from sigfft.seriation import label_order
 from sigfft.training.arguments import arguments_for, chosen, parameters_of
 from sigfft.training.config import Config, HeadConfig
@@ -40,6 +41,7 @@ class Model:
     head: Head  # the output layer
     # of params of the head, the first columns at their start, where the data say them
     given: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict, compare=False)
+    log_odds: np.ndarray | None = dataclasses.field(default=None, compare=False)  # of labels, where they start at those
 
     @property
     def name(self) -> str:
@@ -60,6 +62,8 @@ class Model:
         """{"encoder": params of the encoder, "head": params of the head}."""
         encoder_key, head_key = jax.random.split(key)
         head = self.head.init(head_key)
+        if self.log_odds is not None:
+            head = self.head.with_priors(head, self.log_odds)
         head |= {name: head[name].at[:, : value.shape[1]].set(value) for name, value in self.given.items()}
         return {"encoder": self.encoder.init(encoder_key), "head": head}
 
@@ -100,7 +104,7 @@ def make_models(config: Config, data: Dataset) -> list[Model]:
         heads.insert(0, make_head(config.baseline, data, encoder.feature_dim, "baseline", beside=heads[0]))
     parts = [config.head] if len(heads) == 1 else [config.baseline, config.head]
     models = [
-        Model(encoder, head, given_params(head, data, part.slack_start))
+        Model(encoder, head, given_params(head, data, part.slack_start), _log_odds(part, data))
         for head, part in zip(heads, parts, strict=True)
     ]
     if len({model.name for model in models}) < len(models):
@@ -134,7 +138,7 @@ def make_head(
         config,
         key,
         config.kind,
-        apart=("kind", "slack_start"),
+        apart=("kind", "slack_start", *(() if "label_priors" in own else ("label_priors",))),
         n_labels=data.n_labels,
         feature_dim=feature_dim,
         prior=data.mean_cardinality / data.n_labels,
@@ -157,7 +161,10 @@ def make_head(
     check_embedding(config, arguments.get("slack", 0), data, key)
     if beside is not None and arguments.get("dim") == 0:
         arguments["dim"] = _matching_dim(kind, arguments, beside.n_parameters())
-    return kind(**arguments)
+    head = kind(**arguments)
+    if config.label_priors:  # an error of a head that has no place for them comes early
+        jax.eval_shape(lambda: head.with_priors(head.init(jax.random.key(0)), jnp.zeros(data.n_labels)))
+    return head
 
 
 def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:
@@ -170,6 +177,10 @@ def guarantee_line(config: HeadConfig, data: Dataset, head: Head) -> str:
         return line
     dim = make_head(dataclasses.replace(config, max_cardinality=largest), data, head.feature_dim).dim
     return f"{line}, and {larger} of {len(data)} are larger; max_cardinality={largest} would take dim={dim}"
+
+
+def _log_odds(config: HeadConfig, data: Dataset) -> np.ndarray | None:
+    return label_priors(data.labels, data.n_labels) if config.label_priors else None
 
 
 def _with_spread(kind: Callable[..., Head], arguments: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ HEADS = {
     "dft spread": sigfft.dft_head(101, 3, feature_dim=FEATURES, spread=20),
     "dft slack": sigfft.dft_head(17, 2, feature_dim=FEATURES, spread=2, slack=3, n_fft=17),
     "dft embedding": sigfft.dft_head(17, 2, feature_dim=FEATURES, spread=2, slack=1, embedding=3),
+    "dft priors": sigfft.dft_head(17, 2, feature_dim=FEATURES, slack=1, embedding=2, label_priors=True),
     "dft order": sigfft.dft_head(17, 2, feature_dim=FEATURES, slack=2, order=[(5 * i) % 17 for i in range(17)]),
     "dft centred": sigfft.dft_head(17, 1, feature_dim=FEATURES, centred=True),
     "dft folding": Folding(60, 4, feature_dim=FEATURES, spread=7),
@@ -32,7 +33,16 @@ HEADS = {
 }
 
 # over blocks of labels
-WAYS = ["bottleneck", "sigmoid", "dft slack", "dft embedding", "dft order", "dft folding, longer", "retrofit"]
+WAYS = [
+    "bottleneck",
+    "sigmoid",
+    "dft slack",
+    "dft embedding",
+    "dft priors",
+    "dft order",
+    "dft folding, longer",
+    "retrofit",
+]
 
 
 def random_params(head: sigfft.Head, seed: int = 0) -> sigfft.heads.Params:

@@ -1,15 +1,18 @@
-"""Runs whose head is given an embedding of the labels: it is that of the training split, and stays so."""
+"""Runs whose head is given columns: an embedding or the priors of labels of the training split, which stay so."""
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
-from sigfft import label_embedding
+from sigfft import label_embedding, label_priors
 from sigfft.data import Dataset, SparseFeatures
+from sigfft.priors import prior_logit
 from sigfft.training import load_model, run
 from sigfft.training.config import EncoderConfig, HeadConfig
 from sigfft.training.experiment import load_splits
+from sigfft.training.model import make_models
 
 HEAD = HeadConfig(kind="dft", spread=10, slack=2, embedding=4, slack_start="embedding")
 
@@ -31,6 +34,20 @@ def test_a_run_trains_what_starts_as_an_embedding_and_not_what_is_one(given, tmp
     assert entry["name"] == "dft k=6 spread=10 slack=2 embedding=4"
     assert entry["parameters"] == model.head.n_parameters() == 17 * model.head.dim + 60 * 2
     assert entry["argmaxability"]["deployed"] == entry["argmaxability"]["ideal"] == 30
+
+
+def test_a_run_starts_labels_at_their_priors_and_trains_all_but_the_column(given, tmp_path):
+    head = HeadConfig(kind="dft", spread=10, label_priors=True)
+    both = dataclasses.replace(given, baseline=HeadConfig(kind="bottleneck", dim=3, label_priors=True), head=head)
+    run(both, tmp_path / "run")
+    model, params = load_model(tmp_path / "run", "dft k=6 spread=10 priors")
+    train = load_splits(given)["train"]
+    log_odds = label_priors(train.labels, 60)
+    np.testing.assert_array_equal(params["head"]["label_priors"][:, 0], log_odds - prior_logit(model.head.prior, 6, 60))
+    assert params["head"]["projection_bias"][-1] != 1
+    for own in make_models(both, train):
+        start = own.init(jax.random.key(0))["head"]
+        np.testing.assert_allclose(own.head.logits(start, np.zeros(16, np.float32)), log_odds, rtol=1e-5)
 
 
 def test_a_run_goes_on_with_it(given, tmp_path):

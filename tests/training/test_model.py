@@ -40,6 +40,10 @@ def test_defaults_of_a_head_come_from_the_data(dft_only):
         ({"head": HeadConfig(kind="sigmoid", slack=2)}, "head.slack=2 is not for 'sigmoid', which takes random_start"),
         ({"baseline": HeadConfig(kind="none", dim=4)}, "baseline.dim=4 is not for 'none', which takes none"),
         ({"head": HeadConfig(kind="retrofit")}, "'retrofit' needs old_dim; set it in head.options"),
+        (
+            {"head": HeadConfig(kind="bottleneck", dim=2, random_start=True, label_priors=True)},
+            "has no priors of labels: a DFT head takes label_priors, others no random_start",
+        ),
         ({"head": HeadConfig(kind="bottleneck")}, "dim=0 must be a whole number of at least 1"),
     ],
 )

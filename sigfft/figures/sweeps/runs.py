@@ -20,6 +20,9 @@ FAMILIES = {
     "dft_embedding": "DFT + spread + embedding",
     "dft_embedding_slack": "DFT + embedding + slack",
     "dft_slack_embedding": "DFT + slack, started as an embedding",
+    "dft_spread_priors": "DFT + spread + priors",
+    "dft_embedding_priors": "DFT + spread + embedding + priors",
+    "bottleneck_priors": "bottleneck, each label's own prior",
 }
 COLUMNS = ("run", "data", "family", "d", "head_parameters", "seed", "chosen")  # without which there is nothing to draw
 # By the start of the bottleneck that is raced against: its family, and what the race's columns end with

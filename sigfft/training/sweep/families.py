@@ -27,6 +27,7 @@ def _dft(
         slack=slack,
         embedding=embedding,
         slack_start=slack_start,
+        label_priors=False,
     )
 
 
@@ -88,6 +89,10 @@ def _embedded_with_slack(head: HeadConfig, d: int, sizes: Sizes) -> HeadConfig:
     return dataclasses.replace(own, slack=max(0, asked - none - pairs * pair) // column)
 
 
+def _with_priors(head: HeadConfig) -> HeadConfig:
+    return dataclasses.replace(head, label_priors=True)
+
+
 # By name, from a sweep's own head, its d and the sizes that heads share. A head without "d" stands for all of them.
 FAMILIES: dict[str, Callable[[HeadConfig, int, Sizes], HeadConfig]] = {
     "sigmoid": lambda head, d, sizes: HeadConfig(kind="sigmoid", random_start=head.random_start),
@@ -101,5 +106,8 @@ FAMILIES: dict[str, Callable[[HeadConfig, int, Sizes], HeadConfig]] = {
     "dft_slack_embedding": lambda head, d, sizes: _dft(
         head, sizes, 0, _matching_slack(d, sizes), slack_start="embedding"
     ),
+    "dft_spread_priors": lambda head, d, sizes: _with_priors(_dft(head, sizes, d, 0)),
+    "dft_embedding_priors": lambda head, d, sizes: _with_priors(_embedded(head, d, sizes)),
+    "bottleneck_priors": lambda head, d, sizes: HeadConfig(kind="bottleneck", dim=d, label_priors=True),
 }
 WITHOUT_SIZE = frozenset({"sigmoid"})

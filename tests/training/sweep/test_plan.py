@@ -37,7 +37,8 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     heads = {head.family: head for head in sweep.heads}
     fixed = ["dft_slack", "dft_spread", "dft_spread_slack", "dft_embedding"]
     learned = ["dft_embedding_slack", "dft_slack_embedding"]
-    assert list(heads) == ["bottleneck", "bottleneck_random", *fixed, *learned, "sigmoid"]
+    priors = ["dft_spread_priors", "dft_embedding_priors", "bottleneck_priors"]
+    assert list(heads) == ["bottleneck", "bottleneck_random", *fixed, *learned, *priors, "sigmoid"]
     assert sweep.config.encoder.dim == 512
     train = load_splits(shared)["train"]
     models = {
@@ -52,7 +53,14 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
     assert [made[name].slack for name in fixed[1:]] == [0, 10, 0]
     assert [made[name].embedding for name in fixed] == [0, 0, 0, 2]
     assert made["dft_slack_embedding"] == made["dft_slack"]
-    assert [models[name].given.keys() for name in heads if models[name].given] == [{"embedding"}, {"slack"}]
+    given = {name: set(models[name].given) for name in heads if models[name].given}
+    embedded = {name: {"embedding"} for name in ("dft_embedding", "dft_embedding_priors")}
+    assert given == embedded | {"dft_slack_embedding": {"slack"}}
+    assert [name for name in heads if models[name].log_odds is not None] == priors
+    assert [made[name].name for name in priors] == [
+        *(f"{made[name].name} priors" for name in ("dft_spread", "dft_embedding")),
+        made["bottleneck"].name,
+    ]
     assert made["dft_embedding_slack"] == made["dft_slack"]  # no parameters for more
     assert made["dft_embedding"].n_parameters() == made["dft_spread"].n_parameters()
     assert {made[name].max_cardinality for name in fixed} == {6}
@@ -62,12 +70,15 @@ def test_every_family_at_its_size_on_one_encoder(shared, tmp_path):
 
 def test_families_say_what_is_given_and_not_the_config(shared, tmp_path):
     """A head of a config with an embedding, or slack that starts as one, says nothing of other families."""
-    head = HeadConfig(kind="dft", slack=3, embedding=4, slack_start="embedding")
+    head = HeadConfig(kind="dft", slack=3, embedding=4, slack_start="embedding", label_priors=True)
     sweep = planned(dataclasses.replace(shared, head=head), ALL, tmp_path / "sweep")
-    found = {own.family: (own.config.embedding, own.config.slack_start) for own in sweep.heads}
-    assert found == dict.fromkeys(FAMILIES, (0, "")) | {
-        "dft_embedding": (2, ""),
-        "dft_slack_embedding": (0, "embedding"),
+    found = {own.family: (own.config.embedding, own.config.slack_start, own.config.label_priors) for own in sweep.heads}
+    assert found == dict.fromkeys(FAMILIES, (0, "", False)) | {
+        "dft_embedding": (2, "", False),
+        "dft_slack_embedding": (0, "embedding", False),
+        "dft_spread_priors": (0, "", True),
+        "dft_embedding_priors": (2, "", True),
+        "bottleneck_priors": (0, "", True),
     }
 
 
