@@ -28,9 +28,9 @@ def label_embedding(
     """Values for `params["embedding"]` of `sigfft.dft_head(embedding=size)`.
 
     The left singular vectors of the matrix with a row for each label: the sum over its examples of their features at
-    unit length, over √(examples + 20). The first of them, which says how frequent labels are, is left out. Columns have
-    length √n_labels, as those of slack have on average at their start; the same examples give the same values, but for
-    rounding on another machine.
+    unit length, over √(examples + 20). The first of them, which says how frequent labels are, is left out:
+    `sigfft.label_priors` is for that. Columns have length √n_labels, as those of slack have on average at their start;
+    the same examples give the same values, but for rounding on another machine.
 
     Args:
       features: of the training examples, dense, or sparse as SciPy has them by rows.

@@ -51,6 +51,16 @@ def test_every_family_has_a_colour_and_a_marker_of_its_own():
     assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == len(FAMILIES)
 
 
+def test_however_many_families_points_stand_nearer_to_their_d_than_to_another(tmp_path):
+    families = list(FAMILIES)[1:] + [f"dft_{i}" for i in range(20)]
+    sweep = sweeps.read_sweep([swept.write(tmp_path / "many.csv", swept.rows(families=families, dims=(25, 50)))])
+    places = [line.get_xdata() for line in sweeps.score_against_d(sweep).axes[0].lines]
+    assert len(places) == len(families)
+    shifts = np.log(np.concatenate([np.divide(place, (25, 50)) for place in places]))
+    assert np.abs(shifts).max() < math.log(2) / 2
+    assert len(np.unique(shifts.round(6))) == len(families)
+
+
 def test_a_band_spans_the_seeds(full):
     f1 = sweeps.score_against_d(full).axes[0]
     seeds = [swept.row("tate", "bottleneck", 100, seed)["test F1@5"] for seed in range(3)]

@@ -18,6 +18,8 @@ Point = tuple[float, Mean]
 Offset = tuple[float, float]
 Box = tuple[float, float, float, float]
 
+_DODGED = 1.5  # from the first family's marker to the last one's, at most: less than from one d to the next
+
 
 class Looks:
     """Each family's looks in a figure, and its name in the legend, with the number of runs that its points are of.
@@ -50,8 +52,9 @@ class Looks:
 
     def dodge(self, family: str) -> float:
         """What a family's d is multiplied by, so that points of different families stand side by side."""
-        place = self._families.index(family) - (len(self._families) - 1) / 2
-        return 1.06**place
+        place, last = self._families.index(family), len(self._families) - 1
+        step = min(1.06, _DODGED ** (1 / max(1, last)))
+        return step ** (place - last / 2)
 
 
 def draw_means(axis: Axes, points: Sequence[Point], looks: Looks, family: str) -> None:
