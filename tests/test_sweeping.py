@@ -1,5 +1,6 @@
 """The command `sigfft sweep`: what it hands on, what it says, and how it ends."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,15 +23,21 @@ def test_flags_become_a_grid(monkeypatch, capsys):
     assert grid == Grid(["sigmoid", "dft_spread"], [25, 50], [3], [0.5, 1.0])
     assert ways == {"processes": 2, "shard": (1, 2), "csv": Path("s.csv"), "retry": False}
     assert cli.main(["sweep", "--dims=25"]) == 0
-    vectors = ["dft_embedding", "dft_embedding_slack", "dft_slack_embedding"]  # which want features that are such
-    assert list(FAMILIES)[-3:] == vectors
-    assert calls[1][0][2] == Grid(list(FAMILIES)[:-3], [25], [0, 1, 2], [0.25, 0.5, 1.0, 2.0, 4.0])
+    usual = ["sigmoid", "bottleneck", "bottleneck_random", "dft_slack", "dft_spread", "dft_spread_slack"]
+    assert calls[1][0][2] == Grid(usual, [25], [0, 1, 2], [0.25, 0.5, 1.0, 2.0, 4.0])
     assert capsys.readouterr().out.splitlines()[:4] == [
         "sigmoid: no rate finished",
         "still to be trained: dft_spread_d50",
         "s.csv: 6 runs that finished, 1 that failed",
         "s_curves.csv: 30 evaluations",
     ]
+
+
+def test_help_names_every_family(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["sweep", "--help"])
+    named = set(re.findall(r"\w+", capsys.readouterr().out))
+    assert named >= set(FAMILIES)
 
 
 def test_it_ends_as_the_signal_says(monkeypatch, capsys):
