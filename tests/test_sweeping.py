@@ -33,7 +33,8 @@ def test_flags_become_a_grid(monkeypatch, capsys):
     ]
 
 
-def test_help_names_every_family(capsys):
+def test_help_names_every_family(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(SystemExit):
         cli.main(["sweep", "--help"])
     named = set(re.findall(r"\w+", capsys.readouterr().out))
