@@ -49,12 +49,12 @@ class DFTHead(Head):
     drowns another. The kernel starts so small that logits of unit-variance features lie within about 0.1 of the
     prior's.
 
-    *Features.* The guarantee is about z. Fewer than dim features cannot reach every z;
-    `sigfft.reach` says what they reach, and `sigfft.check_head` what they yield. Nonnegative ones, after a ReLU, reach
-    a cone: twice as many fill the space at the start of training, and often not at its end, since what lowers nearly
-    all logits is learned with one sign. A centred head subtracts their mean from features before it projects them.
-    Adding one number to all of them then changes nothing, and nonnegative features reach what features of any sign do:
-    every z, from dim + 1 features on, as long as the projection's centred rows are independent.
+    *Features.* The guarantee is about z. Fewer than dim features cannot reach every z; `sigfft.reach` says what they
+    reach, and `sigfft.check_head` what they yield. Nonnegative ones, after a ReLU, reach a cone: twice as many fill the
+    space at the start of training, and often not at its end, since what lowers nearly all logits is learned with one
+    sign. A centred head subtracts their mean from features before it projects them. Adding one number to all of them
+    then changes nothing, and nonnegative features reach what features of any sign do: every z, from dim + 1 features
+    on, as long as the projection's centred rows are independent.
 
     Args:
       n_labels: number of labels n.
