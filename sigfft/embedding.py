@@ -7,6 +7,8 @@ Reference: label features from their positive examples are usual in extreme clas
 aggregation" (Yu et al., PECOS, 2022, section 3); that they are columns of an output layer is ours.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
@@ -48,7 +50,8 @@ def label_embedding(
     """
     whole("size", size, 1)
     active = labels.pad(label_sets, n_labels)
-    n_examples, n_features = features.shape
+    matrix = _matrix(features)
+    n_examples, n_features = matrix.shape
     if len(active) != n_examples:
         raise ValueError(f"{n_examples} rows of features do not match {len(active)} label sets")
     most = min(n_labels, n_features) - 2
@@ -57,7 +60,6 @@ def label_embedding(
             f"size={size} must be at most {most}: {n_labels} labels by {n_features} features have no more directions"
         )
     member = labels.to_sparse(active, n_labels)
-    matrix = np.asarray(features, np.float64) if isinstance(features, np.ndarray) else scipy.sparse.csr_array(features)
     squares = np.square(matrix) if isinstance(matrix, np.ndarray) else matrix.multiply(matrix)
     lengths = np.sqrt(np.asarray(squares.sum(axis=1), np.float64)).ravel()
     if not np.isfinite(lengths).all():
@@ -76,3 +78,15 @@ def label_embedding(
     left = left[:, order[1:]]
     left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(size)])  # a singular vector's sign is free
     return np.asarray(left * np.sqrt(n_labels), np.float32)
+
+
+def _matrix(features: Any) -> np.ndarray | scipy.sparse.csr_array:
+    """Features as floating-point numbers, dense ones as float64; integers would be squared as such, and overflow."""
+    is_sparse = scipy.sparse.issparse(features)
+    given: Any = features if is_sparse else np.asarray(features, np.float64)
+    if given.ndim != 2:
+        raise ValueError(f"features must be a row for each example; given shape {given.shape}")
+    if not is_sparse:
+        return given
+    sparse = scipy.sparse.csr_array(given)
+    return sparse if np.issubdtype(sparse.dtype, np.floating) else sparse.astype(np.float64)

@@ -41,10 +41,19 @@ def test_examples_without_features_and_labels_without_examples_say_nothing():
     assert np.linalg.norm(found[:12], axis=1).min() > 0.1
 
 
-def test_whole_numbers_are_features_too():
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix, scipy.sparse.coo_array])
+def test_whole_numbers_are_features_too(kind):
     counts = (np.abs(FEATURES) * 60).astype(np.uint8)
     expected = sigfft.label_embedding(counts.astype(float), SETS, 12, 3)
-    np.testing.assert_allclose(sigfft.label_embedding(counts, SETS, 12, 3), expected, atol=1e-5)
+    np.testing.assert_allclose(sigfft.label_embedding(kind(counts), SETS, 12, 3), expected, atol=1e-5)
+
+
+@pytest.mark.loose_types
+def test_features_may_be_lists_and_have_a_row_for_each_example():
+    expected = sigfft.label_embedding(FEATURES, SETS, 12, 3)
+    np.testing.assert_array_equal(sigfft.label_embedding(FEATURES.tolist(), SETS, 12, 3), expected)
+    with pytest.raises(ValueError, match=r"features must be a row for each example; given shape \(90,\)"):
+        sigfft.label_embedding(FEATURES[:, 0], SETS, 12, 3)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,14 @@ def test_without_features_each_label_is_at_its_prior(head):
     assert changed == {"sigmoid": "bias", "bottleneck": "weight", "dft": "label_priors"}[head.kind]
 
 
+@pytest.mark.parametrize("prior", [0.5, 0.4999, 0.51])
+def test_a_bottleneck_whose_labels_are_as_often_active_as_not(prior):
+    head = sigfft.bottleneck_head(13, 3, feature_dim=5, prior=prior)
+    params = head.with_priors(head.init(jax.random.key(0)), LOG_ODDS)
+    np.testing.assert_allclose(head.logits(params, jnp.zeros(5)), LOG_ODDS, rtol=1e-5)
+    assert jnp.abs(params["weight"][:, 0]).max() <= np.abs(LOG_ODDS).max() + 1e-6
+
+
 def test_a_dft_head_gives_them_a_column_without_parameters_per_label():
     head, without = HEADS[2], sigfft.dft_head(13, 2, feature_dim=5)
     assert (head.dim, head.given, head.name) == (without.dim + 1, {"label_priors"}, "dft k=2 priors")

@@ -78,7 +78,9 @@ class BottleneckHead(Head):
     def priors_of(self, params, log_odds):
         if self.random_start:
             return super().priors_of(params, log_odds)
-        return {"weight": params["weight"].at[:, 0].set(log_odds / params["projection_bias"][0])}
+        bias = params["projection_bias"]
+        entry = jnp.where(jnp.abs(bias[0]) < 1, jnp.where(bias[0] > 0, 1.0, -1.0), bias[0])  # priors of ½ have none
+        return {"projection_bias": bias.at[0].set(entry), "weight": params["weight"].at[:, 0].set(log_odds / entry)}
 
     def activation_of(self, params, features):
         return affine(params, features)

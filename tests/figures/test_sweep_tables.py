@@ -90,6 +90,32 @@ def test_claims_take_the_head_that_dev_prefers_among_those_of_no_more_parameters
     assert sweeps.claims(swept.read(tmp_path, swept_head("dft_spread", 50, (0.5,)))) == []
 
 
+def test_of_a_loss_less_is_better(tmp_path):
+    """In tables `dev_score` is the loss as it is, 45 at the start and 22 less where training ends."""
+    of_loss = {"dev_metric": "loss", "best_step": 100}
+    runs = [
+        *swept_head("bottleneck", 50, (0.5,), **of_loss | {"dev_score": 26.0}),
+        *swept_head("dft_slack", 50, (0.5,), **of_loss | {"dev_score": 30.0}),
+        *swept_head("dft_spread", 50, (0.5,), **of_loss | {"dev_score": 24.0}),
+    ]
+    (table,) = sweeps.claims(swept.read(tmp_path, runs))
+    row = dict(zip(table.header, *table.rows, strict=True))
+    assert row["that DFT head"] == "DFT + spread, d = 50"
+    assert row["steps"] == "1.00"  # at 50 steps the loss is 26.0 with both, not less than 26
+
+
+def test_steps_are_to_the_first_of_equal_evaluations(tmp_path):
+    runs = [*swept_head("bottleneck", 50, (0.5,)), *swept_head("dft_spread", 50, (0.5,))]
+    runs[0]["best_step"], path = 400, tmp_path / "runs.csv"
+    swept.write(path, runs, curves=False)
+    points = {runs[0]["run"]: ((100, 0.5), (200, 0.4), (400, 0.5)), runs[1]["run"]: ((100, 0.4), (200, 0.6))}
+    lines = [f"{run},{step},{score}" for run, curve in points.items() for step, score in curve]
+    (tmp_path / "runs_curves.csv").write_text("\n".join(["run,step,dev F1@5", *lines]))
+    runs_read = sweeps.read_sweep([path])
+    (table,) = sweeps.claims(runs_read)
+    assert dict(zip(table.header, *table.rows, strict=True))["steps"] == "2.00"
+
+
 def test_a_rate_at_the_end_of_its_list_is_marked(tmp_path):
     noted = swept.row("tate", "dft_slack", 50, 0, note="the chosen rate is the smallest of those tried")
     table, _ = sweeps.tables(swept.read(tmp_path, [noted, swept.row("tate", "dft_spread", 50, 0, note="")]))

@@ -1,7 +1,7 @@
 """The paper's claims in one table: each bottleneck, beside the DFT head of no more parameters that dev prefers."""
 
 from sigfft.figures.sweeps.cells import UNKNOWN, Table, race_told, share_told, told
-from sigfft.figures.sweeps.runs import Head, Race, Run, Sweep, number, race_of
+from sigfft.figures.sweeps.runs import Head, Race, Run, Sweep, mean_of, number, race_of
 
 
 def claims(sweep: Sweep, metric: str = "F1@5") -> list[Table]:
@@ -46,7 +46,7 @@ def _preferred(bottleneck: Head, heads: list[Head]) -> Head | None:
     """The DFT head of the best mean dev score, of those that have no more parameters and as many seeds."""
     most, scored = bottleneck.mean("head_parameters"), []
     for head in (head for head in heads if head.family.startswith("dft")):
-        size, dev = head.mean("head_parameters"), head.mean("dev_score")
+        size, dev = head.mean("head_parameters"), mean_of(map(_best, head.runs))
         if most and size and dev and size.mean <= most.mean and dev.runs == len(bottleneck.runs):
             scored.append((dev.mean, head))
     return max(scored, key=lambda one: one[0])[1] if scored else None
@@ -63,14 +63,27 @@ def _race(dft: Head | None, bottleneck: Head | None) -> Race | None:
         return None
     best = {run.row.values["seed"]: run for run in bottleneck.runs}
     pairs = [(run, best[seed]) for run in dft.runs if run.curve and (seed := run.row.values["seed"]) in best]
-    return race_of((_first_step(run, other), step) for run, other in pairs if (step := other.value("best_step")))
+    return race_of((_first_step(run, other), step) for run, other in pairs if (step := _first_step(other, other)))
 
 
 def _first_step(run: Run, other: Run) -> float | None:
     """The step of a run's first evaluation that is as good on dev as the other run's best."""
-    goal, column = other.value("dev_score"), f"dev {other.row.values.get('dev_metric', '')}"
+    goal = _best(other)
     for row in run.curve:
-        score = number(row, column, run.place)
+        score = _larger_is_better(other, number(row, f"dev {_metric(other)}", run.place))
         if goal is not None and score is not None and score >= goal:
             return number(row, "step", run.place)
     return None
+
+
+def _best(run: Run) -> float | None:
+    return _larger_is_better(run, run.value("dev_score"))
+
+
+def _larger_is_better(run: Run, score: float | None) -> float | None:
+    """A dev score of the metric that a run was chosen by, with its sign turned where that is the loss."""
+    return -score if score is not None and _metric(run) == "loss" else score
+
+
+def _metric(run: Run) -> str:
+    return run.row.values.get("dev_metric", "")

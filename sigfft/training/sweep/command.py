@@ -9,7 +9,7 @@ from sigfft.training.sweep.kept import check_table, keep_runs
 from sigfft.training.sweep.plan import Grid, planned
 from sigfft.training.sweep.processes import share_devices, work_side_by_side
 from sigfft.training.sweep.runs import work
-from sigfft.training.sweep.tables import Tables, curves_path, write_tables
+from sigfft.training.sweep.tables import Tables, curves_path, settings_path, write_tables
 
 
 def run_sweep(
@@ -28,8 +28,9 @@ def run_sweep(
     that was ended, however that was, is gone on with by the same call, and the tables come out the same but for times.
 
     Args:
-      config: what all runs share; its `head` says what DFT heads have beside spread, slack and embedding. -1 as
-        `encoder.dim` is as many features as the widest head needs.
+      config: what all runs share; its `head` says what DFT heads have beside spread, slack, embedding, their
+        start and label priors, of which families tell. -1 as `encoder.dim` is as many features as the widest head
+        needs. No baseline is trained.
       workdir: folder of the sweep, with one below it for each run.
       grid: families, dims, seeds and rates. Lists may be longer than before, and not shorter.
       processes: so many train side by side.
@@ -69,7 +70,7 @@ def run_sweep(
         work_side_by_side(sweep, heads, processes)
     else:
         work(sweep, heads)
-    return write_tables(sweep, table)
+    return write_tables(read_sweep(sweep.file), table)  # another call may have lengthened its lists
 
 
 def tables_of(workdir: Path | str, csv: Path | str | None = None) -> Tables:
@@ -93,6 +94,6 @@ def _table(workdir: Path, csv: Path | str | None) -> Path:
     path = Path(csv)
     if path.suffix != ".csv" or not path.parent.is_dir():
         raise ValueError(f"csv {path} must be a .csv file in a folder that exists")
-    for own in (path, curves_path(path)):
+    for own in (path, curves_path(path), settings_path(path)):
         check_writable(own)
     return path

@@ -158,6 +158,8 @@ def differences(sweep: Sweep, before: Sweep) -> list[str]:
     """What keeps a sweep from going on with one that was begun, in words."""
     changed = differing(sweep.config, json.loads(json.dumps(dataclasses.asdict(before.config))))
     found = [f"{key} is {theirs!r} there, and {ours!r} here" for key, (ours, theirs) in changed.items()]
+    if (patience := sweep.config.eval.patience) != before.config.eval.patience:
+        found.append(f"eval.patience is {before.config.eval.patience} there, and {patience} here")
     if sweep.data != before.data:
         found.append("its data were others")
     if sweep.seeds[0] != before.seeds[0]:

@@ -6,15 +6,18 @@ from sigfft.files.tables import Faults, read_rows
 from sigfft.training.sweep.folder import Sweep, SweptRun, differences, read_sweep
 from sigfft.training.sweep.measuring import CHECKED
 from sigfft.training.sweep.records import Record, Row, has_ended, write_check, write_record
-from sigfft.training.sweep.tables import OF_ALL_RUNS, curves_path, settings_path
+from sigfft.training.sweep.tables import OF_ALL_RUNS, curves_path, is_in_folder, settings_path
 
 
 def check_table(sweep: Sweep, path: Path) -> None:
-    """Raises ValueError where there is a table and it is another sweep's, or nothing tells of which it is."""
-    if not path.exists() or settings_path(path) == sweep.file:
+    """Raises ValueError where one of its files is there and is another sweep's, or nothing tells of which it is."""
+    there = [own for own in (path, curves_path(path), settings_path(path)) if own.exists()]
+    if not there or is_in_folder(sweep, path):
         return
     if not settings_path(path).exists():
-        raise ValueError(f"{path} exists without {settings_path(path).name}, which says of what sweep it is")
+        raise ValueError(
+            f"{there[0]} exists without {settings_path(path).name}, which says of what sweep it is; give another table"
+        )
     if found := differences(sweep.elsewhere(), read_sweep(settings_path(path))):
         raise ValueError(f"{path} is of another sweep: {'; '.join(found)}; give another table")
 
@@ -25,7 +28,7 @@ def keep_runs(sweep: Sweep, path: Path) -> None:
     Raises:
       ValueError: a table is damaged, or lacks the evaluations of a run.
     """
-    if not path.exists() or settings_path(path) == sweep.file:
+    if not path.exists() or is_in_folder(sweep, path):
         return
     curves: dict[str, list[Row]] = {}
     try:

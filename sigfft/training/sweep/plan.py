@@ -1,13 +1,15 @@
 """Which runs a sweep has: heads by learning rates and seeds, with one encoder for all."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sigfft.data import Dataset
 from sigfft.data.digests import fingerprint
-from sigfft.heads import Head, Service
+from sigfft.heads import KINDS, Head, Service
+from sigfft.training.arguments import chosen
 from sigfft.training.config import Config, HeadConfig
 from sigfft.training.config_checks import check_values
 from sigfft.training.encoder import WIDTH, PureEncoder, make_encoder
@@ -40,6 +42,8 @@ def planned(config: Config, grid: Grid, path: Path) -> Sweep:
     """
     _check_grid(grid)
     _check_config(config)
+    for seed in grid.seeds:
+        check_values(dataclasses.replace(config, seed=seed))
     config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, nearest=0))
     first = dataclasses.replace(config, seed=grid.seeds[0])
     given = load_splits(first)
@@ -78,21 +82,32 @@ def _with_encoder(config: Config, train: Dataset, names: list[tuple[str, int | N
       ValueError: the encoder has fewer, and the config or a file says how many.
     """
     encoder = make_encoder(config.encoder, train)
-    while True:
-        heads = _heads(config, train, encoder.feature_dim, names)
-        sized = [head for own, head in heads if own.kind != "sigmoid"]
-        least = [Service(head, encoder.domain).least if head.max_cardinality else head.dim for head in sized]
-        wider = encoder.with_width(max([WIDTH, *least])) if config.encoder.dim < 0 else encoder
-        if wider.feature_dim == encoder.feature_dim:
-            break
-        encoder = wider  # of other features, slack that matches parameters may be another
-    widest = max(sized, key=lambda head: head.dim, default=None)
+    heads = _heads(config, train, encoder.feature_dim, names)
+    if config.encoder.dim < 0:
+        tried: dict[int, tuple[PureEncoder, list]] = {}
+        while (width := _least_width(encoder, heads)) not in tried:
+            encoder = encoder.with_width(width)
+            heads = _heads(config, train, encoder.feature_dim, names)
+            tried[width] = encoder, heads
+        # Of other features, slack that matches parameters may be another: of widths that take turns it is the widest.
+        encoder, heads = tried[max(itertools.dropwhile(lambda other: other != width, tried))]
+    widest = max(_sized(heads), key=lambda head: head.dim, default=None)
     if widest is not None and widest.dim > encoder.feature_dim:
         raise ValueError(
             f"{encoder.feature_dim} features are fewer than the {widest.dim} dimensions of {widest.name}; "
             "set encoder.dim=-1 for as many as the widest head needs, or leave it out"
         )
     return encoder, heads
+
+
+def _least_width(encoder: PureEncoder, heads: list[tuple[HeadConfig, Head]]) -> int:
+    """The least features with which the encoder serves these heads."""
+    least = [Service(head, encoder.domain).least if head.max_cardinality else head.dim for head in _sized(heads)]
+    return max([WIDTH, *least])
+
+
+def _sized(heads: list[tuple[HeadConfig, Head]]) -> list[Head]:
+    return [head for own, head in heads if own.kind != "sigmoid"]
 
 
 def _heads(
@@ -131,6 +146,7 @@ def _check_config(config: Config) -> None:
     check_values(config)
     check_thresholding(config.eval)
     make_loss(config.optim)
+    chosen(KINDS, config.head.kind, "head.kind")
     if config.eval.patience == 0:
         raise ValueError(
             "eval.patience=0 trains for fixed steps; a sweep trains until dev stops improving: set it to 5"

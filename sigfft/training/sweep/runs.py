@@ -109,7 +109,8 @@ def _do(sweep: Sweep, task: Task, say: Say) -> None:
         message = f"{type(error).__name__}: {' '.join(str(error).split())}"
         sweep.failure(run).parent.mkdir(exist_ok=True)
         write_text(sweep.failure(run), json.dumps({"error": message}))
-        if (checkpoints := folder.path / "checkpoints").exists():
+        # Those of a finished run are what its label sets are checked by when it is tried again.
+        if not is_finished(folder) and (checkpoints := folder.path / "checkpoints").exists():
             shutil.rmtree(checkpoints)
         say(f"{run.slug} failed: {message}")
     else:

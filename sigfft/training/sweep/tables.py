@@ -52,6 +52,11 @@ def settings_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+def is_in_folder(sweep: Sweep, path: Path) -> bool:
+    """Whether a table of runs is the one of the sweep's own folder, whose sweep.json tells of it."""
+    return settings_path(path).resolve() == sweep.file.resolve()
+
+
 def write_tables(sweep: Sweep, path: Path) -> Tables:
     """Writes the rows of all runs that have ended, each file whole or not at all, the table of runs last.
 
@@ -94,12 +99,12 @@ def write_tables(sweep: Sweep, path: Path) -> Tables:
                 notes.append(f"{run.slug} failed: {row['error']}")
             if run.slug in records or "error" in row:
                 rows.append(row)
-    if settings_path(path) != sweep.file:
+    if not is_in_folder(sweep, path):
         write_text(settings_path(path), sweep.elsewhere().to_json())
     _write(curves_path(path), [*_CURVE, *_metrics(curves, "dev ")], curves)
     _write(path, [*_FIRST, *_metrics(rows, "dev "), *_metrics(rows, "test "), *_LAST], rows)
     failed = sum("error" in row for row in rows)
-    return Tables(path, curves_path(path), len(records), failed, len(curves), notes, unknown)
+    return Tables(path, curves_path(path), len(rows) - failed, failed, len(curves), notes, unknown)
 
 
 def _row_of_run(sweep: Sweep, run: SweptRun) -> Row:

@@ -129,6 +129,35 @@ def test_damaged_tables_are_refused_and_nothing_is_kept(half, tmp_path, damage, 
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["sweep.json"]
 
 
+@pytest.mark.parametrize(
+    ("mine", "message"),
+    [
+        ("a.json", r"a\.json has format None; this version of sigfft reads 1"),
+        ("a_curves.csv", r"a_curves\.csv exists without a\.json, which says of what sweep it is; give another table"),
+    ],
+)
+def test_files_of_ones_own_are_left_alone(tmp_path, mine, message):
+    (tmp_path / mine).write_text("{}")
+    with pytest.raises(ValueError, match=message):
+        continued(tmp_path / "here", tmp_path / "a.csv")
+
+
+def test_tables_of_which_the_last_was_not_written_are_gone_on_with(half, tmp_path):
+    half.unlink()  # it is written after the others
+    assert continued(tmp_path / "here", half).file.exists()
+
+
+def test_the_folders_own_table_by_another_name_of_it(tmp_path, trainer):
+    sweep = sweep_of(tmp_path / "sweep", seeds=(0,))
+    before = sweep.file.read_bytes()
+    other = tmp_path / "sweep" / ".." / "sweep" / "sweep.csv"
+    check_table(sweep, other)
+    write_tables(sweep, other)
+    keep_runs(sweep, other)
+    assert sweep.file.read_bytes() == before
+    assert str(tmp_path) not in sweep.elsewhere().to_json()  # which a table elsewhere has
+
+
 def test_tables_without_their_evaluations_are_refused(half, tmp_path):
     curves_path(half).unlink()
     with pytest.raises(FileNotFoundError, match=r"a_curves\.csv"):

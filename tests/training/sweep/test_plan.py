@@ -8,8 +8,9 @@ import pytest
 from swept_folders import sweep_of, with_seeds
 
 import sigfft
-from sigfft.heads import least_features
-from sigfft.training.config import EvalConfig, HeadConfig, TuneConfig
+from sigfft.data import SyntheticSpec
+from sigfft.heads import Service, least_features
+from sigfft.training.config import Config, DataConfig, EncoderConfig, EvalConfig, HeadConfig, TuneConfig
 from sigfft.training.experiment import load_splits
 from sigfft.training.model import make_models
 from sigfft.training.sweep import FAMILIES, Grid, run_sweep, tables_of
@@ -128,6 +129,29 @@ def test_slack_as_many_parameters_as_the_bottleneck():
         assert distances[1] == distances.min()
 
 
+def test_widths_that_take_turns_end_at_their_widest(tmp_path):
+    """With 515 features slack has a column more than with 516, which asks for 516."""
+    spec = SyntheticSpec(
+        n_labels=600, feature_dim=32, n_train=90, n_dev=9, n_test=9, mean_cardinality=4.0, max_cardinality=80
+    )
+    config = Config(
+        data=DataConfig(source="synthetic", synthetic=spec),
+        encoder=EncoderConfig(dim=-1),
+        head=HeadConfig(max_cardinality=80, centred=True),
+        eval=EvalConfig(metric="P@1"),
+    )
+    widths = [_width_asked(feature_dim, spec.n_labels, 80, 428) for feature_dim in (515, 516)]
+    assert widths == [516, 515]
+    grid = Grid(["bottleneck", "dft_slack"], [428], [0], [1.0])
+    assert planned(config, grid, tmp_path / "sweep").config.encoder.dim == 516
+
+
+def _width_asked(feature_dim, n_labels, k, d):
+    slack = FAMILIES["dft_slack"](HeadConfig(centred=True), d, Sizes(n_labels, k, feature_dim)).slack
+    head = sigfft.dft_head(n_labels, k, feature_dim=feature_dim, slack=slack, centred=True)
+    return Service(head, "nonnegative").least
+
+
 def test_rates_are_factors_on_the_settled_ones(shared, tmp_path):
     left_open = dataclasses.replace(shared.optim, learning_rate=0.0, batch_size=256)
     heads = planned(dataclasses.replace(shared, optim=left_open), ALL, tmp_path / "sweep").heads
@@ -149,6 +173,9 @@ def test_a_sweep_goes_on_with_itself_and_with_longer_lists(tmp_path):
         r"it has the seeds 2 as well; it has dft_spread_d3 as well; bottleneck_d3 has Rate\(factor=4.0": sweep,
         "rates are tried with seed 0 there, and 1 here": with_seeds(longer, 1, 0, 2),
         "its data were others": dataclasses.replace(longer, data={"train": "1"}),
+        "eval.patience is -1 there, and 9 here": dataclasses.replace(
+            longer, config=dataclasses.replace(longer.config, eval=EvalConfig(loss=True, patience=9))
+        ),
         "eval.metric is '' there, and 'P@1' here": dataclasses.replace(
             longer, config=dataclasses.replace(longer.config, eval=EvalConfig(loss=True, metric="P@1"))
         ),
@@ -189,6 +216,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
         ({"dims": [0]}, {}, "dims must be at least 1; given 0"),
         ({"dims": [4, 4]}, {}, "dims has 4 twice"),
         ({"seeds": [-1]}, {}, "seeds must be at least 0; given -1"),
+        ({"seeds": [0, 2**63]}, {}, "seed=9223372036854775808 must be"),
         ({"rates": [0.0]}, {}, "rates are factors above 0; given 0.0"),
         ({"rates": [float("nan")]}, {}, "rates are factors above 0; given nan"),
         ({"rates": [1.0, 1.0000001]}, {}, "two runs would share the folder bottleneck_d15_rate1_seed3"),
@@ -220,6 +248,7 @@ def test_wrong_lists_are_refused(shared, tmp_path, lists, ways, message):
         ("tune", {"trials": 3}, "tune.trials=3 searches rates, as a sweep does itself; leave it at 0"),
         ("encoder", {"dim": 16}, "16 features are fewer than the 53 dimensions of dft"),
         ("optim", {"loss": "hinge"}, "optim.loss='hinge' must be one of"),
+        ("head", {"kind": "dtf"}, "head.kind='dtf' must be one of"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

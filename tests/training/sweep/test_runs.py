@@ -12,6 +12,7 @@ from swept_folders import Trainer, sweep_of
 from sigfft.training.preemption import Preempted
 from sigfft.training.sweep import processes, runs
 from sigfft.training.sweep.records import chosen_rate
+from sigfft.training.sweep.tables import write_tables
 from sigfft.training.workdir import Workdir
 
 
@@ -47,6 +48,27 @@ def test_a_run_that_fails_is_kept_and_ends_nothing(tmp_path, monkeypatch):
     assert trainer.calls[3:] == ["bottleneck_d3_rate1_seed1", "bottleneck_d3_rate1_seed2"]
     worked(sweep)
     assert len(trainer.calls) == 5
+
+
+def test_a_finished_run_whose_check_fails_is_checked_again_and_not_trained(tmp_path, monkeypatch):
+    sweep = sweep_of(tmp_path / "sweep", families=["bottleneck"], seeds=(0,), factors=(1.0,))
+    trainer, slug = Trainer().placed(monkeypatch), "bottleneck_d3_rate1_seed0"
+
+    def fails(*_):
+        (sweep.path / slug / "checkpoints").mkdir()
+        raise MemoryError("cannot allocate 3 GiB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sigfft.training.sweep.runs.check", fails)
+        assert worked(sweep)[1:] == [f"{slug} failed: MemoryError: cannot allocate 3 GiB"]
+    tables = write_tables(sweep, tmp_path / "t.csv")
+    assert (tables.finished, tables.failed) == (0, 1)
+    assert (sweep.path / slug / "checkpoints").exists()  # what it is checked by
+    sweep.failure(sweep.runs(sweep.heads[0])[0]).unlink()  # as --retry-failed does
+    worked(sweep)
+    assert (trainer.calls, trainer.checks) == ([slug], [slug])
+    tables = write_tables(sweep, tmp_path / "t.csv")
+    assert (tables.finished, tables.failed) == (1, 0)
 
 
 def test_a_head_of_which_no_rate_finishes_has_no_other_seed(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """A tiny sweep that is trained, by this process and by one that is killed: both end with the same tables."""
 
 import multiprocessing
+import shutil
 import time
 
 import jax
@@ -11,6 +12,7 @@ from sigfft.data import SyntheticSpec
 from sigfft.training.config import CheckConfig, Config, DataConfig, EncoderConfig, EvalConfig, OptimConfig
 from sigfft.training.finished import load_model
 from sigfft.training.sweep import Grid, run_sweep, tables_of
+from sigfft.training.sweep.folder import read_sweep
 from sigfft.training.sweep.plan import planned
 from sigfft.training.sweep.processes import work_in_process
 
@@ -67,6 +69,20 @@ def test_a_run_has_its_rows(calm):
     (best,) = (calm.path.parent / SLUG / "checkpoints" / "bottleneck_d2").iterdir()
     assert (best.name, (best / "rest").exists()) == (first["best_step"], False)
     assert load_model(calm.path.parent / SLUG)[0].head.dim == 2
+
+
+def test_a_call_whose_lists_another_one_lengthened_meanwhile_writes_all_that_is_there(calm, config, tmp_path):
+    folder = tmp_path / "sweep"
+    shutil.copytree(calm.path.parent, folder)
+    longer = LISTS._replace(seeds=[0, 1])
+
+    def lengthened(sweep, heads):  # while this call trains, another begins
+        planned(config, longer, folder).write()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sigfft.training.sweep.command.work", lengthened)
+        run_sweep(config, folder, LISTS, csv=tmp_path / "t.csv")
+    assert read_sweep(tmp_path / "t.json").seeds == (0, 1)
 
 
 def test_a_sweep_that_was_killed_ends_with_the_same_tables(calm, config, tmp_path):
