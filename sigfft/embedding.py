@@ -49,6 +49,16 @@ def label_embedding(
       (8, 3)
     """
     whole("size", size, 1)
+    columns, most = label_directions(features, label_sets, n_labels, size)
+    if most < size:
+        raise ValueError(f"size={size} is more than the {most} directions in which the labels' examples differ")
+    return columns
+
+
+def label_directions(
+    features: Any, label_sets: labels.LabelSets, n_labels: int, size: int
+) -> tuple[Float32[np.ndarray, "labels found"], int]:
+    """The columns of `label_embedding`, or as many as there are where these are fewer than `size`; and their number."""
     active = labels.pad(label_sets, n_labels)
     matrix = _matrix(features)
     n_examples, n_features = matrix.shape
@@ -72,12 +82,10 @@ def label_embedding(
     start = np.random.default_rng(0).normal(size=min(sums.shape))
     left, values, _ = scipy.sparse.linalg.svds(sums, size + 1, v0=start)
     order = np.argsort(-values)
-    found = int((values > _NONE * values.max()).sum())
-    if found <= size:
-        raise ValueError(f"size={size} is more than the {found - 1} directions in which the labels' examples differ")
-    left = left[:, order[1:]]
-    left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(size)])  # a singular vector's sign is free
-    return np.asarray(left * np.sqrt(n_labels), np.float32)
+    found = int((values > _NONE * values.max()).sum()) - 1
+    left = left[:, order[1 : found + 1]]
+    left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(found)])  # a singular vector's sign is free
+    return np.asarray(left * np.sqrt(n_labels), np.float32, order="C"), found
 
 
 def _matrix(features: Any) -> np.ndarray | scipy.sparse.csr_array:

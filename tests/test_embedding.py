@@ -75,6 +75,14 @@ def test_what_gives_no_embedding_is_refused(features, label_sets, size, message)
         sigfft.label_embedding(features, label_sets, 12, size)
 
 
+def test_a_saved_head_has_its_values_in_whatever_order_they_lie_in_memory(tmp_path):
+    columns, head = sigfft.label_embedding(FEATURES, SETS, 12, 5), sigfft.dft_head(12, 2, feature_dim=10, embedding=5)
+    for own in (columns, np.asfortranarray(columns), np.repeat(columns, 2, axis=1)[:, ::2]):
+        params = head.init(jax.random.key(0)) | {"embedding": own}
+        sigfft.save_head(tmp_path / "head.safetensors", head, params)
+        np.testing.assert_array_equal(sigfft.load_head(tmp_path / "head.safetensors")[1]["embedding"], columns)
+
+
 def test_the_last_direction_is_one():
     assert sigfft.label_embedding(TWO_DIRECTIONS, SETS, 12, 1).shape == (12, 1)
 

@@ -72,6 +72,11 @@ def test_the_guarantee_is_that_of_the_other_columns():
     [
         (HEADS[0], LOG_ODDS[:, None], r"log_odds of .*SigmoidHead.* must be \(13,\); given shape \(13, 1\)"),
         (HEADS[2], LOG_ODDS[:12], r"must be \(13,\); given shape \(12,\)"),
+        (
+            HEADS[1],
+            np.where(np.arange(13) == 4, -np.inf, LOG_ODDS),
+            "must be finite; label 4 has -inf. sigfft",
+        ),
         (sigfft.dft_head(13, 2, feature_dim=5), LOG_ODDS, "has no priors of labels: a DFT head takes label_priors"),
         (sigfft.bottleneck_head(13, 3, feature_dim=5, random_start=True), LOG_ODDS, "has no priors of labels"),
         (sigfft.sigmoid_head(13, feature_dim=5, random_start=True), LOG_ODDS, "has no priors of labels"),

@@ -67,8 +67,10 @@ class LabelCentroids:
             sums = scipy.sparse.csr_matrix((own["data"], own["indices"], own["indptr"]), tuple(own["shape"].tolist()))
             sums.check_format(full_check=True)
             counts = own["counts"]
-            if sums.dtype != np.float32 or not np.isfinite(sums.data).all():
-                raise ValueError(f"its sums must be finite and float32; they are {sums.dtype}")
+            if sums.dtype != np.float32:
+                raise ValueError(f"its sums must be float32; they are {sums.dtype}")
+            if not np.isfinite(sums.data).all():
+                raise ValueError("its sums must be finite; some are not")
             if counts.shape != sums.shape[:1] or counts.dtype != np.int32 or counts.min(initial=0) < 0:
                 raise ValueError(f"its counts must be whole numbers from 0, one for each of {sums.shape[0]} labels")
             for name, size, expected in zip(("labels", "features"), sums.shape, (n_labels, n_features), strict=True):

@@ -28,6 +28,9 @@ class SparseFeatures:
         widest = int(np.diff(self.indptr).max(initial=0))
         if widest > self.width:
             raise ValueError(f"a point has {widest} features, more than width={self.width}; see keep_largest")
+        low, high = self.ids.min(initial=0), self.ids.max(initial=-1)
+        if low < 0 or high >= self.n_features:
+            raise ValueError(f"ids must be of features 0 to {self.n_features - 1}; given ids from {low} to {high}")
 
     def __len__(self) -> int:
         return len(self.indptr) - 1

@@ -223,7 +223,7 @@ class DFTHead(Head):
         return spectrum.rows(at, self.frequencies, self.n_points, dtype)
 
     def rows_of(self, own, labels, dtype=jnp.float32):
-        further = [own[name].astype(dtype) / self._gain for name in self._stored]
+        further = [self._column(own, name).astype(dtype) / self._gain for name in self._stored]
         return jnp.concatenate([self.known_rows(labels, dtype), *further], axis=1)
 
     def blocks(self, block_size, held=None):
@@ -248,8 +248,10 @@ class DFTHead(Head):
         """Entries of z for the columns that are stored, with those."""
         ends = np.cumsum([self._fixed, *self._stored.values()])
         entries = jnp.split(z, ends[:-1], axis=-1)[1:]
-        columns = [jax.lax.stop_gradient(own[name]) if name in self.given else own[name] for name in self._stored]
-        return list(zip(entries, columns, strict=True))
+        return list(zip(entries, (self._column(own, name) for name in self._stored), strict=True))
+
+    def _column(self, own: Params, name: str) -> Array:
+        return jax.lax.stop_gradient(own[name]) if name in self.given else own[name]
 
     @property
     def _stored(self) -> dict[str, int]:

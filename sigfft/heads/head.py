@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, Key, Num
 from sigfft.heads.blocks import Blocks
 from sigfft.meshes import automatic, labels_axis, spec_of
 from sigfft.precision import add, compute_dtype, floating, matmul, product
+from sigfft.priors import check_log_odds
 from sigfft.projection import Projection
 
 Params = dict[str, Array]
@@ -143,10 +144,9 @@ class Head(abc.ABC):
           log_odds: (n_labels,), as `sigfft.label_priors` gives them.
 
         Raises:
-          ValueError: log_odds of another shape, or a head that has no place for them or starts at random.
+          ValueError: log_odds of another shape or not finite, or a head that has no place for them or starts at random.
         """
-        if np.shape(log_odds) != (self.n_labels,):
-            raise ValueError(f"log_odds of {self!r} must be ({self.n_labels},); given shape {np.shape(log_odds)}")
+        check_log_odds(log_odds, self.n_labels, repr(self))
         return params | self.priors_of(params, jnp.asarray(log_odds, jnp.float32))
 
     def project(self, params: Params, features: Features) -> Float[Array, "*batch dim"]:

@@ -49,7 +49,7 @@ def save_head(path: str | Path, head: Head, params: Params) -> None:
       OSError: nothing can be written there, or the disk is full; there is no part of a file then.
     """
     metadata = {"kind": head.kind, "arguments": json.dumps(head.arguments, default=float)}
-    arrays = {name: np.asarray(value) for name, value in params.items()}
+    arrays = {name: np.asarray(value, order="C") for name, value in params.items()}  # safetensors reads no strides
     with replacing(path) as part:
         part.write_bytes(safetensors.numpy.save(arrays, metadata))  # save_file raises no OSError where a disk is full
 

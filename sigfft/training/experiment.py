@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
-from sigfft.data import SOURCES, Dataset, Splits, recognised
+from sigfft.data import SOURCES, Dataset, DenseFeatures, SparseFeatures, Splits, recognised
 from sigfft.data.digests import fingerprint
 from sigfft.encoders import ENCODERS
 from sigfft.metrics import Metrics, make_metrics, propensities
@@ -174,6 +175,8 @@ def metrics_of(config: Config, train: Dataset) -> Metrics:
     """The metrics that a config measures on the splits of a data set."""
     counts, (a, b) = train.label_counts(), (config.eval.propensity_a, config.eval.propensity_b)
     ks = [k for k in config.eval.ks if k <= train.n_labels]
+    if config.eval.ks and not ks:
+        raise ValueError(f"eval.ks={config.eval.ks} must have a cut-off of at most the {train.n_labels} labels")
     return make_metrics(train.n_labels, ks, propensities=propensities(counts, len(train), a, b))
 
 
@@ -203,6 +206,22 @@ def _check_splits(splits: Splits) -> None:
                 raise ValueError(f"the {name} split has {size}={own}, the train split {of_train}; they must agree")
         if not len(split):
             raise ValueError(f"the {name} split has no example")
+        if len(wrong := np.argwhere((split.labels < 0) | (split.labels > split.n_labels))):
+            label = split.labels[tuple(wrong[0])]
+            raise ValueError(
+                f"example {wrong[0, 0]} of the {name} split has label {label}; expected 0 to {split.n_labels - 1}, and "
+                f"{split.n_labels} where a row has fewer labels"
+            )
+        _check_finite(name, split.features)
+
+
+def _check_finite(name: str, features: Any) -> None:
+    if not isinstance(features, SparseFeatures | DenseFeatures) or (finite := np.isfinite(features.values)).all():
+        return
+    example = int(np.argwhere(~finite)[0, 0])
+    if isinstance(features, SparseFeatures):
+        example = int(np.searchsorted(features.indptr, example, "right")) - 1
+    raise ValueError(f"features must be finite; those of example {example} of the {name} split are not")
 
 
 def check_stopping(config: Config, metrics: Metrics, has_dev: bool) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from sigfft.data import Dataset, DenseFeatures, SparseFeatures
-from sigfft.embedding import label_embedding
+from sigfft.embedding import label_directions
 from sigfft.heads import Head
 from sigfft.training.config import HeadConfig
 
@@ -41,7 +41,11 @@ def check_embedding(config: HeadConfig, slack: int, data: Dataset, key: str) -> 
 def given_params(head: Head, data: Dataset, slack_start: str = "") -> dict[str, np.ndarray]:
     """What the training split says of a head's params before training: its embedding, and what slack starts as.
 
-    The first columns are those of slack. Of several processes, all have what the first one made.
+    The first columns are those of slack, as far as there are so many. Of several processes, all have what the first one
+    made.
+
+    Raises:
+      ValueError: the features give fewer columns than the embedding has.
     """
     size = head.arguments.get("embedding", 0)
     started = min(head.arguments["slack"], most_embedding(data) - size) if slack_start else 0
@@ -50,7 +54,12 @@ def given_params(head: Head, data: Dataset, slack_start: str = "") -> dict[str, 
     begun, features = time.perf_counter(), data.features
     assert isinstance(features, SparseFeatures | DenseFeatures), features  # as `make_head` has seen
     matrix = features.matrix() if isinstance(features, SparseFeatures) else features.values
-    columns = label_embedding(matrix, data.labels, data.n_labels, size + started)
+    columns, found = label_directions(matrix, data.labels, data.n_labels, size + started)
+    if found < size:
+        raise ValueError(
+            f"head.embedding={size} must be at most {found}: the labels' examples differ in no more directions"
+        )
+    started = found - size
     _LOG.info("%s: the embedding of %d labels: %.0f s", head.name, data.n_labels, time.perf_counter() - begun)
     slack, embedding = np.split(np.asarray(multihost_utils.broadcast_one_to_all(columns)), [started], axis=1)
     return {name: own for name, own in {"slack": slack, "embedding": embedding}.items() if own.size}

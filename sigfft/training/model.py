@@ -131,6 +131,11 @@ def make_head(
     spread = 0 if config.spread == -1 and "spread" not in own else config.spread
     slack = 0 if config.slack == -1 and "slack" not in own else config.slack
     config = dataclasses.replace(config, spread=spread, slack=slack)
+    if not 0 < data.mean_cardinality < data.n_labels:
+        raise ValueError(
+            f"training examples have {data.mean_cardinality:g} of {data.n_labels} labels on average; there is nothing "
+            "to learn unless some labels are active and some are not"
+        )
     if config.order not in ("", "chains"):
         raise ValueError(f"{key}.order={config.order!r} must be empty or chains")
     arguments = arguments_for(

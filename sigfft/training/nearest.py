@@ -73,7 +73,14 @@ def _centroids(config: Config, splits: Splits) -> LabelCentroids | None:
     if n < 0 and (unfit or _too_many(splits)):
         return None
     centroids = LabelCentroids.fit(train)
-    return centroids if n > 0 or _tells(centroids, train) else None
+    if n > 0 or _tells(centroids, train):
+        return centroids
+    if config.encoder.kind == "nearest_bag":
+        raise ValueError(
+            "encoder.kind='nearest_bag' takes nearest labels, which encoder.nearest=-1 leaves out: they tell little "
+            "here; set encoder.nearest=32, or take 'bag'"
+        )
+    return None
 
 
 def _too_many(splits: Splits) -> bool:

@@ -15,7 +15,7 @@ from sigfft.training.workdir import FORMAT, Workdir, versions
 _LOG = logging.getLogger(__name__)
 RESUME = ("auto", "always", "never")
 # Keys that may differ: results do not depend on them but for rounding, or on `patience` only as they ask for it.
-# `optim.steps` may grow as well.
+# `optim.steps` may grow as well, but of a run that was tuned: its choice is one of steps, too.
 _FREE = {
     *("data.cache_dir", "encoder.cached", "optim.block_size", "optim.label_shards", "optim.step_timeout"),
     *("eval.keep", "eval.log_every", "eval.patience", "checkpoint.every_minutes"),
@@ -58,7 +58,7 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
     steps, steps_before = changed.get("optim.steps", (0, 0))
     left_open = steps_before == -1
     at_most = USUAL_STEPS if left_open else steps_before
-    longer = type(at_most) is int and steps > at_most > 0
+    longer = type(at_most) is int and steps > at_most > 0 and not config.tune.trials
     if longer:
         del changed["optim.steps"]
     if changed:
@@ -71,8 +71,8 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         )
     if longer:
         _LOG.warning(
-            "optim.steps is %d, and was %s: the cosine of the learning rate depends on it, so that the run does not "
-            "end as one of %d steps would have from its start",
+            "optim.steps is %d, and was %s: the cosine of the learning rate depends on it, and what else is left open, "
+            "so that the run does not end as one of %d steps would have from its start",
             *(steps, "left open" if left_open else steps_before, steps),
         )
     return origin

@@ -58,7 +58,8 @@ def _optim_for(config: OptimConfig, train: Dataset, model: Model, baseline: bool
     if decay < 0:
         rarity = max(1.0, _OFTEN / max(train.density * batch_size, _OFTEN / _RAREST))
         # A cosine's mean is a half: without a gradient, weights end at exp(-usual_decay · rarity) times their start.
-        decay = _rounded(2 * getattr(encoder, "usual_decay", 0.0) * rarity / (rate * steps))
+        # Of few steps one takes half of them at most.
+        decay = _rounded(min(2 * getattr(encoder, "usual_decay", 0.0) * rarity / steps, 0.5) / rate)
     block_size = config.block_size if config.block_size >= 0 else _block_size(train.n_labels)
     config = dataclasses.replace(config, learning_rate=rate, head_learning_rate=of_head, encoder_weight_decay=decay)
     config = dataclasses.replace(config, steps=int(steps), epochs=0.0, warmup_steps=warmup_steps)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sigfft.files.appended import AppendedFile
+from sigfft.files.appended import AppendedFile, keep_only
 from sigfft.files.documents import read_objects
 from sigfft.training.config import CheckpointConfig, Config
 from sigfft.training.evaluate import Evaluate
@@ -64,6 +64,9 @@ def search(
     """
     log = AppendedFile(workdir.tuning)
     known = of_the_first(list(read_objects(workdir.tuning)) if workdir.tuning.exists() else [])
+    if is_first_process() and workdir.tuning.exists():
+        content = workdir.tuning.read_bytes()
+        keep_only(workdir.tuning, content[: content.rfind(b"\n") + 1])  # without a line that a kill cut short
     scores = {(line["steps"], line["number"]): line["score"] for line in known if line["head"] == head}
 
     def best_of(round_of: list[Trial]) -> list[Trial]:

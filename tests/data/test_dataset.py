@@ -22,6 +22,15 @@ def dense():
     return Dataset(DenseFeatures(np.arange(6, dtype=np.float32).reshape(3, 2)), LABELS, n_labels=3)
 
 
+@pytest.mark.parametrize("wrong", [5, -1])
+def test_ids_that_no_feature_has_are_refused(wrong):
+    ids = np.where(IDS == 4, wrong, IDS).astype(np.int32)
+    with pytest.raises(
+        ValueError, match=f"ids must be of features 0 to 4; given ids from {min(0, wrong)} to {max(3, wrong)}$"
+    ):
+        SparseFeatures(INDPTR, ids, VALUES, n_features=5, width=4)
+
+
 def test_gather_sparse(sparse):
     batch = sparse.gather(np.array([2, 1, 0, 3]))
     assert batch["feature_ids"].tolist() == [[0, 2, 3, 5], [5, 5, 5, 5], [1, 4, 5, 5], [5, 5, 5, 5]]

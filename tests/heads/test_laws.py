@@ -106,6 +106,9 @@ def test_decode_gradient_matches_finite_differences(head, params):
     check_grads(lambda p, z: jnp.tanh(decode(head, p | given, z)), (learned, z), order=1, modes=["rev"], eps=1e-2)
     no_gradient = jax.grad(lambda own: jnp.tanh(decode(head, learned | own, z)).sum())(given)
     assert not any(np.any(value) for value in no_gradient.values())
+    all_labels = jnp.arange(head.n_labels)
+    no_gradient = jax.grad(lambda own: jnp.tanh(head.rows(learned | own, all_labels)).sum())(given)
+    assert not any(np.any(value) for value in no_gradient.values())
 
 
 def test_counts_are_features_too(head, params):

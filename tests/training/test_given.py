@@ -50,6 +50,21 @@ def test_a_run_starts_labels_at_their_priors_and_trains_all_but_the_column(given
         np.testing.assert_allclose(own.head.logits(start, np.zeros(16, np.float32)), log_odds, rtol=1e-5)
 
 
+def test_slack_starts_as_far_as_examples_differ_and_an_embedding_needs_all(given, tmp_path):
+    """Twelve features of three directions give two columns."""
+    train = load_splits(given)["train"]
+    flat = train.features.values[:, :3] @ np.eye(3, 16, dtype=np.float32)
+    few = dataclasses.replace(train, features=dataclasses.replace(train.features, values=flat))
+    slack = HeadConfig(kind="dft", spread=10, slack=4, slack_start="embedding")
+    (model,) = make_models(dataclasses.replace(given, head=slack), few)
+    assert model.given["slack"].shape == (60, 2)
+    params = model.init(jax.random.key(0))["head"]
+    np.testing.assert_array_equal(params["slack"][:, :2], model.given["slack"])
+    assert params["slack"].shape == (60, 4)
+    with pytest.raises(ValueError, match=r"head\.embedding=4 must be at most 2: the labels' examples"):
+        make_models(dataclasses.replace(given, head=HEAD), few)
+
+
 def test_a_run_goes_on_with_it(given, tmp_path):
     shorter = dataclasses.replace(given, optim=dataclasses.replace(given.optim, schedule="constant", steps=20))
     longer = dataclasses.replace(shorter, optim=dataclasses.replace(shorter.optim, steps=40))

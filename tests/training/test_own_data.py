@@ -54,6 +54,22 @@ def test_arrays_in_memory_and_in_files_train_alike_and_are_checked(short, tmp_pa
         training.run(given, tmp_path / "memory", resume=True)
 
 
+def labelled(data, label):
+    """The data with another label in example 3; with a slice in its place, none has a label."""
+    labels = data.labels.copy()
+    if isinstance(label, slice):
+        labels[:] = data.n_labels
+    else:
+        labels[3, 0] = label
+    return dataclasses.replace(data, labels=labels)
+
+
+def featured(data, value):
+    values = data.features.values.copy()
+    values[3, 1] = value
+    return dataclasses.replace(data, features=dataclasses.replace(data.features, values=values))
+
+
 def test_splits_that_do_not_fit_write_nothing(short, tmp_path):
     train, test = dataset(*split(32)), dataset(*split(8, seed=1))
     sparse = SparseFeatures(np.array([0, 1]), np.array([0], np.int32), np.ones(1, np.float32), n_features=6, width=1)
@@ -68,6 +84,16 @@ def test_splits_that_do_not_fit_write_nothing(short, tmp_path):
         ),
         ({"train": train, "test": Dataset(sparse, test.labels[:1], 20)}, "n_features=6, the train split None"),
         ({"train": train, "test": test, "dev": dataset(none, [])}, "the dev split has no example"),
+        (
+            {"train": train, "test": labelled(test, 21)},
+            "example 3 of the test split has label 21; expected 0 to 19",
+        ),
+        ({"train": labelled(train, -1), "test": test}, "example 3 of the train split has label -1; expected 0 to 19"),
+        (
+            {"train": train, "test": featured(test, np.nan)},
+            "must be finite; those of example 3 of the test split",
+        ),
+        ({"train": labelled(train, slice(None)), "test": test}, "training examples have 0 of 20 labels on average"),
     ]:
         with pytest.raises(ValueError, match=message):
             training.run(short, tmp_path / "run", splits=splits)

@@ -99,10 +99,16 @@ def test_a_batch_by_the_data_that_devices_cannot_share_is_refused(tmp_path, monk
 
 @pytest.mark.parametrize(
     ("kind", "steps", "given", "expected"),
-    [("bag", 1000, -1.0, 1.33), ("bag", 400, -1.0, 3.33), ("mlp", 1000, -1.0, 0.0), ("bag", 1000, 0.5, 0.5)],
+    [
+        ("bag", 1000, -1.0, 1.33),
+        ("bag", 400, -1.0, 3.33),
+        ("bag", 3, -1.0, 333.0),  # a step takes half of the weights
+        ("mlp", 1000, -1.0, 0.0),
+        ("bag", 1000, 0.5, 0.5),
+    ],
 )
 def test_weight_decay_by_the_kind_of_encoder_and_the_steps(kind, steps, given, expected):
-    config = Config(optim=OptimConfig(steps=steps, learning_rate=0.0, encoder_weight_decay=given))
+    config = Config(optim=OptimConfig(steps=steps, warmup_steps=0, learning_rate=0.0, encoder_weight_decay=given))
     check_values(config)
     found = settle(config, SPLITS, Model(PureEncoder(kind, {}, INPUTS), HEADS["dft"])).optim
     assert (found.learning_rate, found.encoder_weight_decay) == (1.5e-3 if kind == "bag" else RATE, expected)

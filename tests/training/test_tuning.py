@@ -60,6 +60,12 @@ def test_a_search_repeats_and_resumes_to_the_bit(tmp_path):
     left = []
     assert found(tmp_path / "parts", objective(left)) == (best, lines)
     assert left == asked[3:]
+    cut = tmp_path / "parts" / "tuning.jsonl"
+    cut.write_bytes(lines[:-9])  # by a kill
+    for asked_again in (asked[-1:], []):
+        left.clear()
+        assert found(tmp_path / "parts", objective(left)) == (best, lines)
+        assert left == asked_again
 
 
 def test_the_budget_is_named():
@@ -87,6 +93,9 @@ def test_a_run_that_tunes_keeps_scores_and_values(dft_only, tmp_path, capsys):
     assert {name: entry["trained_by"][name] for name in best["choice"]} == best["choice"]
     assert not list((tmp_path / "run" / "tuning").iterdir())
     assert "tuning chose learning_rate=" in capsys.readouterr().out
+    longer = dataclasses.replace(tuned, optim=dataclasses.replace(tuned.optim, steps=2 * tuned.optim.steps))
+    with pytest.raises(ValueError, match=r"holds a run of another config; it differs in optim\.steps"):
+        training.run(longer, tmp_path / "run", resume=True)  # the choice is of steps, too
     spec = dataclasses.replace(tuned.data.synthetic, n_dev=0)
     without = dataclasses.replace(tuned, data=dataclasses.replace(tuned.data, synthetic=spec))
     with pytest.raises(ValueError, match=r"tune.trials=2 needs a dev split, .* set data.dev_share=0.1"):
