@@ -1,14 +1,27 @@
 """The command line, `sigfft COMMAND`. A command imports what it needs."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import sigfft
-from sigfft import answers, conversions, doctor, exploring, exports, imports, inputs, launching, manual, pages, sweeping
+from sigfft import (
+    answers,
+    conversions,
+    doctor,
+    exploring,
+    exports,
+    imports,
+    inputs,
+    launching,
+    manual,
+    pages,
+    reaching,
+    sweeping,
+)
+from sigfft.files import check_writable
 from sigfft.terminal import fitted
 
 
@@ -26,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.given, args.overrides = sys.argv[1:] if argv is None else list(argv), further
     try:
         return args.run(args)
-    except (ValueError, FloatingPointError, OSError, RuntimeError, ImportError, MemoryError) as error:
+    except (ValueError, ArithmeticError, OSError, RuntimeError, ImportError, MemoryError) as error:
         message = f"sigfft {args.command}: {inputs.in_flags(answers.failure(error))}"
         print(answers.one_line(message), file=sys.stderr)
         return 2
@@ -68,7 +81,7 @@ def _check_options(add: Any) -> None:
     inputs.threshold_option(add)
     add("--out", required=True, type=Path, help="JSON lines to write, one verdict each")
     _feature_options(add)
-    _domain_option(add)
+    inputs.domain_option(add)
     add("--time-limit", type=float, help="seconds after which a set is left undecided (default: none)")
     add("--epsilon", type=float, help="also the share with room for a ball of this radius")
     add("--box", type=float, help="bound on |z_j| for --epsilon, at most 1e6 (default: 1e4)")
@@ -82,14 +95,13 @@ def _check(args: argparse.Namespace) -> int:
     from sigfft.argmaxability import check
     from sigfft.argmaxability.epsilon import BOX, check_epsilon, epsilon_argmaxable
     from sigfft.argmaxability.rules import named
-    from sigfft.files import check_writable
 
     if args.threshold is not None and named(args.rule).free_level:
         raise ValueError(f"--threshold {args.threshold} goes with --rule threshold; given --rule {args.rule}")
     named(args.rule)
     if not args.out.parent.is_dir() or args.out.is_dir():
         raise ValueError(f"--out {args.out} must be a file in a folder that exists")
-    check_writable(args.out)
+    check_writable(args.out, args.weights, args.labels, args.names)
     box = BOX if args.box is None else args.box
     if args.epsilon is not None:
         check_epsilon(args.rule, args.epsilon, box)
@@ -169,7 +181,7 @@ def _plan_options(add: Any) -> None:
     add("--confidence", type=float, default=0.95, help="of the intervals (default: %(default)s)")
     add("--samples", type=int, default=100, help="sets tried for each spread (default: %(default)s)")
     add("--features", type=int, default=768, help="width of the head's input (default: %(default)s)")
-    _domain_option(add)
+    inputs.domain_option(add)
     add("--centred", action="store_true", help="a head that subtracts their mean from features")
     add("--slack", type=int, default=0, help="learned columns beside the spread (default: %(default)s)")
     add("--n-fft", type=int, help="points of the transform (default: the next fast length)")
@@ -189,38 +201,6 @@ def _plan(args: argparse.Namespace) -> int:
     return 0
 
 
-def _domain_option(add: Any) -> None:
-    add(
-        "--domain",
-        type=inputs.domain_in,
-        default="any",
-        help="of each input: any, nonnegative or LOW,HIGH (default: any)",
-    )
-
-
-def _reach_options(add: Any) -> None:
-    add("--weights", required=True, type=Path, help="a run's folder, or a head's .safetensors")
-    add("--tensor", help="name of the head in the run (default: the last)")
-    _domain_option(add)
-    add("--out", type=Path, help="JSON to write: the proof")
-    add("--proof", type=Path, help="such a file, to be proved again for these weights")
-
-
-def _reach(args: argparse.Namespace) -> int:
-    from sigfft.argmaxability import Reach, reach
-    from sigfft.trained import load_trained_head
-
-    head, params = load_trained_head(args.weights, args.tensor)
-    found = reach(head, params, args.domain) if args.proof is None else Reach.load(args.proof)
-    if args.proof is not None and not found.proves(head.projection(params)):
-        raise ValueError(f"{args.proof} does not prove that {found}, of the head of {args.weights}")
-    if args.out is not None:
-        found.save(args.out)
-    text = f"{head.name}, {head.feature_dim} features ({json.dumps(found.domain)}), d = {head.dim}: {found}"
-    answers.say(args, text, answers.of_reach(head, found))
-    return 0
-
-
 def _retrofit_options(add: Any) -> None:
     inputs.layer_options(add)
     add("--cardinality", required=True, type=int, help="labels of the largest set, k")
@@ -232,12 +212,11 @@ def _retrofit_options(add: Any) -> None:
 
 def _retrofit(args: argparse.Namespace) -> int:
     from sigfft.argmaxability import check, check_head
-    from sigfft.files import check_writable
     from sigfft.heads import retrofit, save_head
 
     if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":
         raise ValueError(f"--out {args.out} must be a .safetensors file in a folder that exists")
-    check_writable(args.out)
+    check_writable(args.out, args.weights, args.sets)
     weight, bias, padded = inputs.read_layer_and_sets(args, args.sets)
     head, params = retrofit(weight, bias, args.cardinality, spread=args.spread, n_fft=args.n_fft)
     save_head(args.out, head, params)
@@ -283,7 +262,11 @@ _COMMANDS = {
     "verify": (_verify, _verify_options, "prove every verdict of a file again, exactly and without a solver"),
     "count": (_count, _count_options, "count the label sets that a layer of a given shape can output"),
     "plan": (_plan, _plan_options, "find the spread that lets a guarantee survive floating point"),
-    "reach": (_reach, _reach_options, "prove whether a head's features reach every z, so that its guarantee is theirs"),
+    "reach": (
+        reaching.run,
+        reaching.options,
+        "prove whether a head's features reach every z, so that its guarantee is theirs",
+    ),
     "retrofit": (_retrofit, _retrofit_options, "give a trained layer the guarantee, with the logits it has"),
     "import": (imports.run, imports.options, "read a layer that the paper's PyTorch code trained, as a head's file"),
     "train": (launching.run, launching.options, "train, evaluate and check the heads of a config"),

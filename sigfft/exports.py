@@ -25,13 +25,14 @@ def options(add: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exports, and says how large the file is."""
+    from sigfft.files.names import read_names
     from sigfft.metrics import logit_of
     from sigfft.training import export_run
 
     threshold = args.threshold
     if isinstance(threshold, float):
         threshold = float(logit_of(threshold))
-    names = None if args.names is None else args.names.read_text(encoding="utf-8").splitlines()
+    names = None if args.names is None else read_names(args.names)
     wanted = {"top": args.top, "threshold": threshold, "names": names}
     wanted |= {"head": args.head, "max_features": args.max_features, "platforms": args.platforms}
     export_run(args.workdir, args.out, **wanted)

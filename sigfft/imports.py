@@ -25,9 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.out.parent.is_dir() or args.out.suffix != ".safetensors":
         raise ValueError(f"--out {args.out} must be a .safetensors file in a folder that exists")
-    if args.out.exists() and args.out.samefile(args.weights):
-        raise ValueError(f"--out {args.out} is the file of --weights; give another name")
-    check_writable(args.out)
+    check_writable(args.out, args.weights, args.order)
     order = None if args.order is None else ids_in(args.order)
     chosen = {"prefix": args.prefix, "n_labels": args.labels, "order": order}
     head, params = load_published(args.weights, args.kind, **chosen)

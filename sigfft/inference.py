@@ -140,7 +140,7 @@ def predictions(
       ValueError: `top` is not within 1 .. n_labels, `block_size` is below 1, or `threshold` is of another shape than ()
         and (n_labels,).
     """
-    shards = Shards.of(head, params, features)
+    shards, labels = Shards.of(head, params, features), jnp.asarray(labels, jnp.int32)
 
     def local(by_label: tuple[Params, Array], by_example: tuple[Array, Array, Array]) -> tuple[Any, Array, None]:
         (own, thresholds), (z, labels, mask) = by_label, by_example
@@ -201,6 +201,7 @@ def binned(
       block_size: labels a block.
     """
     shards, n_bins = Shards.of(head, params, features), len(histograms.edges) + 1
+    labels = jnp.asarray(labels, jnp.int32)
 
     def local(own: Params, by_example: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], Array, None]:
         z, labels, mask = by_example

@@ -77,11 +77,13 @@ def read_names(args: argparse.Namespace, n_labels: int) -> Any:
 def stated_labels(path: Path) -> int | None:
     """The number of labels in the first verdict; None where it cannot be read, which `verify` reports better."""
     from sigfft.files.documents import parsed
+    from sigfft.files.lines import BROKEN_GZIP, opened
 
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+    with opened(path, zipped=path.suffix == ".gz") as lines:
         try:
-            n_labels = parsed(next((line for line in lines if not line.isspace()), "")).get("n_labels")
-        except (ValueError, AttributeError):
+            first = next((line for line in lines if not line.isspace()), b"")
+            n_labels = parsed(first.decode("utf-8-sig")).get("n_labels")
+        except (ValueError, AttributeError, *BROKEN_GZIP):
             return None
     return n_labels if isinstance(n_labels, int) else None
 
@@ -109,6 +111,15 @@ def layer_options(add: Any) -> None:
     add("--tensor", help="name of the weight in the file, or of the head in the run")
     add("--bias", help="name of the bias in the file; for .npy, the path of another; '': no bias")
     add("--transposed", action="store_true", help="the weight is stored (dim, n_labels)")
+
+
+def domain_option(add: Any) -> None:
+    add(
+        "--domain",
+        type=domain_in,
+        default="any",
+        help="of each input: any, nonnegative or LOW,HIGH (default: any)",
+    )
 
 
 def threshold_option(add: Any) -> None:

@@ -20,6 +20,8 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or (args.runs[0] if len(args.runs) == 1 else Path()) / "report.html"
     if not out.parent.is_dir() and args.out is not None:
         raise ValueError(f"--out {out} must be a file in a folder that exists")
+    if out.suffix not in (".html", ".htm"):
+        raise ValueError(f"--out {out} is to be a page; give a name that ends with .html")
     write_page(args.runs, out)
     size = out.stat().st_size
     answers.say(

@@ -1,10 +1,12 @@
 import json
 import re
 
+import jax
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from sigfft import dft_head, save_head
 from sigfft.argmaxability.search import working_set
 from sigfft.cli import main
 
@@ -155,6 +157,41 @@ def test_what_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypa
     assert re.fullmatch(r"sigfft check: .* too long: '.* \.\.\. v*\.jsonl'\n", capsys.readouterr().err)
     assert run(f"retrofit --weights W.npz --cardinality 1 --sets sets.txt --out {'v' * 300}.safetensors") == 2
     assert f"{'v' * 100}.safetensors'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check --weights W.npz --labels sets.jsonl --out sets.jsonl",
+        "check --weights W.npz --labels sets.jsonl --names names.txt --out names.txt",
+        "check --weights W.npz --labels sets.txt --out W.npz",
+        "retrofit --weights model.safetensors --cardinality 1 --out model.safetensors",
+        "reach --weights model.safetensors --out model.safetensors",
+        "import --weights model.safetensors --kind bottleneck --out model.safetensors",
+    ],
+)
+def test_what_is_read_is_not_overwritten(folder, capsys, command):
+    (folder / "names.txt").write_text("a\nb\nc\nd\n")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert run(command) == 2
+    assert "is read here, and would be lost; give another name to write to" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_proof_of_another_domain(folder, capsys):
+    save_head("head.safetensors", head := dft_head(7, 2, feature_dim=16), head.init(jax.random.key(0)))
+    assert run("reach --weights head.safetensors --domain nonnegative --out reach.json") == 0
+    assert run("reach --weights head.safetensors --proof reach.json") == 0
+    assert run("reach --weights head.safetensors --proof reach.json --domain nonnegative") == 0
+    assert run("reach --weights head.safetensors --proof reach.json --domain=-5,3") == 2
+    assert "reach.json is about features of the domain nonnegative; leave --domain out" in capsys.readouterr().err
+
+
+def test_verdicts_of_a_transposed_layer_are_verified_gzipped_as_well(folder, capsys):
+    np.save("wide.npy", np.random.default_rng(0).normal(size=(4, 12)).astype(np.float32))
+    (folder / "twelve.txt").write_text("2 3 12\n0,1 0:1\n11 1:1\n")
+    assert run("check --weights wide.npy --labels twelve.txt --out v.jsonl.gz") == 0
+    assert run("verify v.jsonl.gz --weights wide.npy --labels twelve.txt") == 0
 
 
 def test_a_head_that_retrofit_wrote_is_checked_whole(folder, capsys):

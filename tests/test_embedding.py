@@ -83,6 +83,16 @@ def test_a_saved_head_has_its_values_in_whatever_order_they_lie_in_memory(tmp_pa
         np.testing.assert_array_equal(sigfft.load_head(tmp_path / "head.safetensors")[1]["embedding"], columns)
 
 
+def test_a_head_is_not_saved_without_its_columns(tmp_path):
+    head = sigfft.dft_head(12, 2, feature_dim=10, embedding=5)
+    params = head.init(jax.random.key(0))
+    with pytest.raises(
+        ValueError, match=r"a dft head has the parameters .*'embedding': \(12, 5\).*; given {'projection"
+    ):
+        sigfft.save_head(tmp_path / "head.safetensors", head, {n: v for n, v in params.items() if n != "embedding"})
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_last_direction_is_one():
     assert sigfft.label_embedding(TWO_DIRECTIONS, SETS, 12, 1).shape == (12, 1)
 

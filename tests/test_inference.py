@@ -83,6 +83,30 @@ def test_predictions_give_the_metrics_of_all_logits(problem, block_size):
     )
 
 
+@pytest.mark.loose_types
+def test_label_ids_may_be_of_any_whole_type():
+    head = sigfft.sigmoid_head(300, feature_dim=2)
+    params = head.init(jax.random.key(0)) | {"weight": jax.random.normal(jax.random.key(1), (300, 2))}
+    features, mask = jax.random.normal(jax.random.key(2), (4, 2)), jnp.ones(4, bool)
+    ids, measure = np.array([[3, 200], [7, 100], [1, 2], [250, 9]]), metrics.make_histograms(300)
+    measured = metrics.make_metrics(300, ks=(1, 3))
+    found = []
+    for dtype in (jnp.int32, jnp.uint8, jnp.int16):
+        labels = jnp.asarray(ids, dtype)
+        predictions = inference.predictions(head, params, features, labels, mask, top=3)
+        sums = metrics.curves_of(
+            inference.binned(head, params, features, labels, mask, histograms=measure), labels, mask
+        )
+        scores = [
+            measured.compute(measured.update_predictions(measured.init(), predictions, labels, mask)),
+            measured.compute(measured.update(measured.init(), head.logits(params, features), labels, mask)),
+        ]
+        assert scores[0] == scores[1]
+        found.append((predictions, sums, scores[0]))
+    for other in found[1:]:
+        jax.tree.map(np.testing.assert_array_equal, found[0], other)
+
+
 def test_all_logits_are_never_held():
     head = sigfft.dft_head(1009, 4, feature_dim=3)
     params, features = head.init(jax.random.key(0)), jnp.ones((7, 3))

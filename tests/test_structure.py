@@ -29,7 +29,7 @@ FLOORS = [  # a module imports from its own floor or from one above it in this l
     {"losses", "inference", "predict", "visits", "linen", "nnx", "argmaxability", "serving"},
     {"", "training", "trained", "explorer"},
     {"inputs", "answers", "manual"},
-    {"conversions", "doctor", "exploring", "exports", "imports", "launching", "pages", "sweeping"},
+    {"conversions", "doctor", "exploring", "exports", "imports", "launching", "pages", "reaching", "sweeping"},
     {"cli"},
     {"__main__"},
 ]

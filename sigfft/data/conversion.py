@@ -130,7 +130,9 @@ def _rows(data: xmc.XmcData) -> Iterator[dict[str, list]]:
 def _from_json_lines(source: Path, output: Path) -> str:
     try:
         sizes = json.loads((source / _SIZES).read_text(encoding="utf-8"))
-        n_labels, n_features = int(sizes["n_labels"]), int(sizes["n_features"])
+        n_labels, n_features = sizes["n_labels"], sizes["n_features"]
+        if not all(type(size) is int and 0 < size < 2**31 for size in (n_labels, n_features)):
+            raise ValueError(f"given {n_labels} and {n_features}, expected whole numbers from 1 to 2**31 - 1")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{source / _SIZES} must be {{"n_labels": ..., "n_features": ...}}: {error!r}') from error
     tables, counts = find_tables(source), []
@@ -164,7 +166,7 @@ def _sparse_row(row: Row, path: Path, n_labels: int, n_features: int) -> tuple[n
             values = np.asarray(row.values["feature_values"], np.float64).astype(np.float32)
         if values.shape != ids.shape or not np.isfinite(values).all():
             raise ValueError("feature_values must be a finite float32 number for each of feature_ids")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         told = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path}:{row.line}: {told}") from error
     order = np.argsort(ids)

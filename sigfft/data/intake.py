@@ -211,11 +211,21 @@ class Pixels(Intake):
         try:
             with Image.open(path, formats=("JPEG", "PNG")) as image:
                 image.draft("RGB", (2 * self.size, 2 * self.size))
-                upright = ImageOps.exif_transpose(image)
+                upright = _eight_bits(ImageOps.exif_transpose(image))
                 return np.asarray(ImageOps.fit(upright.convert("RGB"), (self.size, self.size)))
         except Exception as error:  # Pillow raises many kinds; each means that there is no image
             told = "it is no JPEG and no PNG" if isinstance(error, UnidentifiedImageError) else str(error)
             return ValueError(f"the image {path} does not decode: {told}")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The image, of which 16-bit greys are shifted to 8: Pillow would cut them off at 255."""
+    if not image.mode.startswith("I"):
+        return image
+    greys = np.asarray(image).astype(np.int64)
+    if greys.min(initial=0) < 0 or greys.max(initial=0) >= 1 << 16:
+        raise ValueError(f"its greys are {greys.min()} to {greys.max()}; expected 8 or 16 bits")
+    return Image.fromarray((greys >> 8).astype(np.uint8))
 
 
 INTAKES: dict[str, Any] = {made.kind: made for made in (TfIdf, Tokens, Pixels)}

@@ -1,8 +1,11 @@
 """Labels as tables hold them, and the ids that they become."""
 
 import ast
+import io
+import itertools
 import json
 import re
+import tokenize
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -119,9 +122,21 @@ def _list_in(cell: str) -> Any:
         return json.loads(cell)
     except ValueError:
         try:
+            _check_commas(cell)
             return ast.literal_eval(cell.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise ValueError(f"expected a list of labels; given {cell:.60}") from error
+        except (ValueError, SyntaxError, TypeError, tokenize.TokenError, MemoryError, RecursionError) as error:
+            raise ValueError(f"expected a list of labels, with commas between them; given {cell:.60}") from error
+
+
+def _check_commas(cell: str) -> None:
+    """Raises SyntaxError for strings without a comma between, as NumPy prints arrays: Python takes them for one."""
+    kinds = [
+        token.type
+        for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline)
+        if token.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)
+    ]
+    if any(pair == (tokenize.STRING, tokenize.STRING) for pair in itertools.pairwise(kinds)):
+        raise SyntaxError("two strings without a comma between them")
 
 
 def type_fault(labels: Iterable[Label], wanted: type) -> str:

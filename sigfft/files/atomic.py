@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         part = _new_part(path)
         try:
             yield part
+            if path.exists():
+                shutil.copymode(path, part)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -46,11 +49,22 @@ def naming_full_disk(path: str | os.PathLike) -> Iterator[None]:
         raise OSError(error.errno, advice, str(path)) from error
 
 
-def check_writable(path: str | os.PathLike) -> None:
-    """Raises the OSError that `replacing` would, before the work rather than after it."""
+def check_writable(path: str | os.PathLike, *read: Path | None) -> None:
+    """Raises the OSError that `replacing` would, before the work rather than after it.
+
+    Args:
+      path: to be written.
+      read: files that the work reads; None stands for none.
+
+    Raises:
+      ValueError: `path` is one of those, under this or another name.
+    """
     path = Path(path)
-    if not _is_special(path):
-        _new_part(path.resolve()).unlink()
+    if _is_special(path):
+        return
+    if path.exists() and any(own is not None and own.exists() and path.samefile(own) for own in read):
+        raise ValueError(f"{path} is read here, and would be lost; give another name to write to")
+    _new_part(path.resolve()).unlink()
 
 
 def _is_special(path: Path) -> bool:

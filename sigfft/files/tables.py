@@ -60,6 +60,7 @@ def read_rows(path: Path, faults: Faults, only: str = "", known: Collection[str]
     Raises:
       ValueError: the file is none of these formats, damaged, or empty where it needs a header.
     """
+    csv.field_size_limit(_LONGEST)
     with path.open("rb") as file:
         zipped = file.read(2) == _GZIP_MAGIC
     # Bytes that are no text come as surrogates, so that the row that holds them can be named.
@@ -106,7 +107,6 @@ def _json_rows(lines: Iterator[str], path: Path, faults: Faults) -> Iterator[Row
 
 
 def _csv_rows(lines: Iterator[str], path: Path, faults: Faults) -> Iterator[Row]:
-    csv.field_size_limit(_LONGEST)
     first = next(lines, "")
     delimiter = _delimiter(path, first)
     reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)

@@ -158,13 +158,13 @@ class Head(abc.ABC):
         features = floating(self._fitting("features", features, self.feature_dim))
         return automatic(self.activation_of, lambda _, features: spec_of(features, None, axes=-1), params, features)
 
-    def decode(self, params: Params, z: Float[Array | np.ndarray, "*batch dim"]) -> Float[Array, "*batch labels"]:
-        """Logits (..., n_labels) of activations (..., dim), in their dtype, computed in float32 at least.
+    def decode(self, params: Params, z: Num[Array | np.ndarray, "*batch dim"]) -> Float[Array, "*batch labels"]:
+        """Logits (..., n_labels) of activations (..., dim), in their dtype, or float32 for integers; computed so at least.
 
         Raises:
           ValueError: activations of another width.
         """
-        z = self._fitting("z", z, self.dim)
+        z = floating(self._fitting("z", z, self.dim))
         return automatic(self.logits_of, self._logits_spec, params, z)
 
     def rows(self, params: Params, labels: Int[Array | np.ndarray, " m"]) -> Float[Array, "m dim"]:

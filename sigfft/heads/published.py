@@ -81,8 +81,10 @@ def load_published(
         own = {name: stored.read(prefix + name) for name in names if prefix + name in stored.shapes}
     for name, array in own.items():
         own[name] = array.astype(np.float64)
-        if not np.isfinite(own[name]).all():
-            raise ValueError(f"{path}: {prefix}{name} must be finite; it holds NaN or infinity")
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(own[name].astype(np.float32)).all()
+        if not finite:
+            raise ValueError(f"{path}: {prefix}{name} must be finite in float32; it holds NaN, infinity or more")
     try:
         head, params = _MADE[found](own, n_labels)
         if order is not None:

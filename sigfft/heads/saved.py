@@ -46,8 +46,11 @@ def save_head(path: str | Path, head: Head, params: Params) -> None:
     """Write a head to a .safetensors file: its parameters by name, its kind and arguments as metadata.
 
     Raises:
+      ValueError: these are not the parameters of the head, such as those without what Linen has in "given".
       OSError: nothing can be written there, or the disk is full; there is no part of a file then.
     """
+    if (given := _shapes(params)) != (expected := _shapes(jax.eval_shape(head.init, jax.random.key(0)))):
+        raise ValueError(f"a {head.kind} head has the parameters {expected}; given {given}")
     metadata = {"kind": head.kind, "arguments": json.dumps(head.arguments, default=float)}
     arrays = {name: np.asarray(value, order="C") for name, value in params.items()}  # safetensors reads no strides
     with replacing(path) as part:

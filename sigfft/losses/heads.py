@@ -51,7 +51,8 @@ def of_head(
       label_weights: by which the terms of each label are multiplied; they have no gradient.
       positive_weights: by which the term of each label is multiplied where it is active, on top of those; they have no
         gradient. With label smoothing the term of an active label is the smoothed one.
-      example_weights: of the mean, which is Σ weight · sum / Σ weight; a mask leaves out what only fills up a batch.
+      example_weights: of the mean, which is Σ weight · sum / Σ weight; a mask leaves out what only fills up a batch,
+        which must be finite.
 
     Raises:
       ValueError: `block_size` is not a whole number of at least 1, an unknown reduction, or shapes that do not fit.

@@ -52,7 +52,7 @@ class Best(NamedTuple):
 
 def curves_of(binned: Binned, labels: Int[Array, "batch cardinality"], mask: Bool[Array, " batch"]) -> Curves:
     """The sums of a batch; labels are padded with n_labels, mask is False where a row only fills up the batch."""
-    n_labels, n_bins = binned.per_label.shape
+    labels, (n_labels, n_bins) = jnp.asarray(labels, jnp.int32), binned.per_label.shape
     present = (labels < n_labels).astype(jnp.int32)
     counted = mask.astype(jnp.int32)[:, None]
     rows = np.arange(len(labels), dtype=np.int32)[:, None]

@@ -63,7 +63,7 @@ def predict_file(
     workdir, examples, output = Path(workdir), Path(examples), Path(output)
     if output.suffix not in (".tsv", ".jsonl") or not output.parent.is_dir():
         raise ValueError(f"{output} must be a .tsv or .jsonl file in a folder that exists")
-    check_writable(output)
+    check_writable(output, examples)
     if threshold not in (None, "dev"):
         logit_of(float(threshold))  # refuses what is no probability before the model is read
     model, params = load_model(workdir, head)

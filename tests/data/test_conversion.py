@@ -60,6 +60,7 @@ def test_xmc_to_json_lines_and_back_is_exact(tmp_path):
         ({"labels": [0], "feature_ids": [1], "feature_values": []}, "a finite float32 number for each of feature_ids"),
         ({"labels": [0], "feature_ids": [1], "feature_values": [1e39]}, "a finite float32 number"),
         ({"labels": [0], "feature_ids": [1]}, "there is no 'feature_values'"),
+        ({"labels": [0], "feature_ids": [1], "feature_values": [10**400]}, "too large"),
     ],
 )
 def test_bad_json_lines_leave_no_folder(tmp_path, row, complaint):
@@ -69,6 +70,18 @@ def test_bad_json_lines_leave_no_folder(tmp_path, row, complaint):
     for split in ("train", "test"):
         (source / f"{split}.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.raises(ValueError, match=rf"train\.jsonl:1: .*{complaint}"):
+        convert(source, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["lines"]
+
+
+@pytest.mark.parametrize("sizes", ['{"n_labels": 0, "n_features": 3}', '{"n_labels": 5.9, "n_features": 1e999}', "[]"])
+def test_sizes_that_no_file_has(tmp_path, sizes):
+    source = tmp_path / "lines"
+    source.mkdir()
+    (source / "sizes.json").write_text(sizes)
+    (source / "train.jsonl").write_text("{}\n")
+    (source / "test.jsonl").write_text("{}\n")
+    with pytest.raises(ValueError, match=r"sizes\.json must be {\"n_labels\": \.\.\., \"n_features\": \.\.\.}: "):
         convert(source, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["lines"]
 

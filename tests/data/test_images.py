@@ -52,6 +52,10 @@ def test_other_modes_and_turned_images(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "other.gif")
     grey, upright, other = made.load(["grey.png", "turned.png", "other.gif"], tmp_path)
     assert (grey == 100).all()
+    deep = 257 * np.arange(0, 160, 10, dtype=np.uint16).reshape(4, 4)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    (sixteen_bits,) = made.load(["deep.png"], tmp_path)
+    np.testing.assert_array_equal(sixteen_bits, np.repeat((deep >> 8)[:, :, None], 3, axis=2))
     assert upright[0, 0].tolist() == [0, 0, 255]
     assert str(other).endswith("other.gif does not decode: it is no JPEG and no PNG")
 

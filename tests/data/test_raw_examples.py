@@ -149,10 +149,24 @@ BAD = {
     "labels of another kind": (row(labels=1.5), ":2: expected a list of labels, or labels in one string; given 1.5"),
     "a label that is no label": (row(labels=("cat", None)), ":2: labels must be names, or ids from 0; given None"),
     "a negative id": (row(labels=(-1,)), ":2: labels must be names, or ids from 0; given -1"),
-    "a list that is none": (row(labels="[cat"), r":2: expected a list of labels; given \[cat"),
+    "a list that is none": (
+        row(labels="[cat"),
+        r":2: expected a list of labels, with commas .*; given \[cat",
+    ),
+    "an array as NumPy prints it": (
+        row(labels="['cat' 'dog']"),
+        r":2: .*with commas between them; given \['cat' 'dog'\]",
+    ),
+    "an array in two lines": (row(labels="['cat'\n 'dog']"), r":2: .*with commas between them; given \['cat'\n"),
+    "a list of what has no hash": (row(labels="[1, {[]: 2}]"), r":2: expected a list of labels"),
     "an unknown split": (row("tarin"), ":2: split must be train, dev or test; given 'tarin'"),
     "an id twice": (row(id=0), ":2: the id '0' is there twice; an example has its own"),
 }
+
+
+def test_rows_without_an_id_may_be_many(tmp_path):
+    table(tmp_path, [row(id=None), row(id=None), row("test", id=2)])
+    assert len(read(tmp_path).splits["train"]) == 2
 
 
 @pytest.mark.parametrize(("bad", "complaint"), BAD.values(), ids=BAD.keys())

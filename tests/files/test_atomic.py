@@ -32,6 +32,26 @@ def test_a_block_that_raises_leaves_what_was_there(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_a_file_that_is_read_is_not_written_to_under_any_of_its_names(tmp_path):
+    read, link, other = (tmp_path / name for name in ("sets.txt", "link.txt", "other.txt"))
+    read.write_text("0,1")
+    link.symlink_to(read)
+    other.write_text("0,1")
+    for path in (read, link, tmp_path / ".." / tmp_path.name / "sets.txt"):
+        with pytest.raises(ValueError, match="is read here, and would be lost; give another name to write to"):
+            check_writable(path, None, tmp_path / "none.txt", read)
+    check_writable(other, read)
+    check_writable(tmp_path / "new.txt", read)
+
+
+def test_who_may_read_what_was_there_may_read_what_comes(tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("old")
+    path.chmod(0o600)
+    write_text(path, "new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)
+
+
 def test_others_may_read_it_as_far_as_the_umask_lets_them(tmp_path):
     before = os.umask(0o022)
     try:

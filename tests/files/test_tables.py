@@ -1,3 +1,4 @@
+import csv
 import gzip
 
 import pytest
@@ -32,6 +33,12 @@ def test_json_lines_and_csv_plain_and_gzipped(tmp_path):
 def test_a_cell_may_be_long(tmp_path):
     (tmp_path / "t.csv").write_text("a\n" + "x" * 200_000 + "\n")
     assert len(rows(tmp_path / "t.csv")[0][1]["a"]) == 200_000
+
+
+def test_a_first_line_may_be_long(tmp_path):
+    csv.field_size_limit(131_072)  # Python's own, which another call may have raised
+    (tmp_path / "stdin").write_text("word " * 40_000)
+    assert len(rows(tmp_path / "stdin", only="text", known=("text",))[0][1]["text"]) >= 199_999
 
 
 def test_content_tells_the_format_under_another_name(tmp_path):

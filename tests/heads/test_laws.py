@@ -111,6 +111,23 @@ def test_decode_gradient_matches_finite_differences(head, params):
     assert not any(np.any(value) for value in no_gradient.values())
 
 
+def test_whole_numbers_are_activations_too(head, params):
+    z = jnp.arange(2 * head.dim, dtype=jnp.int32).reshape(2, head.dim) % 5
+    expected = decode(head, params, z.astype(jnp.float32))
+    assert decode(head, params, z).dtype == jnp.float32
+    np.testing.assert_array_equal(decode(head, params, z), expected)
+
+
+def test_params_of_other_labels_are_refused(head, params):
+    if not head.per_label:
+        assert not any(value.shape[:1] == (head.n_labels,) for value in params.values())
+        return
+    for change in (lambda value: value[:-1], lambda value: jnp.concatenate([value, value[:1]])):
+        wrong = params | {name: change(params[name]) for name in head.per_label}
+        with pytest.raises(ValueError, match=rf"rows; expected one for each of {head.n_labels} labels"):
+            sigfft.inference.top_k(head, wrong, jnp.ones((2, FEATURES)), 2, block_size=2)
+
+
 def test_counts_are_features_too(head, params):
     counts = jnp.arange(5 * FEATURES, dtype=jnp.int32).reshape(5, FEATURES) % 4
     expected = logits(head, params, counts.astype(jnp.float32))

@@ -113,7 +113,7 @@ def test_from_the_command_line_in_a_whole_model(tmp_path, capsys):
     assert main(command.split()) == 2
     assert "must hold a label id a line; given 'b' at 2" in capsys.readouterr().err
     assert main([*command.split()[:3], "--out", str(path)]) == 2
-    assert "is the file of --weights; give another name" in capsys.readouterr().err
+    assert "is read here, and would be lost; give another name" in capsys.readouterr().err
 
 
 BOTTLENECK = bottleneck_layer()
