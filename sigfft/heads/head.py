@@ -159,7 +159,7 @@ class Head(abc.ABC):
         return automatic(self.activation_of, lambda _, features: spec_of(features, None, axes=-1), params, features)
 
     def decode(self, params: Params, z: Num[Array | np.ndarray, "*batch dim"]) -> Float[Array, "*batch labels"]:
-        """Logits (..., n_labels) of activations (..., dim), in their dtype, or float32 for integers; computed so at least.
+        """Logits (..., n_labels) of activations (..., dim), in their dtype or float32, computed in float32 at least.
 
         Raises:
           ValueError: activations of another width.
