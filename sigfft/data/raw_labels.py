@@ -16,6 +16,7 @@ from sigfft.files.tables import Row
 Label = int | str
 Cell = list[Label] | str  # labels; or one string of them, whose delimiter is not known yet
 _DELIMITERS = "|;,"
+_TOUCHING = re.compile(r"""['"]\s*[A-Za-z]{0,2}['"]""")
 _SWITCHES = {0: False, 1: True, "0": False, "1": True, None: False, "": False}
 
 
@@ -130,6 +131,8 @@ def _list_in(cell: str) -> Any:
 
 def _check_commas(cell: str) -> None:
     """Raises SyntaxError for strings without a comma between, as NumPy prints arrays: Python takes them for one."""
+    if not _TOUCHING.search(cell):  # which is the faster look
+        return
     kinds = [
         token.type
         for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline)
