@@ -123,6 +123,7 @@ def test_rules_and_other_formats(folder, capsys):
         ("check --weights W.npz --labels sets.txt --rule argmax --out v.jsonl", "argmax"),
         ("check --weights W.npz --labels sets.txt --out v.jsonl --epsilon -1", "epsilon must be at least 0"),
         ("check --weights W.npz --labels sets.txt --out v.jsonl --epsilon 1 --rule top_k", "threshold rule"),
+        ("report . --out report.json", "is to be a page; give a name that ends with .html"),
         ("verify none.jsonl --weights W.npz", "No such file"),
         ("verify sets.txt --weights W.npz", "line 1: not a JSON object"),
         ("verify W.npz --weights W.npz", "line 1: not a JSON object"),

@@ -133,6 +133,11 @@ BOTTLENECK = bottleneck_layer()
         ({"a.weight": linear(3, 2, 1), "b.weight": linear(3, 2, 1)}, {}, r"2 layers of kind 'sigmoid'; .*: 'a.', 'b.'"),
         (BOTTLENECK | {"mlp.0.bias": np.zeros(4, np.float32)}, {}, r"mlp.0.bias \(4,\) .* must share their dim"),
         (BOTTLENECK | {"mlp.0.bias": np.full(5, np.nan, np.float32)}, {}, "mlp.0.bias must be finite"),
+        (
+            BOTTLENECK | {"mlp.0.bias": np.full(5, 1e300)},
+            {},
+            "mlp.0.bias must be finite in float32; it holds NaN, infin",
+        ),
         ({"weight": linear(3, 2, 1), "bias": np.zeros(2, np.float32)}, {}, "must have one row for each label"),
     ],
 )

@@ -36,7 +36,7 @@ def test_a_sparse_run_from_the_command_line(dft_only, tmp_path, capsys):
     data = DataConfig(source="xmc", dir=str(tmp_path), cache_dir=str(tmp_path / "cache"))
     head = dataclasses.replace(dft_only.head, spread=5)
     run(dataclasses.replace(short(dft_only), data=data, head=head), tmp_path / "run")
-    (tmp_path / "names.txt").write_text("".join(f"label {i}\n" for i in range(N_LABELS)))
+    (tmp_path / "names.txt").write_text("\ufeff" + "".join(f"label {i}\n" for i in range(N_LABELS)), encoding="utf-8")
     command = f"export --workdir {tmp_path}/run --out {tmp_path}/m --names {tmp_path}/names.txt"
     assert main(command.split()) == 2
     assert "say how many one may have, as max_features" in capsys.readouterr().err
