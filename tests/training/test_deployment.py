@@ -55,6 +55,7 @@ def test_a_sparse_run_from_the_command_line(dft_only, tmp_path, capsys):
     logits = np.asarray(model.head.logits(params["head"], model.features(params["encoder"], examples)))
     assert served.label_sets(examples).cardinality.tolist() == (logits > np.log(1 / 9)).sum(1).tolist()
     assert served.answer(examples, top=1)[1][0].name == f"label {logits[1].argmax()}"
+    assert served.names == [f"label {i}" for i in range(N_LABELS)]
 
 
 def test_a_folder_without_a_run(tmp_path):
