@@ -105,3 +105,11 @@ def test_a_folder_that_is_wrong_is_named_before_the_run(short, tmp_path):
     with pytest.raises(ValueError, match=r"holds no train\.npy"):
         training.run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_cut_offs_beyond_all_labels_are_named(short, tmp_path):
+    beyond = dataclasses.replace(short, eval=dataclasses.replace(short.eval, ks=(50, 60)))
+    splits = {"train": dataset(*split(32)), "test": dataset(*split(8, seed=1))}
+    with pytest.raises(ValueError, match=r"eval\.ks=\(50, 60\) must have a cut-off of at most the 20 labels"):
+        training.run(beyond, tmp_path / "run", splits=splits)
+    assert not (tmp_path / "run").exists()

@@ -121,3 +121,11 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path):
     path = tmp_path / f"{'v' * 300}.tsv"
     with pytest.raises(OSError, match=f"'{path}'$"):  # not that there is no run
         predict_file(tmp_path / "none", tmp_path / "none.npy", path)
+
+
+def test_the_examples_are_not_written_over(tmp_path):
+    path = tmp_path / "examples.jsonl"
+    path.write_text("{}\n")
+    with pytest.raises(ValueError, match=r"examples\.jsonl is read here, and would be lost"):
+        predict_file(tmp_path, path, path)
+    assert path.read_text() == "{}\n"
