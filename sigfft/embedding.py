@@ -49,16 +49,16 @@ def label_embedding(
       (8, 3)
     """
     whole("size", size, 1)
-    columns, most = label_directions(features, label_sets, n_labels, size)
-    if most < size:
+    columns = label_directions(features, label_sets, n_labels, size)
+    if (most := columns.shape[1]) < size:
         raise ValueError(f"size={size} is more than the {most} directions in which the labels' examples differ")
     return columns
 
 
 def label_directions(
     features: Any, label_sets: labels.LabelSets, n_labels: int, size: int
-) -> tuple[Float32[np.ndarray, "labels found"], int]:
-    """The columns of `label_embedding`, or as many as there are where these are fewer than `size`; and their number."""
+) -> Float32[np.ndarray, "labels found"]:
+    """The columns of `label_embedding`, or as many as there are where these are fewer than `size`."""
     active = labels.pad(label_sets, n_labels)
     matrix = _matrix(features)
     n_examples, n_features = matrix.shape
@@ -85,7 +85,7 @@ def label_directions(
     found = int((values > _NONE * values.max()).sum()) - 1
     left = left[:, order[1 : found + 1]]
     left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(found)])  # a singular vector's sign is free
-    return np.asarray(left * np.sqrt(n_labels), np.float32, order="C"), found
+    return np.asarray(left * np.sqrt(n_labels), np.float32, order="C")
 
 
 def _matrix(features: Any) -> np.ndarray | scipy.sparse.csr_array:

@@ -146,7 +146,7 @@ def predictions(
         (own, thresholds), (z, labels, mask) = by_label, by_example
         visit = Visit(head, own, z, block_size, shards)
         blocks, thresholds = visit.blocks, visit.blocks.split(thresholds)
-        own_ids = jnp.where(labels < head.n_labels, labels - visit.offset, -1).astype(jnp.int32)
+        own_ids = jnp.where(labels < head.n_labels, labels - visit.offset, -1)
         counted = mask.astype(jnp.float32)
 
         def step(carry: tuple[TopLabels, Predictions], logits: Array, block: Array) -> tuple[TopLabels, Predictions]:
@@ -206,7 +206,7 @@ def binned(
     def local(own: Params, by_example: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], Array, None]:
         z, labels, mask = by_example
         visit = Visit(head, own, z, block_size, shards)
-        own_ids = jnp.where(labels < head.n_labels, labels - visit.offset, -1).astype(jnp.int32)
+        own_ids = jnp.where(labels < head.n_labels, labels - visit.offset, -1)
         rows, columns = (np.arange(size, dtype=np.int32) for size in (len(z), visit.blocks.width))
 
         def step(carry: Binned, logits: Array, block: Array) -> Binned:

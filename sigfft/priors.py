@@ -50,14 +50,14 @@ def label_priors(label_sets: labels.LabelSets, n_labels: int) -> Float32[np.ndar
     return np.asarray(np.log((counts + 0.5) / (len(active) - counts + 0.5)), np.float32)
 
 
-def check_log_odds(log_odds: Float[Array | np.ndarray, "..."], n_labels: int, head: str) -> None:
+def check_log_odds(log_odds: Float[Array | np.ndarray, "..."], n_labels: int, head: object) -> None:
     """Raises ValueError unless these are one finite number for each label; values that are traced are not looked at."""
     if np.shape(log_odds) != (n_labels,):
-        raise ValueError(f"log_odds of {head} must be ({n_labels},); given shape {np.shape(log_odds)}")
+        raise ValueError(f"log_odds of {head!r} must be ({n_labels},); given shape {np.shape(log_odds)}")
     if isinstance(log_odds, jax.core.Tracer) or (finite := np.isfinite(log_odds)).all():
         return
     label = int(np.argmin(finite))
     raise ValueError(
-        f"log_odds of {head} must be finite; label {label} has {log_odds[label]}. sigfft.label_priors gives such, also "
-        "where a label has no example"
+        f"log_odds of {head!r} must be finite; label {label} has {log_odds[label]}. sigfft.label_priors gives such, "
+        "also where a label has no example"
     )

@@ -31,11 +31,7 @@ class Visit:
     def __init__(self, head: Head, own: Params, z: Float[Array, "batch dim"], block_size: int, shards: Shards):
         self.shards, self.offset, self.n_labels = shards, shards.offset(), head.n_labels
         self.blocks = head.blocks(block_size, None if shards.labels is None else shards.held)
-        for name, value in own.items():
-            if value.shape[0] != self.blocks.held:
-                raise ValueError(
-                    f"params[{name!r}] has {value.shape[0]} rows; expected one for each of {self.blocks.held} labels"
-                )
+        self.blocks.check_rows(own)
         self.own, self.decode = self.blocks.split(own), head.block_decoder(self.blocks, z.dtype)
         self.z = z.astype(compute_dtype(z.dtype))
 

@@ -147,8 +147,8 @@ class _Parsed(NamedTuple):
     place: tuple[Path, int]
 
 
-def _text(key: object) -> str:
-    return "" if key is None else str(key)
+def _key(given: object) -> str:
+    return "" if given is None else str(given)
 
 
 def _parsed(tables: Mapping[str, Path], columns: Columns, faults: Faults) -> Iterator[_Parsed]:
@@ -156,7 +156,7 @@ def _parsed(tables: Mapping[str, Path], columns: Columns, faults: Faults) -> Ite
     for split, path in tables.items():
         for row in read_rows(path, faults):
             try:
-                text, cell, key = columns.input_of(row), cell_of(row, columns), _text(row.values.get(columns.id))
+                text, cell, key = columns.input_of(row), cell_of(row, columns), _key(row.values.get(columns.id))
                 if key in seen:
                     raise ValueError(f"the {columns.id} {key!r} is there twice; an example has its own")
                 parsed = _Parsed(split or _split_of(row, columns, key or text), text, cell, (path, row.line))

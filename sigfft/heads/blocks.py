@@ -1,6 +1,7 @@
 """The geometry of label blocks: which labels a loss or a prediction visits together, and where their arrays lie."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -64,6 +65,14 @@ class Blocks:
             inside = (labels % self.stride == block) & (labels >= 0) & (labels < self.held)
             place = labels // self.stride
         return jnp.where(inside, place, self.width)
+
+    def check_rows(self, params: Mapping[str, Array]) -> None:
+        """Raises ValueError unless params have a row for each label that is held: slices would take others' rows."""
+        for name, value in params.items():
+            if value.shape[0] != self.held:
+                raise ValueError(
+                    f"params[{name!r}] has {value.shape[0]} rows; expected one for each of {self.held} labels"
+                )
 
     def split(self, arrays: Any) -> Any:
         """Arrays (held, ...) as `take` and `add` want them: slices of an axis, since a gather is slow on CPUs."""

@@ -146,7 +146,7 @@ class Head(abc.ABC):
         Raises:
           ValueError: log_odds of another shape or not finite, or a head that has no place for them or starts at random.
         """
-        check_log_odds(log_odds, self.n_labels, repr(self))
+        check_log_odds(log_odds, self.n_labels, self)
         return params | self.priors_of(params, jnp.asarray(log_odds, jnp.float32))
 
     def project(self, params: Params, features: Features) -> Float[Array, "*batch dim"]:

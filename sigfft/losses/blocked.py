@@ -93,11 +93,7 @@ def walk_arguments(
 ) -> tuple[Blocks, tuple[Params, Array, Weights, Array, Array]]:
     """The blocks and the last arguments of a `Walk`, checked; all arrays vary over the same mesh axes."""
     blocks = head.blocks(block_size, held)
-    for name, value in own.items():
-        if value.shape[0] != blocks.held:
-            raise ValueError(
-                f"params[{name!r}] has {value.shape[0]} rows; expected one for each of {blocks.held} labels"
-            )
+    blocks.check_rows(own)
     weights = jax.tree.map(lambda w: w.astype(compute_dtype(z.dtype)), weights)
     return blocks, vary_like((own, z, weights, labels, jnp.asarray(offset, jnp.int32)))
 

@@ -104,7 +104,7 @@ def make_histograms(n_labels: int, low: float = -16.0, high: float = 16.0, resol
     def update(counts: Counts, scores: Batch, labels: Batch, mask: Batch) -> Counts:
         check_shapes(scores.shape[-1:], scores, labels, mask, n_labels)
         scores, labels, mask = (flat(jnp.asarray(array), own) for array, own in ((scores, 1), (labels, 1), (mask, 0)))
-        return _update(counts, scores, labels.astype(jnp.int32), mask, first=first, resolution=resolution)
+        return _update(counts, scores, labels, mask, first=first, resolution=resolution)
 
     def bins(scores: Array) -> Array:
         return _bins(scores, first, resolution, shape[1])

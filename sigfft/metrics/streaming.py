@@ -110,7 +110,6 @@ def make_metrics(
     def update(state: State, logits: Array, labels: Array, mask: Array) -> State:
         check_shapes(logits.shape[-1:], logits, labels, mask, n_labels)
         logits, labels, mask = (flat(jnp.asarray(array), own) for array, own in ((logits, 1), (labels, 1), (mask, 0)))
-        labels = labels.astype(jnp.int32)
         predictions = predict(logits, labels, mask, top=cutoffs[-1], threshold=threshold)
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
@@ -120,7 +119,6 @@ def make_metrics(
         check_shapes(predictions.per_label.shape, predictions.top_labels, labels, mask, n_labels)
         if predictions.top_labels.shape[1] < cutoffs[-1]:
             raise ValueError(f"top_labels holds {predictions.top_labels.shape[1]} labels; ks={cutoffs} needs more")
-        labels = jnp.asarray(labels, jnp.int32)
         return _update(state, predictions, labels, mask, weights, n_labels=n_labels, ks=cutoffs)
 
     def compute(state: State) -> dict[str, float]:

@@ -54,8 +54,8 @@ def given_params(head: Head, data: Dataset, slack_start: str = "") -> dict[str, 
     begun, features = time.perf_counter(), data.features
     assert isinstance(features, SparseFeatures | DenseFeatures), features  # as `make_head` has seen
     matrix = features.matrix() if isinstance(features, SparseFeatures) else features.values
-    columns, found = label_directions(matrix, data.labels, data.n_labels, size + started)
-    if found < size:
+    columns = label_directions(matrix, data.labels, data.n_labels, size + started)
+    if (found := columns.shape[1]) < size:
         raise ValueError(
             f"head.embedding={size} must be at most {found}: the labels' examples differ in no more directions"
         )

@@ -71,8 +71,8 @@ def begun_run(folder: Workdir, config: Config, resume: str | bool) -> dict[str, 
         )
     if longer:
         _LOG.warning(
-            "optim.steps is %d, and was %s: the cosine of the learning rate depends on it, and what else is left open, "
-            "so that the run does not end as one of %d steps would have from its start",
+            "optim.steps is %d, and was %s: the cosine of the learning rate depends on it, as does what the config "
+            "leaves open, so that the run does not end as one of %d steps would have from its start",
             *(steps, "left open" if left_open else steps_before, steps),
         )
     return origin
